@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The engine as the rest of the module sees it: patches, transitions, policy.
+ *
+ * DESIGN
+ * Requests come from dispatch (the host) and from sysfs (a person in the
+ * guest); adoption comes from a module's init through klp_enable_patch().
+ * Nothing here sends a byte: what happened is told to the one client.  A
+ * request returns when the transition was started, not when it ended; the end
+ * is an event.  All functions may sleep and take the engine's mutex unless
+ * said otherwise; client callbacks run in the engine's worker without it.
+ */
+#ifndef FOTHER_GUEST_ENGINE_H
+#define FOTHER_GUEST_ENGINE_H
+
+#include <linux/types.h>
+
+#include "fother/codec.h"
+#include "fother/consistency.h"
+#include "fother/errors.h"
+#include "fother/lifecycle.h"
+
+#define FTH_ENGINE_VERSION "0.1"
+
+/**
+ * struct fth_report - why a request was refused or a transition ended
+ * @code: enum fth_error
+ * @detail: one line: operation, subject, found against expected, next step
+ */
+struct fth_report {
+	u16 code;
+	char detail[FTH_DETAIL_MAX];
+};
+
+/** fth_report_set() - fill a report; Return: @error, for `return ...`. */
+__printf(4, 5) int fth_report_set(struct fth_report *report, u16 code,
+				  int error, const char *format, ...);
+
+/* A patch as listed; a copy, nothing borrowed. */
+struct fth_engine_patch {
+	char name[FTH_NAME_MAX + 1];
+	u8 sha256[FTH_SHA256_SIZE];
+	bool has_sha256;
+	u8 state; /* enum fth_lifecycle_state */
+	u8 flags; /* FTH_PATCH_* */
+	u32 functions;
+	u64 hits;
+};
+
+/* A straggler as listed; a copy. */
+struct fth_engine_straggler {
+	u32 pid;
+	u32 since_ms;
+	char comm[16];
+	char where[128];
+	char next[64];
+};
+
+/**
+ * struct fth_engine_client - who is told what happened
+ * @settled: a transition ended.  @state is SOAKING or APPLIED when the patch
+ *	is in force now, ABSENT when it is gone (its module is not referenced
+ *	any more and no task runs its text: it may be unloaded).  @report->code
+ *	is OK as asked, DEADLINE or REVERSED when it turned round, and the
+ *	detail says who did it.  @self is true when nobody asked for the last
+ *	turn (a deadline, a confirmation that did not come).
+ * @progress: tasks switched so far; at most twice a second
+ */
+struct fth_engine_client {
+	void (*settled)(const char *name, u8 state, bool self,
+			const struct fth_report *report);
+	void (*progress)(const char *name, u8 state, u32 done, u32 total);
+};
+
+/**
+ * fth_engine_init() - look symbols up, hook klp_enable_patch(), make sysfs
+ * @client: outlives the engine
+ * Return: 0 or -errno; then the kernel is as it was.
+ */
+int fth_engine_init(const struct fth_engine_client *client);
+
+/**
+ * fth_engine_exit() - undo fth_engine_init()
+ *
+ * Only with no patch adopted (each one holds a reference on this module).
+ * Returns when no task's stack holds this module's text.
+ */
+void fth_engine_exit(void);
+
+/** fth_engine_capabilities() - FTH_CAP_* of this engine on this kernel. */
+u64 fth_engine_capabilities(void);
+
+/**
+ * fth_engine_check() - would this policy be accepted?
+ * @policy: decoded, not yet checked
+ * @ret_report: set on error
+ * Return: 0; -EINVAL out of range; -EOPNOTSUPP when a capability is missing.
+ */
+int fth_engine_check(const struct fth_guest_policy *policy,
+		     struct fth_report *ret_report);
+
+/**
+ * fth_engine_expect() - the module @name is about to be loaded for the host
+ * @name: the only patch that may come from the loader
+ * @policy: copied, extend_set too
+ * @sha256: of its file, FTH_SHA256_SIZE bytes; copied
+ * @ret_report: set on error
+ *
+ * From here to fth_engine_expect_end() a livepatch module that the loader
+ * (fth_engine_expect_loader()) brings is ours whatever a policy says: adopted
+ * when its name is @name, refused otherwise.
+ * Return: 0; -EBUSY a transition runs or another load is expected; -EEXIST it
+ * is adopted already; as fth_engine_check().
+ */
+int fth_engine_expect(const char *name, const struct fth_guest_policy *policy,
+		      const u8 *sha256, struct fth_report *ret_report);
+
+/** fth_engine_expect_loader() - current is the loader (umh init, no sleep). */
+void fth_engine_expect_loader(void);
+
+/**
+ * fth_engine_expect_end() - the loader ended
+ * @ret_report: why the engine refused, when it did
+ * Return: 0 the patch was adopted and its transition started; -ENOENT the
+ * loader never reached klp_enable_patch(); else what the adoption returned.
+ */
+int fth_engine_expect_end(struct fth_report *ret_report);
+
+/**
+ * fth_engine_reverse() - turn a transition round, or revert an applied patch
+ * @name: the patch
+ * @ret_report: set on error
+ * Return: 0 started; -ENOENT no such patch; -EBUSY another patch's transition
+ * runs; -EINVAL not possible in its state (e.g. it is forced).
+ */
+int fth_engine_reverse(const char *name, struct fth_report *ret_report);
+
+/** fth_engine_confirm() - SOAKING → APPLIED; idempotent when APPLIED. */
+int fth_engine_confirm(const char *name, struct fth_report *ret_report);
+
+/** fth_engine_nudge() - nudge every straggler of its transition now. */
+int fth_engine_nudge(const char *name, struct fth_report *ret_report);
+
+/** fth_engine_force() - end its transition against the rules, pin it. */
+int fth_engine_force(const char *name, struct fth_report *ret_report);
+
+/**
+ * fth_engine_list() - adopted patches
+ * @patches: room for @max
+ * Return: how many were written.
+ */
+u32 fth_engine_list(struct fth_engine_patch *patches, u32 max);
+
+/**
+ * fth_engine_stragglers() - tasks that hold the running transition up
+ * @stragglers: room for @max
+ * @ret_total: all of them; may be more than fit
+ * Return: how many were written; 0 with no transition.
+ */
+u32 fth_engine_stragglers(struct fth_engine_straggler *stragglers, u32 max,
+			  u32 *ret_total);
+
+#endif /* FOTHER_GUEST_ENGINE_H */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A policy file as a value: ranges, defaults, rules across fields. */
+#ifndef FTH_CORE_POLICY_H
+#define FTH_CORE_POLICY_H
+
+#include "fother/consistency.h"
+#include "fother/types.h"
+
+/* Limits; strings in bytes without NUL, lists in entries. */
+#define FTH_POLICY_PATH_MAX 4095u
+#define FTH_POLICY_PATTERN_MAX 127u
+#define FTH_POLICY_PATTERNS_MAX 64u
+#define FTH_POLICY_WAVES_MAX 16u
+#define FTH_POLICY_ARGS_MAX 16u
+#define FTH_POLICY_ARG_MAX 255u
+#define FTH_POLICY_WHY_MAX 256u
+#define FTH_POLICY_KEY_MAX 96u
+
+struct fth_pattern {
+	char text[FTH_POLICY_PATTERN_MAX + 1]; /* shell pattern: * ? [] */
+};
+
+struct fth_patterns {
+	uint32_t count; /* 0 matches everything */
+	struct fth_pattern entries[FTH_POLICY_PATTERNS_MAX];
+};
+
+/* A count, or a share of the VMs selected, rounded up but never below 1. */
+struct fth_share {
+	bool percent;	/* @value is in hundredths of a percent: 1 % = 100 */
+	uint32_t value;
+};
+
+enum fth_gate { FTH_GATE_AUTO = 1, FTH_GATE_MANUAL = 2 };
+enum fth_failures_then { FTH_THEN_REVERSE = 1, FTH_THEN_PAUSE = 2 };
+
+/* In-flight budgets, VMs; 0 = no limit of this kind. */
+struct fth_in_flight {
+	uint32_t fleet;
+	uint32_t host;
+	uint32_t group;
+};
+
+#define FTH_HEALTH_GUEST_OOPS (1u << 0)
+#define FTH_HEALTH_GUEST_WARN (1u << 1)
+#define FTH_HEALTH_GUEST_EFFECT (1u << 2)
+#define FTH_HEALTH_HOST_VCPU_PROGRESS (1u << 0)
+#define FTH_HEALTH_HOST_DOMAIN_STATE (1u << 1)
+
+#define FTH_WINDOW_DAYS_ALL 0x7fu
+
+/**
+ * struct fth_policy - a whole policy
+ *
+ * Every field is set: from the file or by its default.  Times in ms unless
+ * named otherwise; window minutes count from 00:00 UTC; window_days bit 0 is
+ * Monday.  Source: DESIGN section 9.
+ */
+struct fth_policy {
+	char name[FTH_NAME_MAX + 1];
+	char file[FTH_POLICY_PATH_MAX + 1]; /* absolute once loaded */
+	bool has_sha256;
+	uint8_t sha256[FTH_SHA256_SIZE];
+	struct fth_patterns kernels;
+
+	struct fth_guest_policy guest; /* extend_set points into @extend_set */
+	char extend_set[FTH_EXTEND_SET_MAX][FTH_SYMBOL_MAX + 1];
+
+	struct fth_patterns select_name;
+	struct fth_patterns select_group;
+	struct fth_patterns select_kernel;
+	struct fth_patterns canary; /* literal VM names, in order */
+	uint32_t wave_count;
+	struct fth_share waves[FTH_POLICY_WAVES_MAX]; /* cumulative */
+	uint32_t soak_ms;
+	uint8_t gate; /* enum fth_gate */
+	struct fth_in_flight in_flight;
+	struct fth_in_flight recall_in_flight;
+	struct fth_share failures_max;
+	struct fth_share inconclusive_max;
+	uint8_t failures_then; /* enum fth_failures_then */
+	bool has_window;
+	uint8_t window_days;
+	uint16_t window_from_min;
+	uint16_t window_to_min;
+
+	uint32_t health_guest; /* FTH_HEALTH_GUEST_* */
+	uint32_t health_host;  /* FTH_HEALTH_HOST_* */
+	uint32_t command_count;
+	char command[FTH_POLICY_ARGS_MAX][FTH_POLICY_ARG_MAX + 1];
+	uint32_t health_timeout_ms;
+};
+
+/* What is wrong with a policy, and with which key. */
+struct fth_policy_fault {
+	char key[FTH_POLICY_KEY_MAX]; /* "rollout.waves[2]" */
+	char why[FTH_POLICY_WHY_MAX]; /* found against allowed */
+};
+
+/** fth_policy_defaults() - a policy with every default, no patch named. */
+void fth_policy_defaults(struct fth_policy *ret_policy);
+
+/**
+ * fth_policy_validate() - ranges and rules across fields
+ * @policy: as parsed
+ * @ret_fault: set on error: the first fault in the order of the file's keys
+ * Return: 0 or -EINVAL.
+ */
+int fth_policy_validate(const struct fth_policy *policy,
+			struct fth_policy_fault *ret_fault);
+
+/** fth_pattern_match() - shell pattern * ? [a-z] against a whole text. */
+bool fth_pattern_match(const char *pattern, const char *text);
+
+/** fth_patterns_match() - any of them; true for an empty list. */
+bool fth_patterns_match(const struct fth_patterns *patterns, const char *text);
+
+/** fth_share_of() - @share of @total VMs: at least 1, at most @total. */
+uint32_t fth_share_of(const struct fth_share *share, uint32_t total);
+
+#endif /* FTH_CORE_POLICY_H */

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One rollout as a state machine: step(state, event) -> actions.
+ *
+ * DESIGN
+ * The journal holds the *events*, in order, each durable before the actions
+ * it led to are carried out.  So the intent always stands in the journal
+ * before anything is sent, and replaying the events rebuilds exactly the live
+ * state.  Op ids are made here, deterministically: an action that is carried
+ * out again after a restart has the same op id, and the guest answers it from
+ * memory.  Time arrives in the event; nothing here reads a clock, allocates or
+ * does I/O.
+ *
+ * A rollout outlives its completion: a VM that reboots, is restored or joins
+ * later is compared with what the fleet should run and brought there.
+ */
+#ifndef FTH_CORE_ROLLOUT_H
+#define FTH_CORE_ROLLOUT_H
+
+#include "core/policy.h"
+#include "fother/errors.h"
+#include "fother/lifecycle.h"
+#include "fother/types.h"
+
+#define FTH_VM_NAME_MAX 127u
+#define FTH_HOST_NAME_MAX 127u
+#define FTH_GROUP_NAME_MAX 63u
+#define FTH_WHY_MAX 256u
+#define FTH_ROLLOUT_VMS_MAX 100000u
+#define FTH_ROLLOUT_ATTEMPTS_MAX 5u /* of a retryable refusal, per VM */
+#define FTH_RETRY_AFTER_MS 2000u
+#define FTH_ANSWER_WITHIN_MS 30000u /* plus the policy's deadline */
+
+enum fth_rollout_phase {
+	FTH_RO_RUNNING = 1,   /* sending a wave out */
+	FTH_RO_SOAKING = 2,   /* wave complete, its soak runs */
+	FTH_RO_GATED = 3,     /* soaked; a person must resume (gate: manual) */
+	FTH_RO_PAUSED = 4,    /* by a person or a spent budget */
+	FTH_RO_COMPLETE = 5,  /* last wave soaked; reconciles from now on */
+	FTH_RO_REVERSING = 6,
+	FTH_RO_REVERSED = 7,  /* every VM that was touched is back */
+	FTH_RO_STUCK = 8,     /* reversed but for VMs that can't be told */
+};
+
+enum fth_rollout_vm_state {
+	FTH_RV_WAITING = 1,   /* its wave has not come, or no budget is free */
+	FTH_RV_DEFERRED = 2,  /* paused, shut off, unreachable: caught up later */
+	FTH_RV_STAGING = 3,   /* op in flight */
+	FTH_RV_APPLYING = 4,  /* op in flight */
+	FTH_RV_SOAKING = 5,   /* patched, unconfirmed */
+	FTH_RV_CONFIRMING = 6, /* op in flight */
+	FTH_RV_DONE = 7,      /* patched and confirmed */
+	FTH_RV_FAILED = 8,    /* refused, or seen unhealthy */
+	FTH_RV_UNKNOWN = 9,   /* an op was sent, no answer: counts as in flight */
+	FTH_RV_REVERSING = 10, /* op in flight */
+	FTH_RV_UNSTAGING = 11, /* op in flight */
+	FTH_RV_REVERSED = 12, /* back to what it was */
+	FTH_RV_SKIPPED = 13,  /* not for this VM (kernel, never touched) */
+};
+
+/* Commands to a guest; order as in the wire's types. */
+enum fth_op_kind {
+	FTH_OP_STAGE = 1, /* the executor sends all chunks under one op id */
+	FTH_OP_APPLY = 2,
+	FTH_OP_CONFIRM = 3,
+	FTH_OP_REVERSE = 4,
+	FTH_OP_UNSTAGE = 5,
+};
+
+/**
+ * struct fth_rollout_vm - what a rollout knows of one VM
+ * @wave: index of the wave it goes in; canary VMs are in wave 0
+ * @reachable: a session is open and the domain runs
+ * @touched: a command that may have changed it was sent, and it has not been
+ *	seen clean since
+ * @op: FTH_OP_* in flight, 0 = none
+ * @op_id: of the op in flight
+ * @guest_state: enum fth_lifecycle_state as last seen
+ * @taint_before: taint mask before the apply
+ * @since_ms: when @state was entered
+ * @retry_at_ms: 0 = none due
+ */
+struct fth_rollout_vm {
+	char name[FTH_VM_NAME_MAX + 1];
+	char host[FTH_HOST_NAME_MAX + 1];
+	char group[FTH_GROUP_NAME_MAX + 1];
+	char release[FTH_RELEASE_MAX + 1];
+	char why[FTH_WHY_MAX];
+	uint8_t boot_id[FTH_UUID_SIZE];
+	uint32_t wave;
+	uint8_t state; /* enum fth_rollout_vm_state */
+	uint8_t op;
+	uint8_t guest_state;
+	uint8_t attempts;
+	bool reachable;
+	bool touched;
+	bool inconclusive;
+	bool failure_counted;
+	uint64_t op_id;
+	uint64_t taint_before;
+	uint64_t since_ms;
+	uint64_t retry_at_ms;
+};
+
+struct fth_rollout {
+	uint64_t id;	/* 1 … ; also the upper half of its op ids */
+	uint64_t seed;	/* canary choice and order */
+	uint8_t phase;	/* enum fth_rollout_phase */
+	uint8_t paused_phase; /* what RESUME goes back to */
+	uint32_t wave;
+	uint32_t next_op; /* lower half of the next op id */
+	uint32_t failures;
+	uint32_t inconclusive;
+	uint64_t soak_until_ms; /* 0 = no soak runs */
+	uint64_t started_ms;
+	uint64_t ended_ms;
+	char why[FTH_WHY_MAX]; /* of a pause, a reverse, an end; with numbers */
+	uint32_t vm_count;
+	uint32_t vm_max;
+	struct fth_rollout_vm *vms; /* the caller's array of @vm_max */
+	struct fth_policy policy;
+};
+
+enum fth_rollout_event_kind {
+	FTH_RE_ADD_VM = 1,  /* before BEGIN: the roster; after: it joined */
+	FTH_RE_BEGIN = 2,   /* the roster is whole: plan the waves, go */
+	FTH_RE_TICK = 3,    /* time passed; journalled only when it changed */
+	FTH_RE_SEEN = 4,    /* HELLO_ACK or QUERY: the guest's own word */
+	FTH_RE_LOST = 5,    /* no session, or the domain is not running */
+	FTH_RE_RESULT = 6,  /* RESULT of the op in flight */
+	FTH_RE_PAUSE = 7,
+	FTH_RE_RESUME = 8,  /* also opens a manual gate */
+	FTH_RE_REVERSE = 9,
+	FTH_RE_HEARTBEAT = 10, /* taint seen while soaking */
+};
+
+/**
+ * struct fth_rollout_event - one input
+ * @kind: enum fth_rollout_event_kind
+ * @now_ms: wall clock, ms since 1970 UTC; never goes back between events (the
+ *	caller clamps it)
+ * @vm: name, for kinds about one VM
+ * @host, @group, @release: ADD_VM; release for SEEN too
+ * @boot_id: SEEN
+ * @capabilities: SEEN: FTH_CAP_* of the guest
+ * @guest_state: SEEN, RESULT: enum fth_lifecycle_state of the policy's patch
+ * @sha256_matches: SEEN: the guest's patch of that name is this payload
+ * @reachable: ADD_VM
+ * @taint: SEEN, RESULT, HEARTBEAT
+ * @op_id, @code: RESULT
+ * @why: RESULT's detail; the person's reason for PAUSE and REVERSE
+ */
+struct fth_rollout_event {
+	uint8_t kind;
+	uint8_t guest_state;
+	bool sha256_matches;
+	bool reachable;
+	uint16_t code;
+	uint64_t now_ms;
+	uint64_t op_id;
+	uint64_t taint;
+	uint64_t capabilities;
+	uint8_t boot_id[FTH_UUID_SIZE];
+	char vm[FTH_VM_NAME_MAX + 1];
+	char host[FTH_HOST_NAME_MAX + 1];
+	char group[FTH_GROUP_NAME_MAX + 1];
+	char release[FTH_RELEASE_MAX + 1];
+	char why[FTH_WHY_MAX];
+};
+
+enum fth_rollout_action_kind {
+	FTH_RA_SEND = 1, /* @op with @op_id to VM @vm_index */
+	FTH_RA_SAY = 2,  /* @text: one line for the log and `rollout status` */
+};
+
+struct fth_rollout_action {
+	uint8_t kind;
+	uint8_t op; /* enum fth_op_kind */
+	uint32_t vm_index;
+	uint64_t op_id;
+	char text[FTH_WHY_MAX];
+};
+
+/**
+ * struct fth_rollout_actions - where a step puts what is to be done
+ * @count: used
+ * @max: room; when it is short the rest comes with the next TICK, nothing is
+ *	lost (an op not put here is not marked as in flight)
+ * @entries: the caller's
+ * @changed: the state changed: the event must be journalled
+ * @wake_at_ms: when the next TICK is due, 0 = none
+ */
+struct fth_rollout_actions {
+	uint32_t count;
+	uint32_t max;
+	bool changed;
+	uint64_t wake_at_ms;
+	struct fth_rollout_action *entries;
+};
+
+/**
+ * fth_rollout_init() - an empty rollout
+ * @rollout: memory of any content
+ * @id: from the store, never used before
+ * @policy: validated; copied
+ * @seed: for the choice of canaries and the order in waves
+ * @vms: array, borrowed for the rollout's life
+ * @vm_max: its entries
+ */
+void fth_rollout_init(struct fth_rollout *rollout, uint64_t id,
+		      const struct fth_policy *policy, uint64_t seed,
+		      struct fth_rollout_vm *vms, uint32_t vm_max);
+
+/**
+ * fth_rollout_step() - one event in, what is to be done out
+ * @rollout: advanced
+ * @event: copied where kept
+ * @actions: count, changed and wake_at_ms are reset, then filled
+ * Return: 0; -EINVAL for an event that is not possible now (a RESUME of a
+ * rollout that isn't paused, an unknown kind): nothing changed;
+ * -ENOSPC for an ADD_VM past vm_max.
+ *
+ * Events about a VM that the rollout doesn't have, and RESULTs of ops that are
+ * not in flight, change nothing and are not errors.
+ */
+int fth_rollout_step(struct fth_rollout *rollout,
+		     const struct fth_rollout_event *event,
+		     struct fth_rollout_actions *actions);
+
+/**
+ * fth_rollout_pending() - the op in flight of one VM, to be sent (again)
+ * @rollout: any
+ * @vm_index: below vm_count
+ * @ret_action: kind SEND
+ * Return: false when no op is in flight.
+ *
+ * After a reconnect or a restart the executor sends exactly these.
+ */
+bool fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
+			 struct fth_rollout_action *ret_action);
+
+/* Numbers for status; every VM is counted in exactly one of the first eight. */
+struct fth_rollout_counts {
+	uint32_t waiting, deferred, in_flight, soaking, done, failed, reversed,
+		skipped;
+	uint32_t unknown;	/* of in_flight: no answer yet */
+	uint32_t inconclusive;
+	uint32_t total;
+};
+
+void fth_rollout_count(const struct fth_rollout *rollout,
+		       struct fth_rollout_counts *ret_counts);
+
+/** fth_rollout_terminal() - nothing will happen without a new event. */
+bool fth_rollout_terminal(const struct fth_rollout *rollout);
+
+const char *fth_rollout_phase_name(uint8_t phase);
+const char *fth_rollout_vm_state_name(uint8_t state);
+const char *fth_op_name(uint8_t op);
+
+#endif /* FTH_CORE_ROLLOUT_H */

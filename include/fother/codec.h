@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Frames and messages: bytes in, structures out, and back. */
+#ifndef FOTHER_CODEC_H
+#define FOTHER_CODEC_H
+
+#include "fother/consistency.h"
+#include "fother/types.h"
+#include "fother/wire.h"
+
+/* Flags of struct fth_patch_info. */
+#define FTH_PATCH_FORCED (1u << 0)   /* pinned for ever */
+#define FTH_PATCH_BY_HAND (1u << 1)  /* loaded in the guest, not by a host */
+
+/* One patch as HELLO_ACK, RESULT and EVENT show it. */
+struct fth_patch_info {
+	struct fth_span name;
+	struct fth_span sha256;	/* empty when loaded by hand */
+	uint8_t state;		/* enum fth_lifecycle_state */
+	uint8_t flags;		/* FTH_PATCH_* */
+	uint32_t functions;
+	uint64_t hits;
+};
+
+/* One task that holds a transition up. */
+struct fth_straggler_info {
+	uint32_t pid;
+	uint32_t since_ms;
+	struct fth_span comm;
+	struct fth_span where; /* a function's name or another reason */
+	struct fth_span next;  /* what will be done about it */
+};
+
+struct fth_msg_hello {
+	uint64_t epoch; /* newest epoch of the host, 0 = none yet */
+};
+
+struct fth_msg_stage {
+	uint64_t epoch;
+	struct fth_span name;
+	struct fth_span sha256;
+	struct fth_span data; /* 1 … FTH_CHUNK_MAX bytes */
+	uint32_t size;	      /* of the whole payload */
+	uint32_t offset;      /* 0 starts (or restarts) the staging */
+};
+
+struct fth_msg_apply {
+	uint64_t epoch;
+	struct fth_span name;
+	struct fth_span sha256;
+	struct fth_guest_policy policy;
+};
+
+/* REVERSE, CONFIRM, NUDGE, FORCE, UNSTAGE */
+struct fth_msg_command {
+	uint64_t epoch;
+	struct fth_span name;
+};
+
+/* QUERY has no fields; its RESULT carries patches and stragglers. */
+
+struct fth_msg_heartbeat {
+	uint64_t uptime_ms; /* guest only */
+	uint64_t taint;	    /* guest only */
+};
+
+struct fth_msg_hello_ack {
+	struct fth_span vm_uuid;  /* FTH_UUID_SIZE, or empty: SMBIOS has none */
+	struct fth_span boot_id;  /* FTH_UUID_SIZE */
+	struct fth_span release;
+	struct fth_span build_id; /* may be empty */
+	struct fth_span engine;
+	uint64_t capabilities;
+	uint64_t uptime_ms;
+	uint64_t taint;
+	uint64_t epoch; /* newest seen */
+	uint16_t vcpus;
+	uint8_t patch_count;
+	struct fth_patch_info patches[FTH_PATCHES_MAX];
+};
+
+struct fth_msg_progress {
+	struct fth_span name;
+	uint8_t state;
+	uint32_t done;	/* STAGE: bytes; APPLY, REVERSE: tasks switched */
+	uint32_t total;
+	uint8_t straggler_count;
+	struct fth_straggler_info stragglers[FTH_STRAGGLERS_MAX];
+};
+
+struct fth_msg_result {
+	uint16_t code; /* enum fth_error */
+	struct fth_span detail;
+	uint64_t uptime_ms;
+	uint64_t taint;
+	uint8_t patch_count;
+	uint8_t straggler_count;
+	struct fth_patch_info patches[FTH_PATCHES_MAX];
+	struct fth_straggler_info stragglers[FTH_STRAGGLERS_MAX];
+};
+
+struct fth_msg_event {
+	uint8_t kind; /* enum fth_event_kind */
+	struct fth_span name;
+	uint8_t state;
+	struct fth_span detail;
+	uint64_t uptime_ms;
+	uint64_t taint;
+};
+
+/**
+ * struct fth_msg - any message with what its header said
+ * @type: enum fth_wire_type; names the member of @u
+ * @session: nonce
+ * @op_id: 0 = none
+ * @seq: the sender's count
+ *
+ * About 3 KiB: in the kernel allocate it, don't put it on a stack.
+ */
+struct fth_msg {
+	uint8_t type;
+	uint32_t seq;
+	uint64_t session;
+	uint64_t op_id;
+	union {
+		struct fth_msg_hello hello;
+		struct fth_msg_stage stage;
+		struct fth_msg_apply apply;
+		struct fth_msg_command command;
+		struct fth_msg_heartbeat heartbeat;
+		struct fth_msg_hello_ack hello_ack;
+		struct fth_msg_progress progress;
+		struct fth_msg_result result;
+		struct fth_msg_event event;
+	} u;
+};
+
+/**
+ * fth_crc32() - CRC-32 as in IEEE 802.3 (reflected, init and xor-out ~0)
+ * @data: bytes
+ * @length: how many; 0 gives 0
+ */
+uint32_t fth_crc32(const void *data, size_t length);
+
+/* One frame with both checksums right. */
+struct fth_frame {
+	uint8_t type;
+	uint32_t seq;
+	uint64_t session;
+	uint64_t op_id;
+	struct fth_span payload; /* borrows the decoder's buffer */
+};
+
+#define FTH_DECODER_BUFFER_SIZE (FTH_HEADER_SIZE + FTH_FRAME_PAYLOAD_MAX)
+
+/**
+ * struct fth_decoder - byte stream in, frames out; bounded, resynchronises
+ * @buffer: FTH_DECODER_BUFFER_SIZE bytes, the caller's
+ * @fill: bytes of @buffer in use
+ * @consumed: bytes of the frame that was handed out last
+ * @frames: complete frames handed out
+ * @bad_headers: header checksum, version, flags or length wrong
+ * @bad_payloads: payload checksum wrong
+ * @skipped_bytes: passed over in search of a header
+ *
+ * Source: DESIGN section 5 ("a decoder that lost its place …").
+ */
+struct fth_decoder {
+	uint8_t *buffer;
+	uint32_t fill;
+	uint32_t consumed;
+	uint64_t frames;
+	uint64_t bad_headers;
+	uint64_t bad_payloads;
+	uint64_t skipped_bytes;
+};
+
+/** fth_decoder_init() - borrows @buffer (FTH_DECODER_BUFFER_SIZE bytes). */
+void fth_decoder_init(struct fth_decoder *decoder, uint8_t *buffer);
+
+/** fth_decoder_reset() - forget what is assembled; counters stay. */
+void fth_decoder_reset(struct fth_decoder *decoder);
+
+/**
+ * fth_decoder_begin_buffer() - a receive buffer begins
+ * @decoder: whose
+ * @data: its bytes; only looked at
+ * @length: how many
+ *
+ * Where a complete and valid HELLO frame stands at the start of a receive
+ * buffer, an unfinished frame before it is given up: its sender is gone.
+ * Call once per buffer before fth_decoder_next().
+ */
+void fth_decoder_begin_buffer(struct fth_decoder *decoder, const uint8_t *data,
+			      size_t length);
+
+/**
+ * fth_decoder_next() - take bytes until a frame is complete
+ * @decoder: whose
+ * @input: advanced past what was taken
+ * @ret_frame: borrows the decoder's buffer until the next call
+ * Return: true when @ret_frame was set; false when all input is taken (frames
+ * that were skipped over by resynchronising may still wait inside: call again
+ * until false).
+ */
+bool fth_decoder_next(struct fth_decoder *decoder, struct fth_span *input,
+		      struct fth_frame *ret_frame);
+
+/**
+ * fth_msg_decode() - a frame's payload as a message
+ * @frame: from fth_decoder_next()
+ * @ret_msg: borrows the frame's payload
+ * @ret_why: constant text naming the field; on error only
+ * Return: 0; -EBADMSG malformed (a required field is missing, a field is too
+ * long, a count is over its limit, a tag stands twice); -EOPNOTSUPP for a type
+ * without a name.
+ */
+int fth_msg_decode(const struct fth_frame *frame, struct fth_msg *ret_msg,
+		   const char **ret_why);
+
+/**
+ * fth_msg_encode() - a whole frame, header and payload
+ * @msg: what to send
+ * @buffer: where
+ * @size: its bytes; FTH_DECODER_BUFFER_SIZE always suffices
+ * @ret_length: bytes written
+ * Return: 0; -EMSGSIZE when it does not fit @size or FTH_FRAME_PAYLOAD_MAX;
+ * -EINVAL when @msg breaks a limit or lacks a required field.
+ */
+int fth_msg_encode(const struct fth_msg *msg, uint8_t *buffer, size_t size,
+		   uint32_t *ret_length);
+
+/** fth_msg_type_name() - "hello", …; "?" for a number without a name. */
+const char *fth_msg_type_name(uint8_t type);
+
+#endif /* FOTHER_CODEC_H */
