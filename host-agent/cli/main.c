@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/* fother: what a person or a script says to fotherd. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/verbs.h"
+
+static const char help[] =
+	"usage: fother [--socket PATH] COMMAND ...\n"
+	"\n"
+	"Steers live patching of this host's VMs through fotherd.\n"
+	"\n"
+	"  status                       is the agent well?\n"
+	"  vm list | show VM            the VMs and what runs in them\n"
+	"  explain VM                   what holds a transition up\n"
+	"  policy check FILE            is this policy right?\n"
+	"  rollout start POLICY         patch the VMs a policy selects\n"
+	"  rollout status [ID] | list   how far it is\n"
+	"  rollout pause|resume|reverse ID\n"
+	"\n"
+	"  -s, --socket PATH   the agent's API socket; else $FOTHER_SOCKET, else\n"
+	"                      /run/fother/api.sock\n"
+	"  -h, --help          this text; every command has its own\n"
+	"\n"
+	"exit: 0 as wished, 1 not as wished (failed, degraded, reversed),\n"
+	"      2 usage or policy error, 3 no agent\n"
+	"\n"
+	"example: fother rollout start --wait policies/cve_2026_1234.yaml\n";
+
+struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+};
+
+static const struct verb verbs[] = {
+	{ "status", fth_cli_status },	{ "vm", fth_cli_vm },
+	{ "explain", fth_cli_explain }, { "policy", fth_cli_policy },
+	{ "rollout", fth_cli_rollout },
+};
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	size_t i;
+	int c;
+
+	/* '+': options behind the command are the command's. */
+	while ((c = getopt_long(argc, argv, "+s:h", options, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			if (setenv("FOTHER_SOCKET", optarg, 1))
+				return FTH_EXIT_USAGE;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return FTH_EXIT_OK;
+		default:
+			fputs("fother: see 'fother --help'\n", stderr);
+			return FTH_EXIT_USAGE;
+		}
+	}
+	if (optind == argc) {
+		fputs(help, stderr);
+		return FTH_EXIT_USAGE;
+	}
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (!strcmp(argv[optind], verbs[i].name)) {
+			int first = optind;
+
+			optind = 0; /* the verb's own scan starts afresh */
+			return verbs[i].run(argc - first, argv + first);
+		}
+	}
+	fprintf(stderr,
+		"fother: unknown command '%s', expected status, vm, explain, policy or rollout; see 'fother --help'\n",
+		argv[optind]);
+	return FTH_EXIT_USAGE;
+}

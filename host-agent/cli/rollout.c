@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+/* fother rollout: start, watch, hold, go on, take back. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/client.h"
+#include "cli/rollout_view.h"
+#include "cli/verbs.h"
+
+static const char help[] =
+	"usage: fother rollout start POLICY [--wait] [--json]\n"
+	"       fother rollout status [ID] [--wait] [--json]\n"
+	"       fother rollout list [--json]\n"
+	"       fother rollout pause|resume|reverse ID [--why TEXT] [--wait] [--json]\n"
+	"\n"
+	"start    check the policy file and its module, patch the VMs it selects:\n"
+	"         canary first, then wave by wave\n"
+	"status   one rollout, the newest without ID; --wait until it has settled\n"
+	"list     all rollouts, oldest first\n"
+	"pause    start nothing new; what runs may end, failures still count\n"
+	"resume   go on; also opens a manual gate\n"
+	"reverse  take the patch back from every VM that was touched\n"
+	"\n"
+	"exit: 0 as wished; 1 not as wished (VMs failed, it was reversed or paused);\n"
+	"      for reverse, 0 once it is reversed or on its way; 2 usage or policy\n"
+	"      error; 3 no agent\n"
+	"\n"
+	"example: fother rollout start --wait policies/cve_2026_1234.yaml\n";
+
+#define WATCH_EVERY_MS 250
+#define ID_SIZE 24
+
+static int get(const char *id, json_t **ret_rollout)
+{
+	char *path = fth_cli_path("rollouts/", id, "");
+	int code;
+
+	if (!path)
+		return FTH_EXIT_NOT_SO;
+	code = fth_cli_call("GET", path, NULL, ret_rollout);
+	free(path);
+	return code;
+}
+
+/* Reads the rollout until it has settled; a progress line goes to stderr. */
+static int watch(const char *id, json_t **ret_rollout)
+{
+	const struct timespec nap = { 0, WATCH_EVERY_MS * 1000000L };
+	char line[FTH_PROGRESS_SIZE] = "";
+	json_t *rollout;
+	int code;
+
+	for (;;) {
+		code = get(id, &rollout);
+		if (code)
+			return code;
+		fth_rollout_progress(rollout, line);
+		if (fth_rollout_settled(rollout))
+			break;
+		json_decref(rollout);
+		nanosleep(&nap, NULL);
+	}
+	fth_rollout_progress_end();
+	*ret_rollout = rollout;
+	return FTH_EXIT_OK;
+}
+
+/* Waits if asked to, prints, judges.  Takes @rollout. */
+static int finish(json_t *rollout, const struct fth_cli_options *options,
+		  const char *wished)
+{
+	char id[ID_SIZE];
+	int code;
+
+	if (options->wait) {
+		snprintf(id, sizeof(id), "%" PRId64,
+			 fth_cli_number(rollout, "id"));
+		json_decref(rollout);
+		code = watch(id, &rollout);
+		if (code)
+			return code;
+	}
+	code = fth_rollout_verdict(rollout, wished);
+	if (options->json)
+		fth_cli_print_json(rollout);
+	else
+		fth_rollout_print(rollout);
+	json_decref(rollout);
+	return code;
+}
+
+static int start(const char *file, const struct fth_cli_options *options)
+{
+	char *path = realpath(file, NULL);
+	json_t *request, *rollout;
+	int code;
+
+	if (!path) {
+		fprintf(stderr, "fother: policy '%s': %s\n", file,
+			strerror(errno));
+		return FTH_EXIT_USAGE;
+	}
+	request = json_pack("{s:s}", "policy", path);
+	free(path);
+	if (!request) {
+		fprintf(stderr, "fother: policy '%s': its path is not UTF-8\n",
+			file);
+		return FTH_EXIT_USAGE;
+	}
+	code = fth_cli_call("POST", "/v1/rollouts", request, &rollout);
+	json_decref(request);
+	return code ? code : finish(rollout, options, "complete");
+}
+
+/* The newest rollout's id as text. */
+static int newest(char *ret_id)
+{
+	json_t *list;
+	size_t size;
+	int code = fth_cli_call("GET", "/v1/rollouts", NULL, &list);
+
+	if (code)
+		return code;
+	size = json_array_size(list);
+	if (size)
+		snprintf(ret_id, ID_SIZE, "%" PRId64,
+			 fth_cli_number(json_array_get(list, size - 1), "id"));
+	else
+		fputs("fother: there is no rollout yet; start one with 'fother rollout start POLICY'\n",
+		      stderr);
+	json_decref(list);
+	return size ? FTH_EXIT_OK : FTH_EXIT_USAGE;
+}
+
+static int status(const char *id, const struct fth_cli_options *options)
+{
+	char text[ID_SIZE];
+	json_t *rollout;
+	int code;
+
+	if (!id) {
+		code = newest(text);
+		if (code)
+			return code;
+		id = text;
+	}
+	code = get(id, &rollout);
+	return code ? code : finish(rollout, options, "complete");
+}
+
+static int list(const struct fth_cli_options *options)
+{
+	json_t *rollouts;
+	int code = fth_cli_call("GET", "/v1/rollouts", NULL, &rollouts);
+
+	if (code)
+		return code;
+	if (options->json)
+		fth_cli_print_json(rollouts);
+	else
+		fth_rollout_print_list(rollouts);
+	json_decref(rollouts);
+	return FTH_EXIT_OK;
+}
+
+static int steer(const char *verb, const char *id,
+		 const struct fth_cli_options *options)
+{
+	bool reverse = !strcmp(verb, "reverse");
+	char suffix[16];
+	json_t *request, *rollout;
+	char *path;
+	int code;
+
+	snprintf(suffix, sizeof(suffix), "/%s", verb);
+	path = fth_cli_path("rollouts/", id, suffix);
+	request = options->why ? json_pack("{s:s}", "why", options->why) :
+				 json_object();
+	if (!path || !request) {
+		fputs("fother: --why is not UTF-8 text\n", stderr);
+		free(path);
+		json_decref(request);
+		return FTH_EXIT_USAGE;
+	}
+	code = fth_cli_call("POST", path, request, &rollout);
+	free(path);
+	json_decref(request);
+	if (code)
+		return code;
+	if (!strcmp(verb, "pause")) {
+		code = finish(rollout, options, "complete");
+		return code == FTH_EXIT_NOT_SO ? FTH_EXIT_OK : code;
+	}
+	return finish(rollout, options, reverse ? "reversed" : "complete");
+}
+
+int fth_cli_rollout(int argc, char **argv)
+{
+	struct fth_cli_options options;
+	int code = fth_cli_options(argc, argv, help, "jwm", &options);
+	const char *verb, *operand;
+	int operands;
+
+	if (code >= 0)
+		return code;
+	operands = argc - optind;
+	verb = operands ? argv[optind] : "";
+	operand = operands == 2 ? argv[optind + 1] : NULL;
+	if (!strcmp(verb, "list") && operands == 1)
+		return list(&options);
+	if (!strcmp(verb, "status") && operands <= 2)
+		return status(operand, &options);
+	if (!strcmp(verb, "start") && operand)
+		return start(operand, &options);
+	if ((!strcmp(verb, "pause") || !strcmp(verb, "resume") ||
+	     !strcmp(verb, "reverse")) &&
+	    operand)
+		return steer(verb, operand, &options);
+	fputs(help, stderr);
+	return FTH_EXIT_USAGE;
+}

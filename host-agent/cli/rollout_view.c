@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How a rollout looks to a person, and whether it is as wished. */
+#include "cli/rollout_view.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/client.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+
+static bool phase_is(const json_t *rollout, const char *phase)
+{
+	return !strcmp(fth_cli_string(rollout, "phase"), phase);
+}
+
+static int64_t count(const json_t *rollout, const char *member)
+{
+	return fth_cli_number(json_object_get(rollout, "counts"), member);
+}
+
+static void wave_text(const json_t *rollout, char *text, size_t size)
+{
+	snprintf(text, size, "%" PRId64 "/%" PRId64,
+		 fth_cli_number(rollout, "wave") + 1,
+		 fth_cli_number(rollout, "waves"));
+}
+
+static void counts_text(const json_t *rollout, char *text, size_t size)
+{
+	static const char *const members[] = {
+		"waiting", "deferred", "in_flight", "soaking", "done",
+		"failed",  "reversed", "skipped",
+	};
+	size_t i, used = 0;
+
+	text[0] = '\0';
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		int64_t number = count(rollout, members[i]);
+		int n;
+
+		if (!number)
+			continue;
+		n = snprintf(text + used, size - used, "%s%" PRId64 " %s",
+			     used ? ", " : "", number, members[i]);
+		if (n < 0 || (size_t)n >= size - used)
+			return;
+		used += (size_t)n;
+	}
+}
+
+void fth_rollout_print_list(const json_t *rollouts)
+{
+	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
+	char id[24], wave[48], counts[128];
+	const json_t *rollout;
+	size_t i;
+
+	fth_table_row(&table, "ID", "PATCH", "PHASE", "WAVE", "VMS", "WHY",
+		      NULL);
+	json_array_foreach(rollouts, i, rollout) {
+		snprintf(id, sizeof(id), "%" PRId64,
+			 fth_cli_number(rollout, "id"));
+		wave_text(rollout, wave, sizeof(wave));
+		counts_text(rollout, counts, sizeof(counts));
+		fth_table_row(&table, id, fth_cli_string(rollout, "patch"),
+			      fth_cli_string(rollout, "phase"), wave, counts,
+			      fth_cli_string(rollout, "why"), NULL);
+	}
+	fth_table_print(&table);
+}
+
+void fth_rollout_print(const json_t *rollout)
+{
+	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
+	char wave[48], counts[128];
+	const json_t *vm;
+	size_t i;
+
+	wave_text(rollout, wave, sizeof(wave));
+	counts_text(rollout, counts, sizeof(counts));
+	printf("rollout %" PRId64 " of '%s': %s, wave %s; %s\n",
+	       fth_cli_number(rollout, "id"), fth_cli_string(rollout, "patch"),
+	       fth_cli_string(rollout, "phase"), wave, counts);
+	if (strcmp(fth_cli_string(rollout, "why"), "-") != 0) {
+		printf("why: ");
+		fth_cli_print_text(fth_cli_string(rollout, "why"));
+		putchar('\n');
+	}
+	putchar('\n');
+	fth_table_row(&table, "VM", "WAVE", "STATE", "IN GUEST", "WHY", NULL);
+	json_array_foreach(json_object_get(rollout, "vms"), i, vm) {
+		snprintf(wave, sizeof(wave), "%" PRId64,
+			 fth_cli_number(vm, "wave") + 1);
+		fth_table_row(&table, fth_cli_string(vm, "name"), wave,
+			      fth_cli_string(vm, "state"),
+			      fth_cli_string(vm, "guest_state"),
+			      fth_cli_string(vm, "why"), NULL);
+	}
+	fth_table_print(&table);
+}
+
+void fth_rollout_progress(const json_t *rollout, char *previous)
+{
+	char line[FTH_PROGRESS_SIZE], wave[48], counts[128];
+	bool terminal = isatty(STDERR_FILENO);
+
+	wave_text(rollout, wave, sizeof(wave));
+	counts_text(rollout, counts, sizeof(counts));
+	snprintf(line, sizeof(line), "rollout %" PRId64 ": %s, wave %s; %s",
+		 fth_cli_number(rollout, "id"),
+		 fth_cli_string(rollout, "phase"), wave, counts);
+	if (!strcmp(line, previous))
+		return;
+	if (terminal)
+		fprintf(stderr, "\r\033[K%s", line);
+	else
+		fprintf(stderr, "%s\n", line);
+	fflush(stderr);
+	memcpy(previous, line, sizeof(line));
+}
+
+void fth_rollout_progress_end(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputc('\n', stderr);
+}
+
+bool fth_rollout_settled(const json_t *rollout)
+{
+	return phase_is(rollout, "complete") || phase_is(rollout, "reversed") ||
+	       phase_is(rollout, "stuck") || phase_is(rollout, "paused") ||
+	       phase_is(rollout, "gated");
+}
+
+int fth_rollout_verdict(const json_t *rollout, const char *wished)
+{
+	bool back = phase_is(rollout, "reversing") ||
+		    phase_is(rollout, "reversed");
+
+	if (phase_is(rollout, "stuck") || phase_is(rollout, "paused"))
+		return FTH_EXIT_NOT_SO;
+	if (!strcmp(wished, "reversed"))
+		return back ? FTH_EXIT_OK : FTH_EXIT_NOT_SO;
+	if (back || count(rollout, "failed"))
+		return FTH_EXIT_NOT_SO;
+	return FTH_EXIT_OK;
+}
