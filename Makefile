@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0
+# fother: one Makefile for the host programs, the guest module and the tests.
+# Sources are found by wildcard; `make help` lists what there is to make.
+
+BUILD ?= build
+FOTHER_CACHE ?= $(CURDIR)/build/cache
+export BUILD FOTHER_CACHE
+
+CC := gcc
+CLANG ?= clang
+PKG_CONFIG ?= pkg-config
+HOST_LIBS := libevent libevent_pthreads libvirt sqlite3 jansson libcyaml libcurl libsodium libcrypto \
+	libelf
+DEFAULT_KERNEL := 6.1
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+# Looked up once, and only where something is compiled for the host.
+lib_cflags = $(eval lib_cflags := $$(shell $(PKG_CONFIG) --cflags $(HOST_LIBS)))$(lib_cflags)
+lib_ldlibs = $(eval lib_ldlibs := $$(shell $(PKG_CONFIG) --libs $(HOST_LIBS)) -lpthread)$(lib_ldlibs)
+INCLUDES := -Iinclude -Ihost-agent -Iprotocol
+OPT := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+HOST_CFLAGS = -std=gnu11 $(OPT) -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) $(lib_cflags) $(CFLAGS)
+
+H := $(BUILD)/host
+lib_src := $(wildcard protocol/*.c host-agent/core/*.c host-agent/io/*.c)
+app_src := $(wildcard host-agent/app/*.c)
+cli_src := $(wildcard host-agent/cli/*.c)
+unit_src := $(wildcard tests/unit/*_test.c)
+fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
+sim_src := $(wildcard tests/sim/*.c)
+# Helpers that several unit tests share: tests/unit/*.c that are no test themselves.
+unit_help_src := $(filter-out $(unit_src),$(wildcard tests/unit/*.c))
+obj = $(patsubst %.c,$(H)/obj/%.o,$(1))
+
+unit_bin := $(patsubst tests/unit/%.c,$(H)/unit/%,$(unit_src))
+fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
+
+.PHONY: all help deps host-agent guest-kmod unit fuzz sim test-programs demo bench check \
+	check-guest lint format clean
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+all: host-agent guest-kmod ## build everything: host-agent and guest-kmod
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@echo
+	@echo "Variables: KREL=<release or flavour> (default: Debian's newest $(DEFAULT_KERNEL) cloud kernel),"
+	@echo "BUILD=<folder> (build), FOTHER_CACHE=<folder> (build/cache), V=1 (show commands)."
+
+deps: ## install the Debian packages that are missing
+	tools/deps build
+
+host-agent: $(H)/fotherd $(H)/fother ## build build/host/fotherd and build/host/fother
+
+guest-kmod: ## build build/guest/<KREL>/fother.ko, the examples and the test modules
+	$(Q)tools/kmod $(or $(KREL),$(DEFAULT_KERNEL))
+
+unit: $(unit_bin) ## build the unit tests
+
+fuzz: $(fuzz_bin) ## build the fuzz targets (clang)
+
+check: ## install what is missing, build, lint and run all tests
+	tests/lib/check all
+
+check-guest: ## run only the tests inside guests
+	tests/lib/check guest
+
+lint: ## formatting, static analysis and layer checks
+	tools/lint
+
+format: ## format all C sources in place
+	tools/lint --format
+
+demo: ## three VMs, one rollout, and back
+	tools/demo
+
+bench: ## measure fother beside the in-tree core, into build/bench/results.json
+	tests/bench/run
+
+clean: ## remove what was built; the cache of kernels stays
+	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name cache -exec rm -r {} +
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+endif
+say = @printf '  %-6s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@)
+
+$(H)/obj/%.o: %.c
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Rebuilt whole: a source that is gone must not stay in the archive.
+$(H)/libfother.a: $(call obj,$(lib_src)) $(H)/lib.list
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+$(H)/lib.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(lib_src)' | cmp -s - $@ || echo '$(lib_src)' >$@
+
+$(H)/fotherd: $(call obj,$(app_src)) $(H)/libfother.a
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
+
+$(H)/fother: $(call obj,$(cli_src)) $(H)/libfother.a
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
+
+$(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)
+
+# The fuzzers see the pure parts only; these need no library.
+$(H)/fuzz/%: tests/fuzz/%.c $(wildcard protocol/*.c protocol/*.h include/fother/*.h tests/fuzz/*.h)
+	$(call say,FUZZ)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $< $(wildcard protocol/*.c)
+
+$(H)/sim: $(call obj,$(sim_src)) $(H)/libfother.a
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
+
+sim: $(H)/sim
+	$(H)/sim $(or $(SEED),0x1) $(or $(N),100) $(or $(VMS),200)
+
+.SECONDARY:
+FORCE:
+-include $(shell [ ! -d $(H)/obj ] || find $(H)/obj -name '*.d')
