@@ -25,7 +25,7 @@ struct fth_patterns {
 	struct fth_pattern entries[FTH_POLICY_PATTERNS_MAX];
 };
 
-/* A count, or a share of the VMs selected, rounded up but never below 1. */
+/* A count, or a share of the VMs selected, rounded up. */
 struct fth_share {
 	bool percent;	/* @value is in hundredths of a percent: 1 % = 100 */
 	uint32_t value;
@@ -109,13 +109,35 @@ void fth_policy_defaults(struct fth_policy *ret_policy);
 int fth_policy_validate(const struct fth_policy *policy,
 			struct fth_policy_fault *ret_fault);
 
+/**
+ * fth_policy_copy() - a whole policy; its extend_set spans move along
+ * @ret_policy: memory of any content; never the same as @policy
+ * @policy: any
+ */
+void fth_policy_copy(struct fth_policy *ret_policy,
+		     const struct fth_policy *policy);
+
+/**
+ * fth_policy_unsupported() - what a valid policy asks of this agent in vain
+ * @policy: validated
+ * @ret_fault: set when true is returned: the key, and a sentence
+ * Return: true if a rollout of it must be refused.
+ *
+ * What a *guest* can't do is known per guest, by fth_policy_needs().
+ */
+bool fth_policy_unsupported(const struct fth_policy *policy,
+			    struct fth_policy_fault *ret_fault);
+
+/** fth_pattern_valid() - not empty, every [ is closed. */
+bool fth_pattern_valid(const char *pattern);
+
 /** fth_pattern_match() - shell pattern * ? [a-z] against a whole text. */
 bool fth_pattern_match(const char *pattern, const char *text);
 
 /** fth_patterns_match() - any of them; true for an empty list. */
 bool fth_patterns_match(const struct fth_patterns *patterns, const char *text);
 
-/** fth_share_of() - @share of @total VMs: at least 1, at most @total. */
+/** fth_share_of() - @share of @total VMs, rounded up: at most @total. */
 uint32_t fth_share_of(const struct fth_share *share, uint32_t total);
 
 #endif /* FTH_CORE_POLICY_H */

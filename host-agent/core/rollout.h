@@ -30,8 +30,11 @@
 #define FTH_ROLLOUT_ATTEMPTS_MAX 5u /* of a retryable refusal, per VM */
 #define FTH_RETRY_AFTER_MS 2000u
 #define FTH_ANSWER_WITHIN_MS 30000u /* plus the policy's deadline */
+#define FTH_ROLLOUT_REBOOTS_MAX 2u /* unconfirmed; the last one is a failure */
+#define FTH_ROLLOUT_ACTIONS_MAX 256u /* of one step */
 
 enum fth_rollout_phase {
+	FTH_RO_NEW = 0,	      /* the roster is being filled */
 	FTH_RO_RUNNING = 1,   /* sending a wave out */
 	FTH_RO_SOAKING = 2,   /* wave complete, its soak runs */
 	FTH_RO_GATED = 3,     /* soaked; a person must resume (gate: manual) */
@@ -67,6 +70,15 @@ enum fth_op_kind {
 	FTH_OP_UNSTAGE = 5,
 };
 
+/* Chains of a hash table over VM names, host names and group names. */
+enum fth_rollout_index {
+	FTH_INDEX_VM = 0,
+	FTH_INDEX_HOST = 1,
+	FTH_INDEX_GROUP = 2,
+};
+
+#define FTH_INDEXES 3
+
 /**
  * struct fth_rollout_vm - what a rollout knows of one VM
  * @wave: index of the wave it goes in; canary VMs are in wave 0
@@ -77,8 +89,20 @@ enum fth_op_kind {
  * @op_id: of the op in flight
  * @guest_state: enum fth_lifecycle_state as last seen
  * @taint_before: taint mask before the apply
- * @since_ms: when @state was entered
+ * @attempts: refusals in a row that may be retried
+ * @reboots: times it came back with a new boot id before it was confirmed
+ * @seen: the guest has spoken; nothing is sent to a VM before
+ * @staged: the guest holds our payload and it was not applied since
+ * @inconclusive: it can't be told whether it is healthy: it holds its wave
+ * @excused: ... and a person said to go on without it
+ * @capabilities: FTH_CAP_* as last seen
+ * @taint: mask as last seen
+ * @since_ms: when @state was entered, or an op was sent again
  * @retry_at_ms: 0 = none due
+ * @order: at [i]: which VM is the i-th to be patched
+ * @heads, @nexts: hash chains, indices + 1
+ * @host_slot, @group_slot: the VM that counts for its host and group
+ * @host_in_flight, @group_in_flight: valid in such a VM
  */
 struct fth_rollout_vm {
 	char name[FTH_VM_NAME_MAX + 1];
@@ -96,10 +120,23 @@ struct fth_rollout_vm {
 	bool touched;
 	bool inconclusive;
 	bool failure_counted;
+	bool seen;
+	bool staged;
+	bool excused;
+	uint8_t reboots;
 	uint64_t op_id;
+	uint64_t capabilities;
+	uint64_t taint;
 	uint64_t taint_before;
 	uint64_t since_ms;
 	uint64_t retry_at_ms;
+	uint32_t order;
+	uint32_t heads[FTH_INDEXES];
+	uint32_t nexts[FTH_INDEXES];
+	uint32_t host_slot;
+	uint32_t group_slot;
+	uint32_t host_in_flight;
+	uint32_t group_in_flight;
 };
 
 struct fth_rollout {
@@ -110,11 +147,16 @@ struct fth_rollout {
 	uint32_t wave;
 	uint32_t next_op; /* lower half of the next op id */
 	uint32_t failures;
-	uint32_t inconclusive;
+	uint32_t failures_excused; /* of @failures: a person said to go on */
+	uint32_t inconclusive;	   /* now, not counting excused ones */
+	uint32_t in_flight;	   /* VMs with an op in flight */
+	uint32_t selected;	   /* VMs that shares are taken of */
 	uint64_t soak_until_ms; /* 0 = no soak runs */
+	uint64_t wake_at_ms;	/* when a TICK is due, 0 = none */
 	uint64_t started_ms;
 	uint64_t ended_ms;
-	char why[FTH_WHY_MAX]; /* of a pause, a reverse, an end; with numbers */
+	char why[FTH_WHY_MAX]; /* of the phase; with numbers */
+	char reverse_why[FTH_WHY_MAX]; /* what the reverse was for */
 	uint32_t vm_count;
 	uint32_t vm_max;
 	struct fth_rollout_vm *vms; /* the caller's array of @vm_max */
@@ -145,7 +187,9 @@ enum fth_rollout_event_kind {
  * @capabilities: SEEN: FTH_CAP_* of the guest
  * @guest_state: SEEN, RESULT: enum fth_lifecycle_state of the policy's patch
  * @sha256_matches: SEEN: the guest's patch of that name is this payload
- * @reachable: ADD_VM
+ * @restored: SEEN: same boot, but the uptime ran backwards: a snapshot came
+ *	back
+ * @reachable: ADD_VM; nothing is sent before the VM's first SEEN
  * @taint: SEEN, RESULT, HEARTBEAT
  * @op_id, @code: RESULT
  * @why: RESULT's detail; the person's reason for PAUSE and REVERSE
@@ -155,6 +199,7 @@ struct fth_rollout_event {
 	uint8_t guest_state;
 	bool sha256_matches;
 	bool reachable;
+	bool restored;
 	uint16_t code;
 	uint64_t now_ms;
 	uint64_t op_id;
@@ -169,7 +214,9 @@ struct fth_rollout_event {
 };
 
 enum fth_rollout_action_kind {
-	FTH_RA_SEND = 1, /* @op with @op_id to VM @vm_index */
+	/* @op with @op_id to VM @vm_index, in place of what it was sent before:
+	 * chunks of an older STAGE that wait are not to be sent any more */
+	FTH_RA_SEND = 1,
 	FTH_RA_SAY = 2,  /* @text: one line for the log and `rollout status` */
 };
 
@@ -185,7 +232,8 @@ struct fth_rollout_action {
  * struct fth_rollout_actions - where a step puts what is to be done
  * @count: used
  * @max: room; when it is short the rest comes with the next TICK, nothing is
- *	lost (an op not put here is not marked as in flight)
+ *	lost (an op not put here is not marked as in flight).  The state
+ *	depends on it: a replay must give the same room as the live run did
  * @entries: the caller's
  * @changed: the state changed: the event must be journalled
  * @wake_at_ms: when the next TICK is due, 0 = none
@@ -220,8 +268,15 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id,
  * rollout that isn't paused, an unknown kind): nothing changed;
  * -ENOSPC for an ADD_VM past vm_max.
  *
- * Events about a VM that the rollout doesn't have, and RESULTs of ops that are
- * not in flight, change nothing and are not errors.
+ * Events about a VM that the rollout doesn't have, an ADD_VM that the policy
+ * doesn't select, and RESULTs of ops that are not in flight, change nothing and
+ * are not errors.  Of several rollouts of one patch only the newest may be given
+ * events: each brings a VM that is seen to what it wants the fleet to run.
+ *
+ * PAUSE starts no VM and no wave; what is in flight ends, failures go on to
+ * count, and a VM whose soak has passed is still confirmed, because without
+ * that its guest would revert.  A person's RESUME excuses the failures and the
+ * inconclusive VMs counted so far: budgets begin anew, waves go on without them.
  */
 int fth_rollout_step(struct fth_rollout *rollout,
 		     const struct fth_rollout_event *event,
@@ -251,7 +306,7 @@ struct fth_rollout_counts {
 void fth_rollout_count(const struct fth_rollout *rollout,
 		       struct fth_rollout_counts *ret_counts);
 
-/** fth_rollout_terminal() - nothing will happen without a new event. */
+/** fth_rollout_terminal() - COMPLETE (nothing due), REVERSED or STUCK. */
 bool fth_rollout_terminal(const struct fth_rollout *rollout);
 
 const char *fth_rollout_phase_name(uint8_t phase);

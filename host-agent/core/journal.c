@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rollout events as bytes, for the journal.
+ *
+ * DESIGN
+ * A record: version, every fixed-size field in the order of the table below,
+ * little-endian, then the strings, each with a 16-bit length.  One layout for
+ * all kinds: a record is small and a reader needs no table of kinds.
+ */
+#include "core/journal.h"
+
+#include "core/text.h"
+
+#define RECORD_VERSION 1u
+#define FLAG_MATCHES 0x01u
+#define FLAG_REACHABLE 0x02u
+#define FLAG_RESTORED 0x04u
+#define FLAGS_ALL 0x07u
+
+struct string_field {
+	uint32_t offset;
+	uint32_t size;
+};
+
+#define STRING(field)                                                  \
+	{ offsetof(struct fth_rollout_event, field),                   \
+	  sizeof(((struct fth_rollout_event *)NULL)->field) }
+
+static const struct string_field strings[] = {
+	STRING(vm), STRING(host), STRING(group), STRING(release), STRING(why),
+};
+
+#define STRINGS (sizeof(strings) / sizeof(*strings))
+
+/* version, kind, state, flags; code; now, op, taint, capabilities; boot id */
+#define FIXED_SIZE (4u + 2u + 4u * 8u + FTH_UUID_SIZE)
+
+static_assert(FIXED_SIZE + 5 * 2 + FTH_VM_NAME_MAX + FTH_HOST_NAME_MAX +
+			      FTH_GROUP_NAME_MAX + FTH_RELEASE_MAX +
+			      FTH_WHY_MAX <= FTH_JOURNAL_RECORD_MAX,
+	      "a record holds the longest event");
+
+static uint8_t *put(uint8_t *at, uint64_t number, uint32_t bytes)
+{
+	for (; bytes; bytes--, number >>= 8)
+		*at++ = (uint8_t)number;
+	return at;
+}
+
+static uint64_t get(const uint8_t **at, uint32_t bytes)
+{
+	uint64_t number = 0;
+	uint32_t i;
+
+	for (i = 0; i < bytes; i++)
+		number |= (uint64_t)*(*at)++ << (8 * i);
+	return number;
+}
+
+static bool kind_known(uint8_t kind)
+{
+	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_HEARTBEAT;
+}
+
+uint32_t fth_journal_encode(const struct fth_rollout_event *event,
+			    uint8_t *buffer)
+{
+	uint8_t *at = buffer;
+	uint32_t length;
+	const char *text;
+	uint32_t i;
+
+	if (!kind_known(event->kind))
+		return 0;
+	at = put(at, RECORD_VERSION, 1);
+	at = put(at, event->kind, 1);
+	at = put(at, event->guest_state, 1);
+	at = put(at,
+		 (event->sha256_matches ? FLAG_MATCHES : 0) |
+			 (event->reachable ? FLAG_REACHABLE : 0) |
+			 (event->restored ? FLAG_RESTORED : 0),
+		 1);
+	at = put(at, event->code, 2);
+	at = put(at, event->now_ms, 8);
+	at = put(at, event->op_id, 8);
+	at = put(at, event->taint, 8);
+	at = put(at, event->capabilities, 8);
+	memcpy(at, event->boot_id, FTH_UUID_SIZE);
+	at += FTH_UUID_SIZE;
+	for (i = 0; i < STRINGS; i++) {
+		text = (const char *)event + strings[i].offset;
+		length = fth_text_length(text, strings[i].size);
+		if (length == strings[i].size)
+			return 0;
+		at = put(at, length, 2);
+		memcpy(at, text, length);
+		at += length;
+	}
+	return (uint32_t)(at - buffer);
+}
+
+static int decode_strings(const uint8_t *at, const uint8_t *end,
+			  struct fth_rollout_event *event)
+{
+	uint32_t length;
+	uint32_t i;
+
+	for (i = 0; i < STRINGS; i++) {
+		if (end - at < 2)
+			return -EBADMSG;
+		length = (uint32_t)get(&at, 2);
+		if (length >= strings[i].size || length > end - at ||
+		    memchr(at, 0, length))
+			return -EBADMSG;
+		memcpy((char *)event + strings[i].offset, at, length);
+		at += length;
+	}
+	return at == end ? 0 : -EBADMSG;
+}
+
+int fth_journal_decode(const uint8_t *data, uint32_t length,
+		       struct fth_rollout_event *ret_event)
+{
+	struct fth_rollout_event event;
+	const uint8_t *at = data;
+	uint8_t flags;
+
+	memset(&event, 0, sizeof(event));
+	if (length < FIXED_SIZE || length > FTH_JOURNAL_RECORD_MAX ||
+	    get(&at, 1) != RECORD_VERSION)
+		return -EBADMSG;
+	event.kind = (uint8_t)get(&at, 1);
+	event.guest_state = (uint8_t)get(&at, 1);
+	flags = (uint8_t)get(&at, 1);
+	if (!kind_known(event.kind) || (flags & ~FLAGS_ALL))
+		return -EBADMSG;
+	event.sha256_matches = flags & FLAG_MATCHES;
+	event.reachable = flags & FLAG_REACHABLE;
+	event.restored = flags & FLAG_RESTORED;
+	event.code = (uint16_t)get(&at, 2);
+	event.now_ms = get(&at, 8);
+	event.op_id = get(&at, 8);
+	event.taint = get(&at, 8);
+	event.capabilities = get(&at, 8);
+	memcpy(event.boot_id, at, FTH_UUID_SIZE);
+	at += FTH_UUID_SIZE;
+	if (decode_strings(at, data + length, &event))
+		return -EBADMSG;
+	memcpy(ret_event, &event, sizeof(event));
+	return 0;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How much may be under way, how much may go wrong, and when. */
+#include "core/rollout_internal.h"
+
+#define MINUTE_MS 60000u
+#define DAY_MIN (24u * 60)
+#define DAY_MS ((uint64_t)DAY_MIN * MINUTE_MS)
+#define EPOCH_WEEKDAY 3u /* 1970-01-01 was a Thursday; Monday is 0 */
+#define PERCENT_TEXT_MAX 16u
+
+/* May one more VM, @vm, be in flight?  A VM without a group has no limit of it. */
+bool fth_budget_allows(const struct fth_rollout *rollout,
+		       const struct fth_rollout_vm *vm,
+		       const struct fth_in_flight *limits)
+{
+	const struct fth_rollout_vm *vms = rollout->vms;
+
+	if (limits->fleet && rollout->in_flight >= limits->fleet)
+		return false;
+	if (limits->host &&
+	    vms[vm->host_slot].host_in_flight >= limits->host)
+		return false;
+	return !limits->group || !vm->group[0] ||
+	       vms[vm->group_slot].group_in_flight < limits->group;
+}
+
+/* " (2%)", " (0.5%)", or nothing for a count. */
+static void format_share(const struct fth_share *share, char *ret_text)
+{
+	uint32_t rest = share->value % 100;
+
+	ret_text[0] = 0;
+	if (!share->percent)
+		return;
+	if (!rest)
+		fth_text_format(ret_text, PERCENT_TEXT_MAX, " (%u%%)",
+				share->value / 100);
+	else if (rest % 10)
+		fth_text_format(ret_text, PERCENT_TEXT_MAX, " (%u.%s%u%%)",
+				share->value / 100, rest < 10 ? "0" : "", rest);
+	else
+		fth_text_format(ret_text, PERCENT_TEXT_MAX, " (%u.%u%%)",
+				share->value / 100, rest / 10);
+}
+
+static bool over(uint32_t count, const struct fth_share *share,
+		 uint32_t selected, const char *what, char *ret_why)
+{
+	uint32_t allowed = fth_share_of(share, selected);
+	char percent[PERCENT_TEXT_MAX];
+
+	if (count <= allowed)
+		return false;
+	format_share(share, percent);
+	fth_text_format(ret_why, FTH_WHY_MAX,
+			"%u of %u VMs %s, allowed are %u%s", count, selected,
+			what, allowed, percent);
+	return true;
+}
+
+/* @ret_why has FTH_WHY_MAX bytes and is set when the budget is spent. */
+bool fth_budget_spent(const struct fth_rollout *rollout, char *ret_why)
+{
+	const struct fth_policy *policy = &rollout->policy;
+
+	return over(rollout->failures - rollout->failures_excused,
+		    &policy->failures_max, rollout->selected, "failed",
+		    ret_why) ||
+	       over(rollout->inconclusive, &policy->inconclusive_max,
+		    rollout->selected, "inconclusive", ret_why);
+}
+
+/* A window that crosses midnight belongs to the day it begins on. */
+bool fth_budget_window_open(const struct fth_policy *policy, uint64_t now_ms,
+			    uint64_t *ret_opens_ms)
+{
+	uint64_t day = now_ms / DAY_MS;
+	uint32_t length_min;
+	uint64_t from_ms;
+	uint32_t i;
+
+	if (!policy->has_window)
+		return true;
+	length_min = (policy->window_to_min + DAY_MIN -
+		      policy->window_from_min) % DAY_MIN;
+	/* Yesterday's may still be open; the next opens within a week. */
+	for (i = 0; i < 9; i++) {
+		if (!(policy->window_days &
+		      (1u << ((day + i + 6 + EPOCH_WEEKDAY) % 7))) ||
+		    day + i < 1)
+			continue;
+		from_ms = (day + i - 1) * DAY_MS +
+			  (uint64_t)policy->window_from_min * MINUTE_MS;
+		if (now_ms < from_ms) {
+			*ret_opens_ms = from_ms;
+			return false;
+		}
+		if (now_ms < from_ms + (uint64_t)length_min * MINUTE_MS)
+			return true;
+	}
+	*ret_opens_ms = now_ms + DAY_MS;
+	return false;
+}

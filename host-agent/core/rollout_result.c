@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Answers to the ops of a rollout. */
+#include "core/rollout_internal.h"
+
+static bool patched(uint8_t guest_state)
+{
+	return guest_state == FTH_LC_SOAKING || guest_state == FTH_LC_APPLIED;
+}
+
+static void explain_refusal(struct fth_rollout_run *run,
+			    struct fth_rollout_vm *vm, const char *op)
+{
+	const struct fth_rollout_event *event = run->event;
+
+	fth_vm_explain(run, vm, "%s refused: %s%s%s", op,
+		       fth_error_text(event->code), event->why[0] ? ": " : "",
+		       event->why);
+}
+
+/* Stage or apply was refused: later, from the start, or never. */
+static void refused_forward(struct fth_rollout_run *run,
+			    struct fth_rollout_vm *vm)
+{
+	uint16_t code = run->event->code;
+	bool again = fth_error_retryable(code) || code == FTH_E_NO_PATCH ||
+		     code == FTH_E_WRONG_STATE;
+
+	explain_refusal(run, vm, fth_op_name(vm->op));
+	vm->staged = vm->op == FTH_OP_APPLY && code != FTH_E_NO_PATCH &&
+		     code != FTH_E_BAD_OFFSET &&
+		     run->event->guest_state == FTH_LC_STAGED;
+	if (!again || !fth_vm_may_retry(run, vm)) {
+		fth_vm_fail(run, vm);
+		return;
+	}
+	fth_vm_enter(run, vm, vm->reachable ? FTH_RV_WAITING : FTH_RV_DEFERRED);
+}
+
+static void result_of_apply(struct fth_rollout_run *run,
+			    struct fth_rollout_vm *vm)
+{
+	if (run->event->code != FTH_E_OK) {
+		refused_forward(run, vm);
+	} else if (patched(run->event->guest_state)) {
+		fth_vm_applied(run, vm);
+	} else {
+		fth_vm_explain(run, vm,
+			       "apply answered 'done' but the patch is '%s'",
+			       fth_lifecycle_name(run->event->guest_state));
+		fth_vm_fail(run, vm);
+	}
+}
+
+static void result_of_confirm(struct fth_rollout_run *run,
+			      struct fth_rollout_vm *vm)
+{
+	const struct fth_rollout_event *event = run->event;
+
+	if (event->guest_state == FTH_LC_APPLIED) {
+		/* The soak includes what this very answer says. */
+		fth_vm_check_health(run, vm);
+		if (vm->state != FTH_RV_FAILED)
+			fth_vm_confirmed(run, vm);
+		return;
+	}
+	if (event->guest_state != FTH_LC_SOAKING) {
+		fth_vm_gone(run, vm, false, false);
+		return;
+	}
+	explain_refusal(run, vm, fth_op_name(vm->op));
+	if (!fth_error_retryable(event->code) || !fth_vm_may_retry(run, vm)) {
+		fth_vm_fail(run, vm);
+		return;
+	}
+	/* Not fth_vm_enter(): its soak has passed already. */
+	vm->state = FTH_RV_SOAKING;
+	vm->since_ms = event->now_ms - run->rollout->policy.soak_ms;
+}
+
+/* The payload may stay where it can't be removed: the patch is off. */
+static void result_of_unstage(struct fth_rollout_run *run,
+			      struct fth_rollout_vm *vm)
+{
+	const struct fth_rollout_event *event = run->event;
+
+	if (event->code == FTH_E_OK || event->code == FTH_E_NO_PATCH ||
+	    event->guest_state == FTH_LC_ABSENT) {
+		fth_vm_clean(run, vm);
+		return;
+	}
+	explain_refusal(run, vm, fth_op_name(vm->op));
+	vm->staged = event->guest_state == FTH_LC_STAGED;
+	if (fth_vm_may_retry(run, vm)) {
+		fth_vm_enter(run, vm, FTH_RV_WAITING);
+		return;
+	}
+	if (vm->staged)
+		fth_vm_clean(run, vm);
+	else
+		fth_vm_enter(run, vm, FTH_RV_FAILED);
+}
+
+static void result_of_reverse(struct fth_rollout_run *run,
+			      struct fth_rollout_vm *vm)
+{
+	const struct fth_rollout_event *event = run->event;
+	bool spent;
+
+	if (event->code == FTH_E_NO_PATCH ||
+	    event->guest_state == FTH_LC_ABSENT) {
+		fth_vm_clean(run, vm);
+		return;
+	}
+	if (event->guest_state == FTH_LC_STAGED) {
+		fth_vm_set_op(run, vm, 0);
+		vm->staged = true;
+		fth_vm_enter(run, vm, FTH_RV_WAITING);
+		return;
+	}
+	explain_refusal(run, vm, fth_op_name(vm->op));
+	spent = !fth_vm_may_retry(run, vm);
+	if (event->code != FTH_E_OK && !fth_error_retryable(event->code)) {
+		vm->attempts = FTH_ROLLOUT_ATTEMPTS_MAX;
+		spent = true;
+	}
+	fth_vm_enter(run, vm, spent ? FTH_RV_FAILED : FTH_RV_WAITING);
+}
+
+void fth_vm_result(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	const struct fth_rollout_event *event = run->event;
+
+	if (!vm->op || vm->op_id != event->op_id)
+		return;
+	vm->guest_state = event->guest_state;
+	vm->taint = event->taint;
+	fth_vm_set_inconclusive(run, vm, false);
+	run->actions->changed = true;
+	switch (vm->op) {
+	case FTH_OP_STAGE:
+		if (event->code != FTH_E_OK) {
+			refused_forward(run, vm);
+			return;
+		}
+		fth_vm_set_op(run, vm, 0);
+		vm->staged = true;
+		fth_vm_enter(run, vm, FTH_RV_WAITING);
+		return;
+	case FTH_OP_APPLY:
+		result_of_apply(run, vm);
+		return;
+	case FTH_OP_CONFIRM:
+		result_of_confirm(run, vm);
+		return;
+	case FTH_OP_REVERSE:
+		result_of_reverse(run, vm);
+		return;
+	default:
+		result_of_unstage(run, vm);
+		return;
+	}
+}

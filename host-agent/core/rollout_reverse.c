@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Back: every VM that was touched returns to what it was.
+ *
+ * DESIGN
+ * A VM in the middle of being patched turns round at once: the reversing op
+ * takes the place of the one in flight, so it needs no further room in the
+ * budget.  The others follow under the recall's own limits.  A VM that can't
+ * be reached, or refuses for good, leaves the rollout STUCK rather than
+ * REVERSED until it is seen again.
+ */
+#include "core/rollout_internal.h"
+
+static bool forward_op(uint8_t op)
+{
+	return op == FTH_OP_STAGE || op == FTH_OP_APPLY ||
+	       op == FTH_OP_CONFIRM;
+}
+
+void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why)
+{
+	struct fth_rollout *rollout = run->rollout;
+	struct fth_rollout_vm *vm;
+	uint32_t i;
+
+	fth_rollout_set_phase(run, FTH_RO_REVERSING, why);
+	memcpy(rollout->reverse_why, rollout->why, FTH_WHY_MAX);
+	rollout->soak_until_ms = 0;
+	for (i = 0; i < rollout->vm_count; i++) {
+		vm = &rollout->vms[i];
+		vm->attempts = 0;
+		vm->retry_at_ms = 0;
+		if (vm->touched || vm->state == FTH_RV_FAILED ||
+		    vm->state == FTH_RV_SKIPPED ||
+		    vm->state == FTH_RV_REVERSED)
+			continue;
+		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
+		fth_vm_explain(run, vm, "reversed before its turn");
+	}
+}
+
+/* Turn round what is in flight outward. */
+static void turn(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (vm->reachable) {
+		fth_vm_send(run, vm, FTH_OP_REVERSE);
+		return;
+	}
+	fth_vm_set_op(run, vm, FTH_OP_REVERSE);
+	fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
+	fth_vm_explain(run, vm, "unreachable: goes back when it returns");
+}
+
+/* Return: true when this VM needs no more than what time or answers bring. */
+static bool serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	const struct fth_policy *policy = &run->rollout->policy;
+
+	if (forward_op(vm->op))
+		turn(run, vm);
+	if (vm->op) {
+		fth_vm_check_answer(run, vm);
+		return vm->reachable;
+	}
+	if (!vm->reachable) {
+		if (vm->state != FTH_RV_DEFERRED) {
+			fth_vm_enter(run, vm, FTH_RV_DEFERRED);
+			fth_vm_explain(run, vm,
+				       "unreachable: goes back when it returns");
+		}
+		return false;
+	}
+	if (vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX)
+		return false;
+	if (run->event->now_ms < vm->retry_at_ms)
+		fth_run_note_due(run, vm->retry_at_ms);
+	else if (fth_budget_allows(run->rollout, vm,
+				   &policy->recall_in_flight))
+		fth_vm_send(run, vm,
+			    vm->staged ? FTH_OP_UNSTAGE : FTH_OP_REVERSE);
+	return true;
+}
+
+void fth_rollout_reverse_pass(struct fth_rollout_run *run)
+{
+	struct fth_rollout *rollout = run->rollout;
+	struct fth_rollout_vm *vm;
+	uint32_t moving = 0;
+	uint32_t stuck = 0;
+	char why[FTH_WHY_MAX];
+	uint32_t i;
+
+	run->wake_ms = 0;
+	for (i = 0; i < rollout->vm_count; i++) {
+		vm = &rollout->vms[rollout->vms[i].order];
+		if (!vm->touched && !vm->op)
+			continue;
+		if (serve_vm(run, vm))
+			moving++;
+		else
+			stuck++;
+	}
+	if (moving) {
+		fth_rollout_set_phase(run, FTH_RO_REVERSING,
+				      rollout->reverse_why);
+	} else if (stuck) {
+		fth_text_format(why, sizeof(why),
+				"%u of %u VMs are unreachable or refuse to "
+				"go back",
+				stuck, rollout->vm_count);
+		fth_rollout_set_phase(run, FTH_RO_STUCK, why);
+	} else {
+		fth_rollout_set_phase(run, FTH_RO_REVERSED,
+				      rollout->reverse_why);
+	}
+}

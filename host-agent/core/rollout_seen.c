@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a guest says of itself, or that it fell silent.
+ *
+ * DESIGN
+ * The guest's word wins over what we believed.  Its own earlier answers may be
+ * lost, it may have rebooted or come out of a snapshot; here the two pictures
+ * are compared and ours is corrected.  An op that stays in flight is not sent
+ * from here: the executor sends what is pending after each connect.
+ */
+#include "core/rollout_internal.h"
+
+static bool patched(uint8_t guest_state)
+{
+	return guest_state == FTH_LC_SOAKING || guest_state == FTH_LC_APPLIED;
+}
+
+/* Is the policy for this guest?  If not, nothing is ever sent to it. */
+static bool eligible(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	const struct fth_policy *policy = &run->rollout->policy;
+	uint64_t missing = fth_policy_needs(&policy->guest) & ~vm->capabilities;
+
+	if (!fth_patterns_match(&policy->kernels, vm->release) ||
+	    !fth_patterns_match(&policy->select_kernel, vm->release)) {
+		if (vm->state == FTH_RV_SKIPPED)
+			return false;
+		fth_vm_explain(run, vm, "kernel '%s' is not the policy's",
+			       vm->release);
+		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
+		return false;
+	}
+	if (missing) {
+		fth_vm_explain(run, vm, "not supported by this guest: %s",
+			       fth_capability_name(missing & -missing));
+		fth_vm_fail(run, vm);
+		return false;
+	}
+	return true;
+}
+
+static void seen_idle(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
+		      uint8_t ours)
+{
+	if (run->event->guest_state >= FTH_LC_APPLYING &&
+	    ours == FTH_LC_ABSENT) {
+		fth_vm_explain(run, vm,
+			       "another payload of this name is applied there");
+		fth_vm_fail(run, vm);
+	} else if (!eligible(run, vm)) {
+		return;
+	} else if (ours == FTH_LC_SOAKING) {
+		fth_vm_applied(run, vm);
+	} else if (ours == FTH_LC_APPLIED) {
+		fth_vm_confirmed(run, vm);
+	} else if (vm->state != FTH_RV_WAITING) {
+		fth_vm_explain(run, vm, "%s", "");
+		fth_vm_enter(run, vm, FTH_RV_WAITING);
+	}
+}
+
+/* No op is in flight. */
+static void seen_settled(struct fth_rollout_run *run,
+			 struct fth_rollout_vm *vm, uint8_t ours,
+			 bool rebooted)
+{
+	switch (vm->state) {
+	case FTH_RV_SKIPPED:
+		if (vm->wave >= run->rollout->policy.wave_count)
+			return;
+		/* It may have booted another kernel. */
+		/* fall through */
+	case FTH_RV_WAITING:
+	case FTH_RV_DEFERRED:
+		seen_idle(run, vm, ours);
+		return;
+	case FTH_RV_SOAKING:
+		if (patched(ours))
+			fth_vm_check_health(run, vm);
+		else
+			fth_vm_gone(run, vm, rebooted, run->event->restored);
+		return;
+	case FTH_RV_DONE:
+		if (ours == FTH_LC_SOAKING) /* a snapshot from before */
+			fth_vm_applied(run, vm);
+		else if (ours != FTH_LC_APPLIED)
+			fth_vm_gone(run, vm, rebooted, run->event->restored);
+		else if (run->rollout->phase != FTH_RO_COMPLETE)
+			fth_vm_check_health(run, vm);
+		return;
+	case FTH_RV_FAILED:
+		if (ours == FTH_LC_ABSENT && vm->touched) {
+			vm->touched = false;
+			run->actions->changed = true;
+		}
+		return;
+	default:
+		return;
+	}
+}
+
+/* The op in flight was or will be sent again: wait anew for its answer. */
+static void still_in_flight(struct fth_rollout_run *run,
+			    struct fth_rollout_vm *vm, uint8_t state)
+{
+	fth_vm_explain(run, vm, "%s", "");
+	fth_vm_enter(run, vm, state);
+}
+
+static void seen_in_flight(struct fth_rollout_run *run,
+			   struct fth_rollout_vm *vm, uint8_t ours,
+			   bool rebooted)
+{
+	bool anew = rebooted || run->event->restored;
+
+	if (vm->op == FTH_OP_CONFIRM) {
+		if (ours == FTH_LC_APPLIED)
+			fth_vm_confirmed(run, vm);
+		else if (ours == FTH_LC_SOAKING)
+			still_in_flight(run, vm, FTH_RV_CONFIRMING);
+		else
+			fth_vm_gone(run, vm, rebooted, run->event->restored);
+		return;
+	}
+	if (patched(ours)) {
+		fth_vm_applied(run, vm);
+	} else if (vm->op == FTH_OP_APPLY) {
+		if (anew)
+			fth_vm_gone(run, vm, rebooted, run->event->restored);
+		else
+			still_in_flight(run, vm, FTH_RV_APPLYING);
+	} else if (ours == FTH_LC_STAGED) {
+		fth_vm_set_op(run, vm, 0);
+		fth_vm_enter(run, vm, FTH_RV_WAITING);
+	} else if (anew && !eligible(run, vm)) {
+		fth_vm_set_op(run, vm, 0);
+	} else {
+		still_in_flight(run, vm, FTH_RV_STAGING);
+	}
+}
+
+/* While reversing: only what this rollout touched is its business. */
+static void seen_reversing(struct fth_rollout_run *run,
+			   struct fth_rollout_vm *vm, uint8_t ours)
+{
+	if (!vm->touched) {
+		if (vm->state != FTH_RV_REVERSED || ours < FTH_LC_STAGED)
+			return;
+		/* It came back out of a snapshot with the patch in it. */
+		vm->touched = true;
+	}
+	if (ours == FTH_LC_ABSENT) {
+		fth_vm_explain(run, vm, "%s", "");
+		fth_vm_clean(run, vm);
+		return;
+	}
+	vm->attempts = 0;
+	if (vm->op == FTH_OP_REVERSE && ours == FTH_LC_STAGED)
+		fth_vm_set_op(run, vm, 0);
+	if (vm->op == FTH_OP_UNSTAGE && ours != FTH_LC_STAGED)
+		fth_vm_set_op(run, vm, 0);
+	if (vm->op == FTH_OP_REVERSE)
+		still_in_flight(run, vm, FTH_RV_REVERSING);
+	else if (vm->op == FTH_OP_UNSTAGE)
+		still_in_flight(run, vm, FTH_RV_UNSTAGING);
+	else if (!vm->op)
+		fth_vm_enter(run, vm, FTH_RV_WAITING);
+}
+
+void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	const struct fth_rollout_event *event = run->event;
+	bool rebooted = vm->seen && memcmp(vm->boot_id, event->boot_id,
+					   FTH_UUID_SIZE) != 0;
+	uint8_t ours = event->sha256_matches ? event->guest_state :
+					       FTH_LC_ABSENT;
+
+	vm->reachable = true;
+	vm->seen = true;
+	vm->capabilities = event->capabilities;
+	vm->taint = event->taint;
+	vm->guest_state = event->guest_state;
+	vm->staged = ours == FTH_LC_STAGED;
+	memcpy(vm->boot_id, event->boot_id, FTH_UUID_SIZE);
+	fth_text_copy(vm->release, sizeof(vm->release), event->release);
+	if (rebooted || event->restored)
+		vm->taint_before = event->taint;
+	fth_vm_set_inconclusive(run, vm, false);
+	run->actions->changed = true;
+	if (!fth_rollout_is_forward(run->rollout))
+		seen_reversing(run, vm, ours);
+	else if (vm->op)
+		seen_in_flight(run, vm, ours, rebooted);
+	else
+		seen_settled(run, vm, ours, rebooted);
+}
+
+void fth_vm_lost(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (!vm->reachable)
+		return;
+	vm->reachable = false;
+	run->actions->changed = true;
+	if (vm->op) {
+		fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
+		fth_vm_explain(run, vm, "lost before it answered %s",
+			       fth_op_name(vm->op));
+	} else if (vm->state == FTH_RV_WAITING) {
+		fth_vm_enter(run, vm, FTH_RV_DEFERRED);
+		fth_vm_explain(run, vm, "unreachable");
+	}
+}
+
+void fth_vm_heartbeat(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (vm->taint == run->event->taint)
+		return;
+	vm->taint = run->event->taint;
+	run->actions->changed = true;
+	if (fth_rollout_is_forward(run->rollout) &&
+	    (vm->state == FTH_RV_SOAKING ||
+	     (vm->state == FTH_RV_DONE &&
+	      run->rollout->phase != FTH_RO_COMPLETE)))
+		fth_vm_check_health(run, vm);
+}

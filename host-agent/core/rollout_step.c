@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The rollout machine's one entry: an event in, actions out. */
+#include "core/planner.h"
+#include "core/rollout_internal.h"
+
+void fth_rollout_init(struct fth_rollout *rollout, uint64_t id,
+		      const struct fth_policy *policy, uint64_t seed,
+		      struct fth_rollout_vm *vms, uint32_t vm_max)
+{
+	memset(rollout, 0, sizeof(*rollout));
+	if (vm_max)
+		memset(vms, 0, sizeof(*vms) * vm_max);
+	rollout->id = id;
+	rollout->seed = seed;
+	rollout->next_op = 1;
+	rollout->vms = vms;
+	rollout->vm_max = vm_max;
+	fth_policy_copy(&rollout->policy, policy);
+}
+
+static struct fth_rollout_vm *find_vm(struct fth_rollout_run *run)
+{
+	uint32_t at = fth_index_find(run->rollout, FTH_INDEX_VM,
+				     run->event->vm);
+
+	return at == FTH_VM_NONE ? NULL : &run->rollout->vms[at];
+}
+
+static bool selected(const struct fth_rollout *rollout,
+		     const struct fth_rollout_event *event)
+{
+	const struct fth_policy *policy = &rollout->policy;
+
+	return fth_patterns_match(&policy->select_name, event->vm) &&
+	       fth_patterns_match(&policy->select_group, event->group) &&
+	       (!event->release[0] ||
+		fth_patterns_match(&policy->select_kernel, event->release));
+}
+
+/* A VM that the roster has already: it may have moved to another host. */
+static void move_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	const struct fth_rollout_event *event = run->event;
+
+	if (fth_text_equal(vm->host, event->host) &&
+	    fth_text_equal(vm->group, event->group))
+		return;
+	fth_text_copy(vm->host, sizeof(vm->host), event->host);
+	fth_text_copy(vm->group, sizeof(vm->group), event->group);
+	fth_index_rebuild(run->rollout);
+	run->actions->changed = true;
+}
+
+/* A VM that comes when the plan is made already. */
+static void join_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	struct fth_rollout *rollout = run->rollout;
+
+	rollout->selected++;
+	vm->wave = fth_planner_late_wave(rollout);
+	if (!fth_rollout_is_forward(rollout)) {
+		vm->state = FTH_RV_SKIPPED;
+		fth_vm_explain(run, vm, "came after the rollout was reversed");
+	} else if (vm->wave >= rollout->policy.wave_count) {
+		vm->state = FTH_RV_SKIPPED;
+		fth_vm_explain(run, vm, "behind the last wave");
+	}
+}
+
+static int add_vm(struct fth_rollout_run *run)
+{
+	const struct fth_rollout_event *event = run->event;
+	struct fth_rollout *rollout = run->rollout;
+	struct fth_rollout_vm *vm = find_vm(run);
+
+	if (vm) {
+		move_vm(run, vm);
+		return 0;
+	}
+	if (!selected(rollout, event))
+		return 0;
+	if (rollout->vm_count >= rollout->vm_max)
+		return -ENOSPC;
+	vm = &rollout->vms[rollout->vm_count];
+	fth_text_copy(vm->name, sizeof(vm->name), event->vm);
+	fth_text_copy(vm->host, sizeof(vm->host), event->host);
+	fth_text_copy(vm->group, sizeof(vm->group), event->group);
+	fth_text_copy(vm->release, sizeof(vm->release), event->release);
+	vm->reachable = event->reachable;
+	vm->order = rollout->vm_count++;
+	fth_index_add(rollout, vm->order);
+	fth_vm_enter(run, vm,
+		     vm->reachable ? FTH_RV_WAITING : FTH_RV_DEFERRED);
+	if (!vm->reachable)
+		fth_vm_explain(run, vm, "unreachable");
+	if (vm->release[0] &&
+	    !fth_patterns_match(&rollout->policy.kernels, vm->release)) {
+		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
+		fth_vm_explain(run, vm, "kernel '%s' is not the policy's",
+			       vm->release);
+	}
+	if (rollout->phase != FTH_RO_NEW)
+		join_vm(run, vm);
+	return 0;
+}
+
+static int begin(struct fth_rollout_run *run)
+{
+	struct fth_rollout *rollout = run->rollout;
+	struct fth_rollout_vm *vm;
+	uint32_t i;
+
+	if (rollout->phase != FTH_RO_NEW)
+		return -EINVAL;
+	fth_planner_assign(rollout);
+	for (i = 0; i < rollout->vm_count; i++) {
+		vm = &rollout->vms[i];
+		if (vm->wave < rollout->policy.wave_count ||
+		    vm->state == FTH_RV_SKIPPED)
+			continue;
+		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
+		fth_vm_explain(run, vm, "behind the last wave");
+	}
+	rollout->started_ms = run->event->now_ms;
+	fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
+	return 0;
+}
+
+static int pause(struct fth_rollout_run *run)
+{
+	struct fth_rollout *rollout = run->rollout;
+	char why[FTH_WHY_MAX];
+
+	if (rollout->phase == FTH_RO_NEW || rollout->phase == FTH_RO_PAUSED ||
+	    !fth_rollout_is_forward(rollout))
+		return -EINVAL;
+	rollout->paused_phase = rollout->phase;
+	fth_text_format(why, sizeof(why), "by request%s%s",
+			run->event->why[0] ? ": " : "", run->event->why);
+	fth_rollout_set_phase(run, FTH_RO_PAUSED, why);
+	return 0;
+}
+
+/* A person has seen what went wrong so far and says to go on. */
+static void excuse(struct fth_rollout_run *run)
+{
+	struct fth_rollout *rollout = run->rollout;
+	struct fth_rollout_vm *vm;
+	uint32_t i;
+
+	rollout->failures_excused = rollout->failures;
+	for (i = 0; i < rollout->vm_count; i++) {
+		vm = &rollout->vms[i];
+		if (!vm->inconclusive || vm->excused)
+			continue;
+		vm->excused = true;
+		rollout->inconclusive--;
+	}
+}
+
+static int resume(struct fth_rollout_run *run)
+{
+	struct fth_rollout *rollout = run->rollout;
+
+	if (rollout->phase == FTH_RO_GATED) {
+		rollout->wave++;
+		fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
+		return 0;
+	}
+	if (rollout->phase != FTH_RO_PAUSED)
+		return -EINVAL;
+	excuse(run);
+	fth_rollout_set_phase(run, rollout->paused_phase, "");
+	rollout->paused_phase = 0;
+	return 0;
+}
+
+static int reverse(struct fth_rollout_run *run)
+{
+	struct fth_rollout *rollout = run->rollout;
+	char why[FTH_WHY_MAX];
+
+	if (rollout->phase == FTH_RO_REVERSING ||
+	    rollout->phase == FTH_RO_REVERSED)
+		return -EINVAL;
+	fth_text_format(why, sizeof(why), "by request%s%s",
+			run->event->why[0] ? ": " : "", run->event->why);
+	fth_rollout_begin_reverse(run, why);
+	return 0;
+}
+
+static int dispatch(struct fth_rollout_run *run)
+{
+	struct fth_rollout_vm *vm = NULL;
+
+	switch (run->event->kind) {
+	case FTH_RE_ADD_VM:
+		return add_vm(run);
+	case FTH_RE_BEGIN:
+		return begin(run);
+	case FTH_RE_TICK:
+		return 0;
+	case FTH_RE_PAUSE:
+		return pause(run);
+	case FTH_RE_RESUME:
+		return resume(run);
+	case FTH_RE_REVERSE:
+		return reverse(run);
+	case FTH_RE_SEEN:
+	case FTH_RE_LOST:
+	case FTH_RE_RESULT:
+	case FTH_RE_HEARTBEAT:
+		vm = find_vm(run);
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!vm)
+		return 0;
+	if (run->event->kind == FTH_RE_SEEN)
+		fth_vm_seen(run, vm);
+	else if (run->event->kind == FTH_RE_LOST)
+		fth_vm_lost(run, vm);
+	else if (run->event->kind == FTH_RE_RESULT)
+		fth_vm_result(run, vm);
+	else
+		fth_vm_heartbeat(run, vm);
+	return 0;
+}
+
+int fth_rollout_step(struct fth_rollout *rollout,
+		     const struct fth_rollout_event *event,
+		     struct fth_rollout_actions *actions)
+{
+	struct fth_rollout_run run = {
+		.rollout = rollout,
+		.event = event,
+		.actions = actions,
+	};
+	int error;
+
+	actions->count = 0;
+	actions->changed = false;
+	error = dispatch(&run);
+	/* Without a change and before the time that is due nothing can move. */
+	if (!error &&
+	    (actions->changed || (rollout->wake_at_ms &&
+				  event->now_ms >= rollout->wake_at_ms)))
+		fth_rollout_advance(&run);
+	actions->wake_at_ms = rollout->wake_at_ms;
+	return error;
+}

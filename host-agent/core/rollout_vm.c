@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Moves of one VM within a rollout; each keeps the fleet's counts right. */
+#include "core/rollout_internal.h"
+
+static uint64_t patience_ms(const struct fth_rollout *rollout)
+{
+	return FTH_ANSWER_WITHIN_MS +
+	       (uint64_t)rollout->policy.guest.deadline_ms;
+}
+
+static struct fth_rollout_action *new_action(struct fth_rollout_run *run)
+{
+	struct fth_rollout_actions *actions = run->actions;
+
+	if (actions->count >= actions->max)
+		return NULL;
+	return &actions->entries[actions->count++];
+}
+
+void fth_run_say(struct fth_rollout_run *run, const char *subject,
+		 const char *text)
+{
+	struct fth_rollout_action *action = new_action(run);
+
+	if (!action)
+		return;
+	memset(action, 0, sizeof(*action));
+	action->kind = FTH_RA_SAY;
+	fth_text_format(action->text, sizeof(action->text), "%s%s%s", subject,
+			text[0] ? ": " : "", text);
+}
+
+void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms)
+{
+	if (!run->wake_ms || due_ms < run->wake_ms)
+		run->wake_ms = due_ms;
+}
+
+void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
+		  uint8_t state)
+{
+	vm->state = state;
+	vm->since_ms = run->event->now_ms;
+	run->actions->changed = true;
+}
+
+/* In flight means that an op is: the three counts follow @op alone. */
+void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
+		   uint8_t op)
+{
+	struct fth_rollout *rollout = run->rollout;
+	int step = !!op - !!vm->op;
+
+	rollout->in_flight += step;
+	rollout->vms[vm->host_slot].host_in_flight += step;
+	rollout->vms[vm->group_slot].group_in_flight += step;
+	vm->op = op;
+	vm->op_id = op ? rollout->id << 32 | rollout->next_op++ : 0;
+	vm->retry_at_ms = 0;
+	run->actions->changed = true;
+}
+
+static void put_send(struct fth_rollout_run *run,
+		     struct fth_rollout_vm *vm,
+		     struct fth_rollout_action *action)
+{
+	memset(action, 0, sizeof(*action));
+	action->kind = FTH_RA_SEND;
+	action->op = vm->op;
+	action->op_id = vm->op_id;
+	action->vm_index = (uint32_t)(vm - run->rollout->vms);
+}
+
+bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
+		 uint8_t op)
+{
+	static const uint8_t states[] = {
+		[FTH_OP_STAGE] = FTH_RV_STAGING,
+		[FTH_OP_APPLY] = FTH_RV_APPLYING,
+		[FTH_OP_CONFIRM] = FTH_RV_CONFIRMING,
+		[FTH_OP_REVERSE] = FTH_RV_REVERSING,
+		[FTH_OP_UNSTAGE] = FTH_RV_UNSTAGING,
+	};
+	struct fth_rollout_action *action = new_action(run);
+
+	if (!action) {
+		run->short_of_room = true;
+		return false;
+	}
+	fth_vm_set_op(run, vm, op);
+	fth_vm_enter(run, vm, states[op]);
+	fth_vm_explain(run, vm, "%s", "");
+	if (op == FTH_OP_STAGE || op == FTH_OP_APPLY)
+		vm->touched = true;
+	if (op == FTH_OP_APPLY) {
+		vm->staged = false;
+		vm->taint_before = vm->taint;
+	}
+	put_send(run, vm, action);
+	return true;
+}
+
+/*
+ * An answer that does not come: the VM is unknown and stays in flight.  Where
+ * the channel is open the frame or its answer was lost on the way; the same op
+ * id goes out again, which the guest answers from memory if it knows it.
+ */
+void fth_vm_check_answer(struct fth_rollout_run *run,
+			 struct fth_rollout_vm *vm)
+{
+	uint64_t due_ms = vm->since_ms + patience_ms(run->rollout);
+	struct fth_rollout_action *action;
+
+	if (!vm->reachable && vm->inconclusive)
+		return;
+	if (run->event->now_ms < due_ms) {
+		fth_run_note_due(run, due_ms);
+		return;
+	}
+	fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
+	fth_vm_explain(run, vm, "no answer to %s", fth_op_name(vm->op));
+	fth_vm_set_inconclusive(run, vm, true);
+	if (!vm->reachable)
+		return;
+	fth_run_note_due(run, run->event->now_ms + patience_ms(run->rollout));
+	action = new_action(run);
+	if (action)
+		put_send(run, vm, action);
+}
+
+void fth_vm_set_inconclusive(struct fth_rollout_run *run,
+			     struct fth_rollout_vm *vm, bool inconclusive)
+{
+	if (vm->inconclusive == inconclusive)
+		return;
+	vm->inconclusive = inconclusive;
+	if (!vm->excused)
+		run->rollout->inconclusive += inconclusive ? 1 : -1;
+	if (!inconclusive)
+		vm->excused = false;
+	run->actions->changed = true;
+}
+
+/* The caller has explained why. */
+void fth_vm_fail(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	fth_vm_set_inconclusive(run, vm, false);
+	if (vm->op)
+		fth_vm_set_op(run, vm, 0);
+	vm->retry_at_ms = 0;
+	fth_vm_enter(run, vm, FTH_RV_FAILED);
+	if (!vm->failure_counted) {
+		vm->failure_counted = true;
+		run->rollout->failures++;
+	}
+	fth_run_say(run, vm->name, vm->why);
+}
+
+/* Something broke in the guest's kernel since the patch went in. */
+void fth_vm_check_health(struct fth_rollout_run *run,
+			 struct fth_rollout_vm *vm)
+{
+	const struct fth_policy *policy = &run->rollout->policy;
+	uint64_t fresh = vm->taint & ~vm->taint_before;
+
+	if ((policy->health_guest & FTH_HEALTH_GUEST_OOPS) &&
+	    (fresh & FTH_TAINT_DIE))
+		fth_vm_explain(run, vm, "oops since the patch was applied");
+	else if ((policy->health_guest & FTH_HEALTH_GUEST_WARN) &&
+		 (fresh & FTH_TAINT_WARN))
+		fth_vm_explain(run, vm, "WARN since the patch was applied");
+	else
+		return;
+	fth_vm_fail(run, vm);
+}
+
+/* A refusal that may pass by itself: false when it came too often. */
+bool fth_vm_may_retry(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (vm->op)
+		fth_vm_set_op(run, vm, 0);
+	run->actions->changed = true;
+	if (++vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX)
+		return false;
+	vm->retry_at_ms = run->event->now_ms + FTH_RETRY_AFTER_MS;
+	return true;
+}
+
+void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (vm->op)
+		fth_vm_set_op(run, vm, 0);
+	vm->touched = true;
+	vm->attempts = 0;
+	fth_vm_explain(run, vm, "%s", "");
+	fth_vm_enter(run, vm, FTH_RV_SOAKING);
+	fth_vm_check_health(run, vm);
+}
+
+void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (vm->op)
+		fth_vm_set_op(run, vm, 0);
+	vm->touched = true;
+	vm->attempts = 0;
+	vm->reboots = 0;
+	fth_vm_explain(run, vm, "%s", "");
+	fth_vm_enter(run, vm, FTH_RV_DONE);
+}
+
+/*
+ * A patch that we thought was there is not.  After a reboot or out of a
+ * snapshot it goes in again; but a guest that keeps dying before it could be
+ * confirmed is not patched for ever.
+ */
+void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
+		 bool rebooted, bool restored)
+{
+	bool confirmed = vm->state == FTH_RV_DONE;
+
+	if (!rebooted && !restored) {
+		fth_vm_explain(run, vm,
+			       "patch reverted by itself in the guest");
+		fth_vm_fail(run, vm);
+		return;
+	}
+	if (rebooted && !confirmed &&
+	    ++vm->reboots >= FTH_ROLLOUT_REBOOTS_MAX) {
+		vm->touched = false;
+		fth_vm_explain(run, vm,
+			       "rebooted %u times before it was confirmed",
+			       (uint32_t)vm->reboots);
+		fth_vm_fail(run, vm);
+		return;
+	}
+	if (vm->op)
+		fth_vm_set_op(run, vm, 0);
+	vm->touched = run->event->sha256_matches &&
+		      run->event->guest_state != FTH_LC_ABSENT;
+	vm->attempts = 0;
+	vm->retry_at_ms = 0;
+	fth_vm_explain(run, vm, "%s: goes again",
+		       rebooted ? "rebooted" : "restored from a snapshot");
+	fth_vm_enter(run, vm, FTH_RV_WAITING);
+}
+
+/* Seen as it was before the rollout, while reversing. */
+void fth_vm_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	fth_vm_set_inconclusive(run, vm, false);
+	if (vm->op)
+		fth_vm_set_op(run, vm, 0);
+	vm->touched = false;
+	vm->staged = false;
+	vm->attempts = 0;
+	vm->retry_at_ms = 0;
+	fth_vm_enter(run, vm, FTH_RV_REVERSED);
+}
