@@ -155,10 +155,13 @@ struct fth_frame {
 /**
  * struct fth_decoder - byte stream in, frames out; bounded, resynchronises
  * @buffer: FTH_DECODER_BUFFER_SIZE bytes, the caller's
- * @fill: bytes of @buffer in use
+ * @begin: first byte of @buffer that is not passed over yet
+ * @fill: end of the bytes of @buffer in use
  * @consumed: bytes of the frame that was handed out last
+ * @need: bytes of the frame at @begin; 0 while its header is not checked
+ * @credit: bytes that may be looked at once more (see decoder.c)
  * @frames: complete frames handed out
- * @bad_headers: header checksum, version, flags or length wrong
+ * @bad_headers: header checksum, version, flags, session or length wrong
  * @bad_payloads: payload checksum wrong
  * @skipped_bytes: passed over in search of a header
  *
@@ -166,8 +169,11 @@ struct fth_frame {
  */
 struct fth_decoder {
 	uint8_t *buffer;
+	uint32_t begin;
 	uint32_t fill;
 	uint32_t consumed;
+	uint32_t need;
+	uint32_t credit;
 	uint64_t frames;
 	uint64_t bad_headers;
 	uint64_t bad_payloads;
@@ -188,7 +194,8 @@ void fth_decoder_reset(struct fth_decoder *decoder);
  *
  * Where a complete and valid HELLO frame stands at the start of a receive
  * buffer, an unfinished frame before it is given up: its sender is gone.
- * Call once per buffer before fth_decoder_next().
+ * Call once per buffer, before fth_decoder_next() takes its first byte and
+ * after it returned false for the buffer before.
  */
 void fth_decoder_begin_buffer(struct fth_decoder *decoder, const uint8_t *data,
 			      size_t length);
@@ -208,11 +215,14 @@ bool fth_decoder_next(struct fth_decoder *decoder, struct fth_span *input,
 /**
  * fth_msg_decode() - a frame's payload as a message
  * @frame: from fth_decoder_next()
- * @ret_msg: borrows the frame's payload
- * @ret_why: constant text naming the field; on error only
+ * @ret_msg: borrows the frame's payload; untouched on error
+ * @ret_why: constant text naming the field and what is allowed; on error only
+ *
+ * Policy fields that APPLY does not carry have their defaults; whether the
+ * others are in range is for fth_policy_check() to say.
  * Return: 0; -EBADMSG malformed (a required field is missing, a field is too
- * long, a count is over its limit, a tag stands twice); -EOPNOTSUPP for a type
- * without a name.
+ * long, a count is over its limit, a tag stands twice, a state has no name);
+ * -EOPNOTSUPP for a type without a name.
  */
 int fth_msg_decode(const struct fth_frame *frame, struct fth_msg *ret_msg,
 		   const char **ret_why);
@@ -224,7 +234,8 @@ int fth_msg_decode(const struct fth_frame *frame, struct fth_msg *ret_msg,
  * @size: its bytes; FTH_DECODER_BUFFER_SIZE always suffices
  * @ret_length: bytes written
  * Return: 0; -EMSGSIZE when it does not fit @size or FTH_FRAME_PAYLOAD_MAX;
- * -EINVAL when @msg breaks a limit or lacks a required field.
+ * -EINVAL when @msg breaks a limit, lacks a required field or a session, or
+ * its type has no name.
  */
 int fth_msg_encode(const struct fth_msg *msg, uint8_t *buffer, size_t size,
 		   uint32_t *ret_length);

@@ -52,7 +52,8 @@ struct fth_wire_header {
 };
 
 #define FTH_HEADER_SIZE 40
-static_assert(sizeof(struct fth_wire_header) == FTH_HEADER_SIZE);
+static_assert(sizeof(struct fth_wire_header) == FTH_HEADER_SIZE,
+	      "the header has no padding");
 
 /* Message types; the comment says who sends it. */
 enum fth_wire_type {
@@ -74,7 +75,10 @@ enum fth_wire_type {
 
 /*
  * A payload is a sequence of fields: __le16 tag, __le16 length, value.
- * Integers are little-endian and exactly as long as their type.  A tag with
+ * Integers are little-endian and exactly as long as their type.  A string has
+ * no terminating NUL and none inside; a string or bytes that are empty are
+ * left out.  The name of a patch is made of letters, digits, '_', '-' and '.',
+ * and begins with a letter, a digit or '_'.  A tag with
  * bit 15 set may never be skipped by a receiver that doesn't know it (the
  * message is then malformed); any other unknown tag is skipped.  A known tag
  * that the message doesn't carry is skipped too.  A field that may stand once

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Consistency models and policies: defaults, ranges, needs, words.
+ *
+ * DESIGN
+ * Pure tables.  The host checks a policy file with them, the guest what came
+ * over the wire or through sysfs, so both refuse the same things in the same
+ * words.
+ */
+#include "fother/consistency.h"
+
+#include "bytes.h"
+
+struct model {
+	uint8_t leave;
+	uint8_t switches;
+	uint64_t needs; /* 0: an empty cell */
+	const char *why; /* it is empty */
+};
+
+static const struct model models[] = {
+	{ FTH_LEAVE_FUNCTION, FTH_SWITCH_FUNCTION, FTH_CAP_MODEL_NONE, NULL },
+	{ FTH_LEAVE_FUNCTION, FTH_SWITCH_THREAD, 0,
+	  "leave: function checks no task, so no thread has a moment to switch at; use switch: function, or leave: patched-set" },
+	{ FTH_LEAVE_FUNCTION, FTH_SWITCH_KERNEL, 0,
+	  "leave: function redirects each call at once, so there is no instant common to all; use switch: function, or leave: patched-set" },
+	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_FUNCTION, 0,
+	  "switch: function redirects each function alone, so leaving the set together means nothing; use switch: thread or kernel" },
+	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_THREAD, FTH_CAP_MODEL_DEFAULT, NULL },
+	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_KERNEL, FTH_CAP_MODEL_IN_TIME, NULL },
+	{ FTH_LEAVE_KERNEL, FTH_SWITCH_FUNCTION, 0,
+	  "switch: function redirects each function alone, so leaving the kernel first means nothing; use switch: thread or kernel" },
+	{ FTH_LEAVE_KERNEL, FTH_SWITCH_THREAD, FTH_CAP_MODEL_IN_THREAD, NULL },
+	{ FTH_LEAVE_KERNEL, FTH_SWITCH_KERNEL, FTH_CAP_MODEL_IN_BOTH, NULL },
+};
+
+static const struct model *find_model(uint8_t leave, uint8_t switches)
+{
+	for (uint32_t i = 0; i < FTH_COUNT_OF(models); i++)
+		if (models[i].leave == leave && models[i].switches == switches)
+			return &models[i];
+	return NULL;
+}
+
+int fth_model_check(uint8_t leave, uint8_t switches, const char **ret_why)
+{
+	const struct model *model = find_model(leave, switches);
+
+	if (model && model->needs)
+		return 0;
+	if (model)
+		*ret_why = model->why;
+	else if (leave < FTH_LEAVE_FUNCTION || leave > FTH_LEAVE_KERNEL)
+		*ret_why = "leave: function, patched-set or kernel";
+	else
+		*ret_why = "switch: function, thread or kernel";
+	return -EINVAL;
+}
+
+void fth_model_from_flags(bool in_thread, bool in_time, uint8_t *ret_leave, uint8_t *ret_switches)
+{
+	if (!in_thread && !in_time) {
+		*ret_leave = FTH_LEAVE_FUNCTION;
+		*ret_switches = FTH_SWITCH_FUNCTION;
+		return;
+	}
+	*ret_leave = in_thread ? FTH_LEAVE_KERNEL : FTH_LEAVE_PATCHED_SET;
+	*ret_switches = in_time ? FTH_SWITCH_KERNEL : FTH_SWITCH_THREAD;
+}
+
+void fth_policy_set_defaults(struct fth_guest_policy *ret_policy)
+{
+	memset(ret_policy, 0, sizeof(*ret_policy));
+	ret_policy->leave = FTH_LEAVE_PATCHED_SET;
+	ret_policy->switches = FTH_SWITCH_THREAD;
+	ret_policy->on_deadline = FTH_ON_DEADLINE_REVERSE;
+	ret_policy->freeze_use = FTH_FREEZE_IF_NEEDED;
+	ret_policy->freeze_way = FTH_FREEZE_PARK;
+	ret_policy->freeze_attempts = FTH_FREEZE_ATTEMPTS_DEFAULT;
+	ret_policy->revert_mode = FTH_REVERT_CONSISTENT;
+	ret_policy->deadline_ms = FTH_DEADLINE_DEFAULT_MS;
+	ret_policy->stop_max_us = FTH_STOP_MAX_DEFAULT_US;
+	ret_policy->nudge_after_ms = FTH_NUDGE_AFTER_DEFAULT_MS;
+	ret_policy->nudge_every_ms = FTH_NUDGE_EVERY_DEFAULT_MS;
+	ret_policy->freeze_budget_ms = FTH_FREEZE_BUDGET_DEFAULT_MS;
+	ret_policy->confirm_within_ms = FTH_CONFIRM_WITHIN_DEFAULT_MS;
+	ret_policy->host_loss_after_ms = FTH_HOST_LOSS_AFTER_DEFAULT_MS;
+}
+
+/**
+ * struct range - what one field of a policy may be
+ * @why: its name and range, for a person
+ * @offset: of the field
+ * @size: of the field, 1 or 4
+ * @min: least
+ * @max: most
+ * @also: one more value that is allowed; @min where there is none
+ */
+struct range {
+	const char *why;
+	uint16_t offset;
+	uint8_t size;
+	uint32_t min;
+	uint32_t max;
+	uint32_t also;
+};
+
+#define RANGE(member, min_, max_, also_, why_)                                         \
+	{                                                                              \
+		.why = (why_), .offset = offsetof(struct fth_guest_policy, member),    \
+		.size = sizeof(((struct fth_guest_policy *)0)->member), .min = (min_), \
+		.max = (max_), .also = (also_)                                         \
+	}
+
+static const struct range ranges[] = {
+	RANGE(on_deadline, FTH_ON_DEADLINE_REVERSE, FTH_ON_DEADLINE_WAIT, FTH_ON_DEADLINE_REVERSE,
+	      "transition.on-deadline: reverse, freeze, force or wait"),
+	RANGE(freeze_use, FTH_FREEZE_IF_NEEDED, FTH_FREEZE_NEVER, FTH_FREEZE_IF_NEEDED,
+	      "freeze.use: if-needed, always or never"),
+	RANGE(freeze_way, FTH_FREEZE_PARK, FTH_FREEZE_KERNEL, FTH_FREEZE_PARK,
+	      "freeze.way: park or kernel"),
+	RANGE(freeze_attempts, 1, FTH_FREEZE_ATTEMPTS_MAX, 1, "freeze.attempts: 1 to 100"),
+	RANGE(revert_mode, FTH_REVERT_CONSISTENT, FTH_REVERT_CONSISTENT_THEN_IMMEDIATE,
+	      FTH_REVERT_CONSISTENT,
+	      "revert.mode: consistent, immediate or consistent-then-immediate"),
+	RANGE(deadline_ms, 0, FTH_DEADLINE_MAX_MS, 0,
+	      "transition.deadline: at most 24h; 0 is none"),
+	RANGE(stop_max_us, FTH_STOP_MAX_MIN_US, FTH_STOP_MAX_MAX_US, FTH_STOP_MAX_MIN_US,
+	      "transition.stop-max: 100us to 1s"),
+	RANGE(nudge_after_ms, 0, FTH_NUDGE_MAX_MS, FTH_NUDGE_MANUAL,
+	      "nudge.after: at most 1h, or manual"),
+	RANGE(nudge_every_ms, FTH_NUDGE_EVERY_MIN_MS, FTH_NUDGE_MAX_MS, FTH_NUDGE_EVERY_MIN_MS,
+	      "nudge.every: 10ms to 1h"),
+	RANGE(freeze_budget_ms, 1, FTH_FREEZE_BUDGET_MAX_MS, 1, "freeze.budget: 1ms to 10s"),
+	RANGE(confirm_within_ms, FTH_CONFIRM_WITHIN_MIN_MS, FTH_CONFIRM_WITHIN_MAX_MS, 0,
+	      "confirm.within: 1s to 168h, or none"),
+	RANGE(revert_on, 0, FTH_REVERT_ON_ALL, 0,
+	      "revert.on: oops, warn, soft-lockup, hung-task, host-loss"),
+	RANGE(host_loss_after_ms, FTH_HOST_LOSS_AFTER_MIN_MS, FTH_HOST_LOSS_AFTER_MAX_MS,
+	      FTH_HOST_LOSS_AFTER_MIN_MS, "revert.host-loss-after: 5s to 24h"),
+};
+
+static bool is_in_range(const struct fth_guest_policy *policy, const struct range *range)
+{
+	const uint8_t *field = (const uint8_t *)policy + range->offset;
+	uint32_t value = *field;
+
+	if (range->size == sizeof(value))
+		memcpy(&value, field, sizeof(value));
+	return (value >= range->min && value <= range->max) || value == range->also;
+}
+
+/* "function" or "object:function", of printable characters without spaces */
+static bool is_symbol(struct fth_span text)
+{
+	uint32_t colon = 0;
+
+	if (!text.length || text.length > FTH_SYMBOL_MAX)
+		return false;
+	for (uint32_t i = 0; i < text.length; i++) {
+		if (text.data[i] <= ' ' || text.data[i] > '~')
+			return false;
+		if (text.data[i] != ':')
+			continue;
+		if (colon || !i || i == text.length - 1)
+			return false;
+		colon = i;
+	}
+	return true;
+}
+
+int fth_policy_check(const struct fth_guest_policy *policy, const char **ret_why)
+{
+	int error = fth_model_check(policy->leave, policy->switches, ret_why);
+
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < FTH_COUNT_OF(ranges); i++) {
+		if (is_in_range(policy, &ranges[i]))
+			continue;
+		*ret_why = ranges[i].why;
+		return -EINVAL;
+	}
+	if (policy->on_deadline == FTH_ON_DEADLINE_FREEZE &&
+	    policy->freeze_use == FTH_FREEZE_NEVER) {
+		*ret_why = "transition.on-deadline: freeze needs freeze.use: if-needed or always";
+		return -EINVAL;
+	}
+	if (policy->extend_set_count > FTH_EXTEND_SET_MAX) {
+		*ret_why = "consistency.extend-set: at most 32 functions";
+		return -EINVAL;
+	}
+	if (policy->extend_set_count && policy->leave == FTH_LEAVE_FUNCTION) {
+		*ret_why =
+			"consistency.extend-set: needs leave: patched-set or kernel, as leave: function looks at no stack";
+		return -EINVAL;
+	}
+	for (uint32_t i = 0; i < policy->extend_set_count; i++) {
+		if (is_symbol(policy->extend_set[i]))
+			continue;
+		*ret_why =
+			"consistency.extend-set: function or object:function, 1 to 255 characters";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool may_freeze(const struct fth_guest_policy *policy)
+{
+	if (policy->freeze_use == FTH_FREEZE_ALWAYS)
+		return true;
+	if (policy->freeze_use == FTH_FREEZE_NEVER)
+		return false;
+	return policy->switches == FTH_SWITCH_KERNEL ||
+	       policy->on_deadline == FTH_ON_DEADLINE_FREEZE;
+}
+
+static uint64_t reverts_need(const struct fth_guest_policy *policy)
+{
+	uint64_t needs = 0;
+
+	if (policy->revert_on & FTH_REVERT_ON_OOPS)
+		needs |= FTH_CAP_REVERT_OOPS;
+	if (policy->revert_on & FTH_REVERT_ON_WARN)
+		needs |= FTH_CAP_REVERT_WARN;
+	if (policy->revert_on & FTH_REVERT_ON_SOFT_LOCKUP)
+		needs |= FTH_CAP_REVERT_SOFT_LOCKUP;
+	if (policy->revert_on & FTH_REVERT_ON_HUNG_TASK)
+		needs |= FTH_CAP_REVERT_HUNG_TASK;
+	if (policy->revert_on & FTH_REVERT_ON_HOST_LOSS)
+		needs |= FTH_CAP_REVERT_HOST_LOSS;
+	if (policy->revert_mode != FTH_REVERT_CONSISTENT)
+		needs |= FTH_CAP_REVERT_IMMEDIATE;
+	return needs;
+}
+
+uint64_t fth_policy_needs(const struct fth_guest_policy *policy)
+{
+	const struct model *model = find_model(policy->leave, policy->switches);
+	uint64_t needs = FTH_CAP_STOP_MAX | reverts_need(policy);
+
+	if (model)
+		needs |= model->needs;
+	if (policy->extend_set_count)
+		needs |= FTH_CAP_EXTEND_SET;
+	if (policy->deadline_ms && policy->on_deadline == FTH_ON_DEADLINE_REVERSE)
+		needs |= FTH_CAP_DEADLINE_REVERSE;
+	if (policy->deadline_ms && policy->on_deadline == FTH_ON_DEADLINE_FORCE)
+		needs |= FTH_CAP_DEADLINE_FORCE;
+	if (policy->nudge_after_ms != FTH_NUDGE_MANUAL)
+		needs |= FTH_CAP_NUDGE;
+	if (may_freeze(policy))
+		needs |= policy->freeze_way == FTH_FREEZE_PARK ? FTH_CAP_FREEZE_PARK
+							       : FTH_CAP_FREEZE_KERNEL;
+	if (policy->confirm_within_ms)
+		needs |= FTH_CAP_CONFIRM;
+	return needs;
+}
+
+static const struct {
+	uint64_t capability;
+	const char *name;
+} capabilities[] = {
+	{ FTH_CAP_MODEL_NONE, "consistency.flags: []" },
+	{ FTH_CAP_MODEL_DEFAULT, "consistency.leave: patched-set, switch: thread" },
+	{ FTH_CAP_MODEL_IN_TIME, "consistency.flags: [in-time]" },
+	{ FTH_CAP_MODEL_IN_THREAD, "consistency.flags: [in-thread]" },
+	{ FTH_CAP_MODEL_IN_BOTH, "consistency.flags: [in-thread, in-time]" },
+	{ FTH_CAP_EXTEND_SET, "consistency.extend-set" },
+	{ FTH_CAP_DEADLINE_REVERSE, "transition.on-deadline: reverse" },
+	{ FTH_CAP_DEADLINE_FORCE, "transition.on-deadline: force" },
+	{ FTH_CAP_NUDGE, "nudge.after" },
+	{ FTH_CAP_FREEZE_PARK, "freeze.way: park" },
+	{ FTH_CAP_FREEZE_KERNEL, "freeze.way: kernel" },
+	{ FTH_CAP_CONFIRM, "confirm.within" },
+	{ FTH_CAP_REVERT_OOPS, "revert.on: oops" },
+	{ FTH_CAP_REVERT_WARN, "revert.on: warn" },
+	{ FTH_CAP_REVERT_SOFT_LOCKUP, "revert.on: soft-lockup" },
+	{ FTH_CAP_REVERT_HUNG_TASK, "revert.on: hung-task" },
+	{ FTH_CAP_REVERT_HOST_LOSS, "revert.on: host-loss" },
+	{ FTH_CAP_REVERT_IMMEDIATE, "revert.mode: immediate" },
+	{ FTH_CAP_STOP_MAX, "transition.stop-max" },
+	{ FTH_CAP_MODULE_OBJECTS, "functions of modules" },
+	{ FTH_CAP_CALLBACKS, "callbacks" },
+	{ FTH_CAP_REPLACE, "cumulative replace" },
+	{ FTH_CAP_STATES, "states" },
+	{ FTH_CAP_STACKING, "a function patched twice" },
+	{ FTH_CAP_EFFECT, "health.guest: effect" },
+};
+
+const char *fth_capability_name(uint64_t capability)
+{
+	for (uint32_t i = 0; i < FTH_COUNT_OF(capabilities); i++)
+		if (capabilities[i].capability == capability)
+			return capabilities[i].name;
+	return "unknown capability";
+}
+
+struct word {
+	uint32_t number;
+	const char *text;
+};
+
+static const struct word leave_words[] = {
+	{ FTH_LEAVE_FUNCTION, "function" },
+	{ FTH_LEAVE_PATCHED_SET, "patched-set" },
+	{ FTH_LEAVE_KERNEL, "kernel" },
+};
+
+static const struct word switch_words[] = {
+	{ FTH_SWITCH_FUNCTION, "function" },
+	{ FTH_SWITCH_THREAD, "thread" },
+	{ FTH_SWITCH_KERNEL, "kernel" },
+};
+
+static const struct word on_deadline_words[] = {
+	{ FTH_ON_DEADLINE_REVERSE, "reverse" },
+	{ FTH_ON_DEADLINE_FREEZE, "freeze" },
+	{ FTH_ON_DEADLINE_FORCE, "force" },
+	{ FTH_ON_DEADLINE_WAIT, "wait" },
+};
+
+static const struct word freeze_use_words[] = {
+	{ FTH_FREEZE_IF_NEEDED, "if-needed" },
+	{ FTH_FREEZE_ALWAYS, "always" },
+	{ FTH_FREEZE_NEVER, "never" },
+};
+
+static const struct word freeze_way_words[] = {
+	{ FTH_FREEZE_PARK, "park" },
+	{ FTH_FREEZE_KERNEL, "kernel" },
+};
+
+static const struct word revert_mode_words[] = {
+	{ FTH_REVERT_CONSISTENT, "consistent" },
+	{ FTH_REVERT_IMMEDIATE, "immediate" },
+	{ FTH_REVERT_CONSISTENT_THEN_IMMEDIATE, "consistent-then-immediate" },
+};
+
+static const struct word revert_on_words[] = {
+	{ FTH_REVERT_ON_OOPS, "oops" },
+	{ FTH_REVERT_ON_WARN, "warn" },
+	{ FTH_REVERT_ON_SOFT_LOCKUP, "soft-lockup" },
+	{ FTH_REVERT_ON_HUNG_TASK, "hung-task" },
+	{ FTH_REVERT_ON_HOST_LOSS, "host-loss" },
+};
+
+static const char *find_name(const struct word *words, uint32_t count, uint32_t number)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (words[i].number == number)
+			return words[i].text;
+	return "?";
+}
+
+static bool is_word(struct fth_span given, const char *text)
+{
+	uint32_t i = 0;
+
+	while (i < given.length && text[i] && given.data[i] == (uint8_t)text[i])
+		i++;
+	return i == given.length && !text[i];
+}
+
+static int find_number(const struct word *words, uint32_t count, struct fth_span given)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (is_word(given, words[i].text))
+			return (int)words[i].number;
+	return -EINVAL;
+}
+
+#define FTH_WORDS_DEFINE(set)                                                     \
+	const char *fth_##set##_name(uint32_t number)                             \
+	{                                                                         \
+		return find_name(set##_words, FTH_COUNT_OF(set##_words), number); \
+	}                                                                         \
+                                                                                  \
+	int fth_##set##_parse(struct fth_span word)                               \
+	{                                                                         \
+		return find_number(set##_words, FTH_COUNT_OF(set##_words), word); \
+	}
+FTH_WORDS(FTH_WORDS_DEFINE)
