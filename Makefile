@@ -9,7 +9,7 @@ export BUILD FOTHER_CACHE
 CC := gcc
 CLANG ?= clang
 PKG_CONFIG ?= pkg-config
-HOST_LIBS := libevent libevent_pthreads libvirt sqlite3 jansson libcyaml libcurl libsodium libcrypto \
+HOST_LIBS := libevent libevent_pthreads libvirt sqlite3 jansson libcyaml yaml-0.1 libcurl libsodium libcrypto \
 	libelf
 DEFAULT_KERNEL := 6.1
 
@@ -129,6 +129,15 @@ $(H)/sim: $(call obj,$(sim_src)) $(H)/libfother.a
 
 sim: $(H)/sim
 	$(H)/sim $(or $(SEED),0x1) $(or $(N),100) $(or $(VMS),200)
+
+# Static programs for the guests; each file is one.
+test-programs: $(patsubst tests/guest/%.c,$(BUILD)/guest/programs/%,$(wildcard tests/guest/*.c))
+
+$(BUILD)/guest/programs/%: tests/guest/%.c
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) -static -pthread -o $@.tmp $<
+	@strip -g $@.tmp && mv $@.tmp $@
 
 .SECONDARY:
 FORCE:
