@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A livepatch module as a file: read, hashed, looked at before it travels.
+ *
+ * DESIGN
+ * The guest's kernel checks a module for good; what is checked here saves a
+ * fleet the transfer of a file that could never load, and says so in words.
+ */
+#include "io/payload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/policy.h"
+
+#define MODINFO_MAX (64u * 1024) /* bytes of .modinfo that are looked at */
+
+static_assert(crypto_hash_sha256_BYTES == FTH_SHA256_SIZE, "one hash size");
+
+struct report {
+	const char *path;
+	char *text;
+	size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static int
+refuse(const struct report *report, const char *format, ...)
+{
+	char message[768];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	snprintf(report->text, report->size, "module '%s': %s", report->path,
+		 message);
+	return -EINVAL;
+}
+
+static int refuse_errno(const struct report *report, const char *what)
+{
+	int error = errno;
+
+	refuse(report, "can't be %s: %s", what, strerror(error));
+	return -error;
+}
+
+static int read_exactly(const struct report *report, int fd, uint8_t *bytes,
+			size_t size)
+{
+	size_t length = 0;
+	ssize_t got;
+
+	while (length < size) {
+		got = read(fd, bytes + length, size - length);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return refuse_errno(report, "read");
+		if (!got)
+			return refuse(report,
+				      "found %zu bytes, expected %zu: it "
+				      "changed while it was read",
+				      length, size);
+		length += (size_t)got;
+	}
+	return 0;
+}
+
+static int read_file(const struct report *report, int fd,
+		     struct fth_payload *payload)
+{
+	struct stat status;
+	int error;
+
+	if (fstat(fd, &status))
+		return refuse_errno(report, "read");
+	if (!S_ISREG(status.st_mode))
+		return refuse(report, "found no regular file, expected one");
+	if (status.st_size < 1 || status.st_size > FTH_MODULE_SIZE_MAX)
+		return refuse(report, "found %lld bytes, expected 1 … %u",
+			      (long long)status.st_size, FTH_MODULE_SIZE_MAX);
+	payload->size = (uint32_t)status.st_size;
+	payload->bytes = malloc(payload->size);
+	if (!payload->bytes) {
+		errno = ENOMEM;
+		return refuse_errno(report, "read");
+	}
+	error = read_exactly(report, fd, payload->bytes, payload->size);
+	if (error)
+		return error;
+	crypto_hash_sha256(payload->sha256, payload->bytes, payload->size);
+	return 0;
+}
+
+/* The section's bytes, or NULL; what it borrows lives as long as @elf. */
+static Elf_Data *find_modinfo(Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	const char *name;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return NULL;
+	while ((section = elf_nextscn(elf, section))) {
+		if (!gelf_getshdr(section, &header) ||
+		    header.sh_type == SHT_NOBITS)
+			continue;
+		name = elf_strptr(elf, names, header.sh_name);
+		if (name && !strcmp(name, ".modinfo"))
+			return elf_getdata(section, NULL);
+	}
+	return NULL;
+}
+
+/* The value behind "@key=" in a sequence of NUL-terminated strings. */
+static const char *find_info(const Elf_Data *info, const char *key)
+{
+	const char *end = (const char *)info->d_buf + info->d_size;
+	const char *at = info->d_buf;
+	size_t length = strlen(key);
+	const char *nul;
+
+	while (at < end) {
+		nul = memchr(at, 0, (size_t)(end - at));
+		if (!nul)
+			return NULL;
+		if ((size_t)(nul - at) > length && at[length] == '=' &&
+		    !memcmp(at, key, length))
+			return at + length + 1;
+		at = nul + 1;
+	}
+	return NULL;
+}
+
+static int check_info(const struct report *report, const Elf_Data *info,
+		      struct fth_payload *payload)
+{
+	const char *livepatch;
+	const char *vermagic;
+	const char *name;
+	size_t length;
+
+	if (!info || !info->d_buf || !info->d_size ||
+	    info->d_size > MODINFO_MAX)
+		return refuse(report, "found no usable section '.modinfo', "
+				      "expected a kernel module");
+	livepatch = find_info(info, "livepatch");
+	if (!livepatch || strcmp(livepatch, "Y") != 0)
+		return refuse(report,
+			      "found livepatch='%.8s', expected 'Y': not a "
+			      "livepatch module",
+			      livepatch ? livepatch : "");
+	name = find_info(info, "name");
+	if (!name || !*name || strlen(name) > FTH_NAME_MAX)
+		return refuse(report,
+			      "found a name of %zu bytes, expected 1 … %d",
+			      name ? strlen(name) : 0, FTH_NAME_MAX);
+	vermagic = find_info(info, "vermagic");
+	length = vermagic ? strcspn(vermagic, " ") : 0;
+	if (!length || length > FTH_RELEASE_MAX)
+		return refuse(report, "found vermagic '%.64s', expected one "
+				      "that begins with a kernel release",
+			      vermagic ? vermagic : "");
+	memcpy(payload->name, name, strlen(name) + 1);
+	memcpy(payload->release, vermagic, length);
+	payload->release[length] = 0;
+	return 0;
+}
+
+static int check_elf(const struct report *report, Elf *elf,
+		     struct fth_payload *payload)
+{
+	GElf_Ehdr header;
+
+	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
+		return refuse(report, "found no ELF file, expected a module");
+	if (header.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    header.e_machine != EM_X86_64)
+		return refuse(report,
+			      "found ELF class %u machine %u, expected 64 bit "
+			      "x86-64 (class %u machine %u)",
+			      header.e_ident[EI_CLASS], header.e_machine,
+			      ELFCLASS64, EM_X86_64);
+	if (header.e_type != ET_REL)
+		return refuse(report,
+			      "found ELF type %u, expected %u: a relocatable "
+			      "file, as modules are",
+			      header.e_type, ET_REL);
+	return check_info(report, find_modinfo(elf), payload);
+}
+
+int fth_payload_load(const char *path, struct fth_payload *ret_payload,
+		     char *ret_error, size_t error_size)
+{
+	struct report report = { path, ret_error, error_size };
+	struct fth_payload payload = { 0 };
+	Elf *elf = NULL;
+	int error;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return refuse_errno(&report, "opened");
+	error = read_file(&report, fd, &payload);
+	close(fd);
+	if (!error) {
+		elf_version(EV_CURRENT);
+		elf = elf_memory((char *)payload.bytes, payload.size);
+		error = check_elf(&report, elf, &payload);
+		elf_end(elf);
+	}
+	if (error)
+		fth_payload_free(&payload);
+	else
+		*ret_payload = payload;
+	return error;
+}
+
+void fth_payload_free(struct fth_payload *payload)
+{
+	free(payload->bytes);
+	payload->bytes = NULL;
+}
+
+int fth_payload_matches(const struct fth_payload *payload,
+			const struct fth_policy *policy, char *ret_error,
+			size_t error_size)
+{
+	struct report report = { policy->file, ret_error, error_size };
+	char found[2 * FTH_SHA256_SIZE + 1];
+	char expected[2 * FTH_SHA256_SIZE + 1];
+
+	if (strcmp(payload->name, policy->name) != 0)
+		return refuse(&report,
+			      "found name '%s', expected '%s' as patch.name "
+			      "says",
+			      payload->name, policy->name);
+	if (!fth_patterns_match(&policy->kernels, payload->release))
+		return refuse(&report,
+			      "found a module for kernel '%s', expected one "
+			      "that patch.kernels has",
+			      payload->release);
+	if (!policy->has_sha256 ||
+	    !memcmp(policy->sha256, payload->sha256, FTH_SHA256_SIZE))
+		return 0;
+	sodium_bin2hex(found, sizeof(found), payload->sha256, FTH_SHA256_SIZE);
+	sodium_bin2hex(expected, sizeof(expected), policy->sha256,
+		       FTH_SHA256_SIZE);
+	return refuse(&report,
+		      "found SHA-256 '%s', expected '%s' as patch.sha256 says",
+		      found, expected);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A livepatch module as a file: read, hashed, looked at before it travels. */
+#ifndef FTH_IO_PAYLOAD_H
+#define FTH_IO_PAYLOAD_H
+
+#include "fother/types.h"
+#include "fother/wire.h"
+
+#define FTH_PAYLOAD_ERROR_MAX 1024u /* bytes of a message, with its NUL */
+
+/**
+ * struct fth_payload - a module that passed the checks
+ * @bytes: the whole file, @size bytes
+ * @size: 1 … FTH_MODULE_SIZE_MAX
+ * @sha256: of @bytes
+ * @name: of the module, as its .modinfo says
+ * @release: kernel release, the first word of its vermagic
+ */
+struct fth_payload {
+	uint8_t *bytes;
+	uint32_t size;
+	uint8_t sha256[FTH_SHA256_SIZE];
+	char name[FTH_NAME_MAX + 1];
+	char release[FTH_RELEASE_MAX + 1];
+};
+
+/**
+ * fth_payload_load() - read and check a module
+ * @path: of the file
+ * @ret_payload: give it to fth_payload_free() on 0
+ * @ret_error: set on error: "module 'PATH': ..."
+ * @error_size: its bytes; FTH_PAYLOAD_ERROR_MAX holds any message
+ * Return: 0; -EINVAL for a file that is no livepatch module for x86-64 or is
+ * too large; -errno when it can't be read; -ENOMEM.
+ *
+ * Whether it is the module a policy names is fth_payload_matches()'s.
+ */
+int fth_payload_load(const char *path, struct fth_payload *ret_payload,
+		     char *ret_error, size_t error_size);
+
+/** fth_payload_free() - what a load took; also of an all-zero structure. */
+void fth_payload_free(struct fth_payload *payload);
+
+struct fth_policy;
+
+/**
+ * fth_payload_matches() - is this the module that a policy means?
+ * @payload: loaded
+ * @policy: validated
+ * @ret_error: set on error: name, sha256 or release found against expected
+ * @error_size: its bytes
+ * Return: 0 or -EINVAL.
+ */
+int fth_payload_matches(const struct fth_payload *payload,
+			const struct fth_policy *policy, char *ret_error,
+			size_t error_size);
+
+#endif /* FTH_IO_PAYLOAD_H */

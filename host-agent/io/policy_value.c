@@ -1,0 +1,638 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The texts of a policy file as values.
+ *
+ * DESIGN
+ * Tables say which key goes where; a function per kind of value reads it and
+ * words the refusal: what was found, what is allowed.
+ */
+#include "io/policy_value.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/policy_range.h"
+
+#define SHOWN_MAX 64	/* bytes of a stranger's text in a message */
+#define WORDS_TEXT_MAX 256 /* bytes of a list of allowed words */
+#define NUMBER_MAX (1ull << 53)
+#define HUNDREDTHS 100u
+#define COUNT_MAX 100000u /* VMs */
+
+/* Reads digits at *@at and moves it behind them. */
+static int parse_number(const char **at, uint64_t *ret_number)
+{
+	const char *text = *at;
+	uint64_t number = 0;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (number > NUMBER_MAX / 10)
+			return -ERANGE;
+		number = number * 10 + (uint64_t)(*text - '0');
+	}
+	*at = text;
+	*ret_number = number;
+	return 0;
+}
+
+int fth_policy_value_parse_duration(const char *text, uint64_t *ret_us)
+{
+	static const struct {
+		const char *unit;
+		uint64_t us;
+	} units[] = {
+		{ "us", 1 },
+		{ "ms", 1000 },
+		{ "s", 1000000 },
+		{ "m", 60000000 },
+		{ "h", 3600000000ull },
+	};
+	uint64_t number;
+	size_t i;
+	int error;
+
+	error = parse_number(&text, &number);
+	if (error)
+		return error;
+	for (i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strcmp(text, units[i].unit) != 0)
+			continue;
+		if (number > NUMBER_MAX / units[i].us)
+			return -ERANGE;
+		*ret_us = number * units[i].us;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int fth_policy_value_parse_share(const char *text, struct fth_share *ret_share)
+{
+	uint64_t fraction = 0;
+	const char *digits;
+	uint64_t number;
+	bool percent;
+
+	if (parse_number(&text, &number) || number > COUNT_MAX)
+		return -EINVAL;
+	if (*text == '.') {
+		digits = ++text;
+		if (parse_number(&text, &fraction) || text - digits > 2 ||
+		    *text != '%')
+			return -EINVAL;
+		if (text - digits == 1)
+			fraction *= 10;
+	}
+	percent = *text == '%';
+	if (percent ? text[1] : *text)
+		return -EINVAL;
+	ret_share->percent = percent;
+	ret_share->value = (uint32_t)(percent ? number * HUNDREDTHS + fraction :
+						number);
+	return 0;
+}
+
+/* A duration's number in the row's unit; -EINVAL also between two units. */
+static int parse_in_range(const struct fth_policy_range *range,
+			  const char *text, uint64_t *ret_number)
+{
+	bool is_us = range->unit == FTH_UNIT_US;
+	uint64_t number;
+
+	if (range->word && !strcmp(text, range->word)) {
+		*ret_number = range->word_value;
+		return 0;
+	}
+	if (range->unit == FTH_UNIT_MS || is_us) {
+		if (fth_policy_value_parse_duration(text, &number) ||
+		    (!is_us && strstr(text, "us")))
+			return -EINVAL;
+		number = is_us ? number : number / 1000;
+	} else if (parse_number(&text, &number) || *text) {
+		return -EINVAL;
+	}
+	if (number < range->min || number > range->max)
+		return -EINVAL;
+	*ret_number = number;
+	return 0;
+}
+
+static int refuse_number(struct fth_yaml *yaml,
+			 const struct fth_policy_range *range,
+			 const struct fth_policy *policy, const char *text)
+{
+	char low[FTH_POLICY_RANGE_TEXT_MAX];
+	char high[FTH_POLICY_RANGE_TEXT_MAX];
+	char usual[FTH_POLICY_RANGE_TEXT_MAX];
+	bool is_us = range->unit == FTH_UNIT_US;
+	char word[SHOWN_MAX] = "";
+
+	fth_policy_range_format(range, range->min, low);
+	fth_policy_range_format(range, range->max, high);
+	/* The default, which is still there, is the example. */
+	fth_policy_range_format(range, fth_policy_range_get(range, policy),
+				usual);
+	if (range->word)
+		snprintf(word, sizeof(word), ", or '%s'", range->word);
+	if (range->unit == FTH_UNIT_MS || is_us)
+		return fth_yaml_refuse(
+			yaml, range->key,
+			"found '%.*s', expected a duration such as '%s' (units "
+			"%sms, s, m, h; %s … %s)%s",
+			SHOWN_MAX, text, usual, is_us ? "us, " : "", low, high,
+			word);
+	return fth_yaml_refuse(yaml, range->key,
+			       "found '%.*s', expected a number, %s … %s%s",
+			       SHOWN_MAX, text, low, high, word);
+}
+
+static int convert_numbers(struct fth_yaml *yaml,
+			   const struct fth_policy_raw *raw,
+			   struct fth_policy *policy)
+{
+	/* In the order of the range table, which is that of the file. */
+	static const uint8_t slots[] = {
+		FTH_RAW_DEADLINE,      FTH_RAW_STOP_MAX,
+		FTH_RAW_NUDGE_AFTER,   FTH_RAW_NUDGE_EVERY,
+		FTH_RAW_FREEZE_BUDGET, FTH_RAW_FREEZE_ATTEMPTS,
+		FTH_RAW_CONFIRM_WITHIN, FTH_RAW_HOST_LOSS_AFTER,
+		FTH_RAW_SOAK,	       FTH_RAW_FLEET,
+		FTH_RAW_HOST,	       FTH_RAW_GROUP,
+		FTH_RAW_RECALL_FLEET,  FTH_RAW_RECALL_HOST,
+		FTH_RAW_RECALL_GROUP,  FTH_RAW_HEALTH_TIMEOUT,
+	};
+	const struct fth_policy_range *range;
+	uint64_t number;
+	uint32_t i;
+
+	for (i = 0; (range = fth_policy_range_at(i)); i++) {
+		const char *text = raw->scalars[slots[i]];
+
+		if (!text)
+			continue;
+		if (parse_in_range(range, text, &number))
+			return refuse_number(yaml, range, policy, text);
+		fth_policy_range_set(range, (uint32_t)number, policy);
+	}
+	return 0;
+}
+
+/* The words of a key: their number by the word and back. */
+struct words {
+	int (*parse)(struct fth_span word);
+	const char *(*name)(uint32_t number);
+	bool bits; /* numbers are single bits */
+};
+
+static const char *own_name(const char *const *names, uint32_t count,
+			    uint32_t number)
+{
+	return number < count && names[number] ? names[number] : "?";
+}
+
+static int own_parse(const char *const *names, uint32_t count,
+		     struct fth_span word)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		if (names[i] && strlen(names[i]) == word.length &&
+		    !memcmp(names[i], word.data, word.length))
+			return (int)i;
+	return -EINVAL;
+}
+
+/* The vocabularies that only the host knows. */
+#define OWN_WORDS(set, ...)                                                \
+	static const char *const set##_names[] = { __VA_ARGS__ };          \
+	static const char *set##_name(uint32_t number)                     \
+	{                                                                  \
+		return own_name(set##_names,                               \
+				sizeof(set##_names) / sizeof(char *),      \
+				number);                                   \
+	}                                                                  \
+	static int set##_parse(struct fth_span word)                       \
+	{                                                                  \
+		return own_parse(set##_names,                              \
+				 sizeof(set##_names) / sizeof(char *),     \
+				 word);                                    \
+	}
+
+OWN_WORDS(gate, [FTH_GATE_AUTO] = "auto", [FTH_GATE_MANUAL] = "manual")
+OWN_WORDS(then, [FTH_THEN_REVERSE] = "reverse", [FTH_THEN_PAUSE] = "pause")
+OWN_WORDS(flag, [1] = "in-thread", [2] = "in-time")
+OWN_WORDS(guest_health, [FTH_HEALTH_GUEST_OOPS] = "oops",
+	  [FTH_HEALTH_GUEST_WARN] = "warn",
+	  [FTH_HEALTH_GUEST_EFFECT] = "effect")
+OWN_WORDS(host_health, [FTH_HEALTH_HOST_VCPU_PROGRESS] = "vcpu-progress",
+	  [FTH_HEALTH_HOST_DOMAIN_STATE] = "domain-state")
+OWN_WORDS(day, [1 << 0] = "mon", [1 << 1] = "tue", [1 << 2] = "wed",
+	  [1 << 3] = "thu", [1 << 4] = "fri", [1 << 5] = "sat",
+	  [1 << 6] = "sun")
+
+#define WORDS_OF(set, is_bits) { set##_parse, set##_name, is_bits }
+
+/* "a, b, c": every number has its name, the first without one ends. */
+static void list_words(const struct words *words, char *ret_text)
+{
+	uint32_t number = 1;
+	size_t length = 0;
+
+	ret_text[0] = 0;
+	while (strcmp(words->name(number), "?") != 0 &&
+	       length < WORDS_TEXT_MAX) {
+		length += (size_t)snprintf(ret_text + length,
+					   WORDS_TEXT_MAX - length, "%s%s",
+					   length ? ", " : "",
+					   words->name(number));
+		number = words->bits ? number << 1 : number + 1;
+	}
+}
+
+static int parse_word(struct fth_yaml *yaml, const char *key,
+		      const struct words *words, const char *text,
+		      uint32_t *ret_number)
+{
+	struct fth_span span = { (const uint8_t *)text,
+				 (uint32_t)strlen(text) };
+	char allowed[WORDS_TEXT_MAX];
+	int number = words->parse(span);
+
+	if (number < 0) {
+		list_words(words, allowed);
+		return fth_yaml_refuse(yaml, key,
+				       "found '%.*s', expected one of: %s",
+				       SHOWN_MAX, text, allowed);
+	}
+	*ret_number = (uint32_t)number;
+	return 0;
+}
+
+static int convert_words(struct fth_yaml *yaml,
+			 const struct fth_policy_raw *raw,
+			 struct fth_policy *policy)
+{
+	const struct {
+		const char *key;
+		uint8_t slot;
+		uint8_t *target;
+		struct words words;
+	} rows[] = {
+		{ "consistency.leave", FTH_RAW_LEAVE, &policy->guest.leave,
+		  WORDS_OF(fth_leave, false) },
+		{ "consistency.switch", FTH_RAW_SWITCH, &policy->guest.switches,
+		  WORDS_OF(fth_switch, false) },
+		{ "transition.on-deadline", FTH_RAW_ON_DEADLINE,
+		  &policy->guest.on_deadline, WORDS_OF(fth_on_deadline, false) },
+		{ "freeze.use", FTH_RAW_FREEZE_USE, &policy->guest.freeze_use,
+		  WORDS_OF(fth_freeze_use, false) },
+		{ "freeze.way", FTH_RAW_FREEZE_WAY, &policy->guest.freeze_way,
+		  WORDS_OF(fth_freeze_way, false) },
+		{ "revert.mode", FTH_RAW_REVERT_MODE,
+		  &policy->guest.revert_mode, WORDS_OF(fth_revert_mode, false) },
+		{ "rollout.gate", FTH_RAW_GATE, &policy->gate,
+		  WORDS_OF(gate, false) },
+		{ "rollout.failures.then", FTH_RAW_THEN,
+		  &policy->failures_then, WORDS_OF(then, false) },
+	};
+	uint32_t number = 0;
+	int error;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const char *text = raw->scalars[rows[i].slot];
+
+		if (!text)
+			continue;
+		error = parse_word(yaml, rows[i].key, &rows[i].words, text,
+				   &number);
+		if (error)
+			return error;
+		*rows[i].target = (uint8_t)number;
+	}
+	return 0;
+}
+
+static void entry_key(const char *key, uint32_t index, char *ret_key)
+{
+	snprintf(ret_key, FTH_YAML_KEY_MAX, "%s[%u]", key, index);
+}
+
+/* A list of words as a set of bits; a word that stands twice is a slip. */
+static int convert_set(struct fth_yaml *yaml, const char *key,
+		       const struct fth_raw_list *list,
+		       const struct words *words, uint32_t *ret_set)
+{
+	char at[FTH_YAML_KEY_MAX];
+	uint32_t number = 0;
+	uint32_t set = 0;
+	uint32_t i;
+	int error;
+
+	if (!fth_yaml_has(yaml, key))
+		return 0;
+	for (i = 0; i < list->count; i++) {
+		entry_key(key, i, at);
+		error = parse_word(yaml, at, words, list->entries[i], &number);
+		if (error)
+			return error;
+		if (set & number)
+			return fth_yaml_refuse(yaml, at,
+					       "found '%s' twice, expected "
+					       "each word once",
+					       list->entries[i]);
+		set |= number;
+	}
+	*ret_set = set;
+	return 0;
+}
+
+static int convert_flags(struct fth_yaml *yaml,
+			 const struct fth_policy_raw *raw,
+			 struct fth_policy *policy)
+{
+	static const struct words words = WORDS_OF(flag, true);
+	uint32_t set = 0;
+	int error;
+
+	if (!fth_yaml_has(yaml, "consistency.flags"))
+		return 0;
+	if (raw->scalars[FTH_RAW_LEAVE] || raw->scalars[FTH_RAW_SWITCH])
+		return fth_yaml_refuse(yaml, "consistency.flags",
+				       "found beside 'leave' or 'switch', "
+				       "expected either flags or leave and "
+				       "switch");
+	error = convert_set(yaml, "consistency.flags",
+			    &raw->lists[FTH_RAW_FLAGS], &words, &set);
+	if (error)
+		return error;
+	fth_model_from_flags(set & 1, set & 2, &policy->guest.leave,
+			     &policy->guest.switches);
+	return 0;
+}
+
+static int convert_sets(struct fth_yaml *yaml,
+			const struct fth_policy_raw *raw,
+			struct fth_policy *policy)
+{
+	uint32_t days = policy->window_days;
+	const struct {
+		const char *key;
+		uint8_t slot;
+		uint32_t *target;
+		struct words words;
+	} rows[] = {
+		{ "revert.on", FTH_RAW_REVERT_ON, &policy->guest.revert_on,
+		  WORDS_OF(fth_revert_on, true) },
+		{ "rollout.window.days", FTH_RAW_WINDOW_DAYS, &days,
+		  WORDS_OF(day, true) },
+		{ "health.guest", FTH_RAW_HEALTH_GUEST, &policy->health_guest,
+		  WORDS_OF(guest_health, true) },
+		{ "health.host", FTH_RAW_HEALTH_HOST, &policy->health_host,
+		  WORDS_OF(host_health, true) },
+	};
+	int error;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		error = convert_set(yaml, rows[i].key, &raw->lists[rows[i].slot],
+				    &rows[i].words, rows[i].target);
+		if (error)
+			return error;
+	}
+	policy->window_days = (uint8_t)days;
+	return 0;
+}
+
+/* Texts of a list into rows of @size bytes. */
+static int convert_texts(struct fth_yaml *yaml, const char *key,
+			 const struct fth_raw_list *list, char *target,
+			 size_t size)
+{
+	char at[FTH_YAML_KEY_MAX];
+	size_t length;
+	uint32_t i;
+
+	for (i = 0; i < list->count; i++) {
+		length = strlen(list->entries[i]);
+		entry_key(key, i, at);
+		if (!length || length >= size)
+			return fth_yaml_refuse(yaml, at,
+					       "found %zu bytes, expected "
+					       "1 … %zu",
+					       length, size - 1);
+		memcpy(target + i * size, list->entries[i], length + 1);
+	}
+	return 0;
+}
+
+static int convert_lists(struct fth_yaml *yaml,
+			 const struct fth_policy_raw *raw,
+			 struct fth_policy *policy)
+{
+	const struct {
+		const char *key;
+		uint8_t slot;
+		struct fth_patterns *target;
+	} rows[] = {
+		{ "patch.kernels", FTH_RAW_KERNELS, &policy->kernels },
+		{ "rollout.select.name", FTH_RAW_SELECT_NAME,
+		  &policy->select_name },
+		{ "rollout.select.group", FTH_RAW_SELECT_GROUP,
+		  &policy->select_group },
+		{ "rollout.select.kernel", FTH_RAW_SELECT_KERNEL,
+		  &policy->select_kernel },
+		{ "rollout.canary", FTH_RAW_CANARY, &policy->canary },
+	};
+	int error;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		error = convert_texts(yaml, rows[i].key,
+				      &raw->lists[rows[i].slot],
+				      rows[i].target->entries[0].text,
+				      sizeof(struct fth_pattern));
+		if (error)
+			return error;
+		rows[i].target->count = raw->lists[rows[i].slot].count;
+	}
+	policy->command_count = raw->lists[FTH_RAW_HEALTH_COMMAND].count;
+	return convert_texts(yaml, "health.command",
+			     &raw->lists[FTH_RAW_HEALTH_COMMAND],
+			     policy->command[0], sizeof(policy->command[0]));
+}
+
+static int convert_extend_set(struct fth_yaml *yaml,
+			      const struct fth_policy_raw *raw,
+			      struct fth_policy *policy)
+{
+	const struct fth_raw_list *list = &raw->lists[FTH_RAW_EXTEND_SET];
+	uint32_t i;
+	int error;
+
+	error = convert_texts(yaml, "consistency.extend-set", list,
+			      policy->extend_set[0],
+			      sizeof(policy->extend_set[0]));
+	if (error)
+		return error;
+	policy->guest.extend_set_count = (uint8_t)list->count;
+	for (i = 0; i < list->count; i++) {
+		policy->guest.extend_set[i].data =
+			(const uint8_t *)policy->extend_set[i];
+		policy->guest.extend_set[i].length =
+			(uint32_t)strlen(policy->extend_set[i]);
+	}
+	return 0;
+}
+
+static int convert_share(struct fth_yaml *yaml, const char *key,
+			 const char *text, struct fth_share *ret_share)
+{
+	if (!text || !fth_policy_value_parse_share(text, ret_share))
+		return 0;
+	return fth_yaml_refuse(yaml, key,
+			       "found '%.*s', expected a count such as '2' or "
+			       "a percentage such as '2.5%%'",
+			       SHOWN_MAX, text);
+}
+
+static int convert_shares(struct fth_yaml *yaml,
+			  const struct fth_policy_raw *raw,
+			  struct fth_policy *policy)
+{
+	const struct fth_raw_list *waves = &raw->lists[FTH_RAW_WAVES];
+	char at[FTH_YAML_KEY_MAX];
+	uint32_t i;
+	int error;
+
+	if (fth_yaml_has(yaml, "rollout.waves"))
+		policy->wave_count = waves->count;
+	for (i = 0; i < waves->count; i++) {
+		entry_key("rollout.waves", i, at);
+		error = convert_share(yaml, at, waves->entries[i],
+				      &policy->waves[i]);
+		if (error)
+			return error;
+	}
+	error = convert_share(yaml, "rollout.failures.max",
+			      raw->scalars[FTH_RAW_FAILURES_MAX],
+			      &policy->failures_max);
+	if (error)
+		return error;
+	return convert_share(yaml, "rollout.failures.inconclusive",
+			     raw->scalars[FTH_RAW_INCONCLUSIVE],
+			     &policy->inconclusive_max);
+}
+
+static int convert_time(struct fth_yaml *yaml, const char *key,
+			const char *text, uint16_t *ret_minute)
+{
+	unsigned int hour;
+	unsigned int minute;
+	int used = 0;
+
+	if (!text)
+		return 0;
+	if (strspn(text, "0123456789:") != strlen(text) ||
+	    sscanf(text, "%2u:%2u%n", &hour, &minute, &used) != 2 ||
+	    used != 5 || text[used] || hour > 23 || minute > 59)
+		return fth_yaml_refuse(yaml, key,
+				       "found '%.*s', expected a time of day "
+				       "in UTC such as '22:00' (00:00 … 23:59)",
+				       SHOWN_MAX, text);
+	*ret_minute = (uint16_t)(hour * 60 + minute);
+	return 0;
+}
+
+static int convert_window(struct fth_yaml *yaml,
+			  const struct fth_policy_raw *raw,
+			  struct fth_policy *policy)
+{
+	int error;
+
+	policy->has_window = raw->scalars[FTH_RAW_WINDOW_FROM] != NULL;
+	error = convert_time(yaml, "rollout.window.from",
+			     raw->scalars[FTH_RAW_WINDOW_FROM],
+			     &policy->window_from_min);
+	if (error)
+		return error;
+	return convert_time(yaml, "rollout.window.to",
+			    raw->scalars[FTH_RAW_WINDOW_TO],
+			    &policy->window_to_min);
+}
+
+static int nibble(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	if (digit >= 'a' && digit <= 'f')
+		return digit - 'a' + 10;
+	if (digit >= 'A' && digit <= 'F')
+		return digit - 'A' + 10;
+	return -1;
+}
+
+static int convert_sha256(struct fth_yaml *yaml, const char *text,
+			  struct fth_policy *policy)
+{
+	size_t length = strlen(text);
+	size_t i;
+
+	for (i = 0; i < length && nibble(text[i]) >= 0; i++)
+		;
+	if (i < length || length != 2 * FTH_SHA256_SIZE)
+		return fth_yaml_refuse(yaml, "patch.sha256",
+				       "found '%.*s', expected 64 hexadecimal "
+				       "digits",
+				       SHOWN_MAX, text);
+	for (i = 0; i < FTH_SHA256_SIZE; i++)
+		policy->sha256[i] = (uint8_t)(nibble(text[2 * i]) << 4 |
+					      nibble(text[2 * i + 1]));
+	policy->has_sha256 = true;
+	return 0;
+}
+
+static int convert_head(struct fth_yaml *yaml,
+			const struct fth_policy_raw *raw,
+			struct fth_policy *policy)
+{
+	const char *name = raw->scalars[FTH_RAW_NAME];
+	const char *version = raw->scalars[FTH_RAW_VERSION];
+	size_t length = strlen(name);
+
+	if (strcmp(version, "1") != 0)
+		return fth_yaml_refuse(yaml, "version",
+				       "found '%.*s', expected 1", SHOWN_MAX,
+				       version);
+	if (!length || length > FTH_NAME_MAX)
+		return fth_yaml_refuse(yaml, "patch.name",
+				       "found %zu bytes, expected a module's "
+				       "name of 1 … %d",
+				       length, FTH_NAME_MAX);
+	memcpy(policy->name, name, length + 1);
+	if (!raw->scalars[FTH_RAW_SHA256])
+		return 0;
+	return convert_sha256(yaml, raw->scalars[FTH_RAW_SHA256], policy);
+}
+
+int fth_policy_value_convert(struct fth_yaml *yaml,
+			     const struct fth_policy_raw *raw,
+			     struct fth_policy *policy)
+{
+	static int (*const steps[])(struct fth_yaml *,
+				    const struct fth_policy_raw *,
+				    struct fth_policy *) = {
+		convert_head,  convert_words,	   convert_flags,
+		convert_sets,  convert_extend_set, convert_numbers,
+		convert_lists, convert_shares,	   convert_window,
+	};
+	int error = 0;
+	size_t i;
+
+	for (i = 0; !error && i < sizeof(steps) / sizeof(*steps); i++)
+		error = steps[i](yaml, raw, policy);
+	return error;
+}
