@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The runner must see every way in which a test can fail.
+set -u
+cd "$(dirname "$0")/../.." || exit
+. tests/lib/tap.sh
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/fother-run-test.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# judged KIND COMMAND: the runner's last line and exit status for one program.
+judged() {
+	local status=0
+
+	printf '%s\n' "$2" >"$work/program.sh"
+	printf 'case\t%s\t%s\tbash %s\n' "$1" "${3:-10}" "$work/program.sh" |
+		tests/lib/run -l "$work" >"$work/out" 2>&1 || status=$?
+	echo "$(tail -n 1 "$work/out") ($status)"
+}
+
+# shellcheck disable=SC2016 # the program expands it
+end='echo "# end $TAP_NONCE"'
+# shellcheck disable=SC2016 # the program expands it
+lib='. "$TAP_LIB";'
+is "$(judged tap "$lib pass a; pass b; done_testing")" "2 passed, 0 failed (0)" "a good program"
+is "$(judged tap "$lib plan 2; pass a; pass b; done_testing")" "2 passed, 0 failed (0)" \
+	"a good program with a plan first"
+is "$(judged tap "$lib pass a; fail b; done_testing")" "1 passed, 1 failed (1)" "not ok"
+is "$(judged tap "$lib plan 3; pass a; done_testing")" "1 passed, 1 failed (1)" "too few"
+is "$(judged tap "$lib pass a; exit 0")" "1 passed, 2 failed (1)" "exit in the middle"
+is "$(judged tap "echo ok 1; $end")" "1 passed, 1 failed (1)" "no plan"
+is "$(judged tap "echo 1..1; echo ok 1; echo '# end 0123'")" "1 passed, 1 failed (1)" \
+	"another nonce"
+is "$(judged tap "echo 1..2; echo ok 1; echo ok 1; $end")" "2 passed, 1 failed (1)" \
+	"a number twice"
+is "$(judged tap "echo 1..1; echo 'ok 1 # SKIP no time'; $end")" "0 passed, 1 failed (1)" \
+	"a skipped test is a failure"
+is "$(judged tap "echo 1..1; echo ok 1; $end; exit 3")" "1 passed, 1 failed (1)" "exit status"
+is "$(judged tap "echo 1..1; echo ok 1; $end; sleep 60" 1)" "1 passed, 1 failed (1)" "time-out"
+is "$(judged tap "echo 'Bail out! why'")" "0 passed, 3 failed (1)" "Bail out!"
+is "$(judged cmocka "echo 1..1; echo 'ok 1 - a'; echo 1..1; echo 'ok 1 - b'")" \
+	"2 passed, 0 failed (0)" "two groups of cmocka"
+is "$(judged cmocka "echo 1..2; echo 'ok 1 - a'; kill -SEGV \$\$")" "1 passed, 1 failed (1)" \
+	"a crash after the first test"
+is "$(judged plain true)" "1 passed, 0 failed (0)" "plain, good"
+is "$(judged plain false)" "0 passed, 1 failed (1)" "plain, bad"
+is "$(tests/lib/run -l "$work" </dev/null 2>&1 | tail -n 1)" "0 passed, 1 failed" \
+	"nothing tested is a failure"
+
+is "$(bash -c '. tests/lib/tap.sh; ok n false; exit 0' | head -n 1)" "not ok 1 - n" "ok can fail"
+is "$(bash -c '. tests/lib/tap.sh; nok n true; exit 0' | head -n 1)" "not ok 1 - n" "nok can fail"
+is "$(bash -c '. tests/lib/tap.sh; is a b n; exit 0' | head -n 1)" "not ok 1 - n" "is can fail"
+is "$(bash -c '. tests/lib/tap.sh; like a "b*" n; exit 0' | head -n 1)" "not ok 1 - n" \
+	"like can fail"
+is "$(bash -c '. tests/lib/tap.sh; eventually 1 n false; exit 0' | head -n 1)" "not ok 1 - n" \
+	"eventually can fail"
+done_testing
