@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One VM's channel: its chardev's unix socket, frames and the session.
+ *
+ * DESIGN
+ * Inputs are the guest's bytes, a timer and the owner's messages.  Who may talk
+ * is fth_session_step()'s to say; this file carries its actions out.  One timer
+ * serves the state the session is in: DOWN, the next connect; GREETING, the
+ * next HELLO; OPEN, the next heartbeat.  Silence is counted in beats without
+ * an answer and not by a clock: an agent that was stopped for a minute must
+ * not take its own absence for the guests'.
+ */
+#include "io/channel.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "io/log.h"
+#include "io/loop.h"
+
+#define READ_SIZE 16384u
+
+struct fth_channel {
+	struct fth_loop *loop;
+	struct sockaddr_un address;
+	const struct fth_channel_hooks *hooks;
+	void *context;
+	uint64_t epoch;
+	struct bufferevent *stream; /* NULL while down */
+	struct fth_timer *timer;
+	struct fth_session session;
+	struct fth_decoder decoder;
+	uint8_t *buffer; /* the decoder's; held while connected */
+	struct fth_msg msg;
+	uint32_t beats; /* sent since something was heard */
+	uint32_t retry_ms;
+	uint64_t malformed;
+	uint64_t heard_ms;
+};
+
+static void drop_stream(struct fth_channel *channel)
+{
+	if (!channel->stream)
+		return;
+	bufferevent_free(channel->stream);
+	channel->stream = NULL;
+	channel->malformed += channel->decoder.bad_headers + channel->decoder.bad_payloads;
+	channel->decoder.bad_headers = 0;
+	channel->decoder.bad_payloads = 0;
+	free(channel->buffer);
+	channel->buffer = NULL;
+}
+
+/* The peer is gone or silent: from any state to DOWN. */
+static void go_down(struct fth_channel *channel, uint8_t event, const char *why)
+{
+	bool was_open = channel->session.state == FTH_SS_OPEN;
+	uint8_t action;
+
+	drop_stream(channel);
+	if (fth_session_step(&channel->session, event, 0, &action))
+		fth_session_step(&channel->session, FTH_SS_EV_LOST, 0, &action);
+	fth_timer_set(channel->timer, channel->retry_ms);
+	channel->retry_ms *= 2;
+	if (channel->retry_ms > FTH_CHANNEL_RETRY_MAX_MS)
+		channel->retry_ms = FTH_CHANNEL_RETRY_MAX_MS;
+	if (was_open)
+		channel->hooks->closed(channel->context, why);
+}
+
+static int write_msg(struct fth_channel *channel, struct fth_msg *msg)
+{
+	uint8_t frame[FTH_DECODER_BUFFER_SIZE];
+	uint32_t length;
+	int error;
+
+	msg->session = channel->session.nonce;
+	msg->seq = channel->session.tx_seq;
+	error = fth_msg_encode(msg, frame, sizeof(frame), &length);
+	if (error)
+		return error;
+	if (bufferevent_write(channel->stream, frame, length))
+		return -ENOMEM;
+	channel->session.tx_seq++;
+	return 0;
+}
+
+static size_t queued(const struct fth_channel *channel)
+{
+	return evbuffer_get_length(bufferevent_get_output(channel->stream));
+}
+
+/* Nobody reads yet? Then one HELLO in the queue is enough. */
+static void greet(struct fth_channel *channel)
+{
+	struct fth_msg *msg = &channel->msg;
+
+	if (!queued(channel)) {
+		memset(msg, 0, sizeof(*msg));
+		msg->type = FTH_T_HELLO;
+		msg->u.hello.epoch = channel->epoch;
+		write_msg(channel, msg);
+	}
+	fth_timer_set(channel->timer, FTH_HELLO_EVERY_MS);
+}
+
+static void beat(struct fth_channel *channel)
+{
+	struct fth_msg *msg = &channel->msg;
+
+	memset(msg, 0, sizeof(*msg));
+	msg->type = FTH_T_HEARTBEAT;
+	if (queued(channel) < FTH_CHANNEL_OUTPUT_MAX)
+		write_msg(channel, msg);
+	fth_timer_set(channel->timer, FTH_HEARTBEAT_EVERY_MS);
+}
+
+static void acknowledged(struct fth_channel *channel, const struct fth_frame *frame)
+{
+	const char *why;
+	uint8_t action;
+
+	if (fth_msg_decode(frame, &channel->msg, &why)) {
+		channel->malformed++;
+		return;
+	}
+	if (fth_session_step(&channel->session, FTH_SS_EV_ACK, 0, &action) ||
+	    action != FTH_SS_OPENED)
+		return;
+	channel->beats = 0;
+	channel->retry_ms = FTH_CHANNEL_RETRY_MIN_MS;
+	fth_timer_set(channel->timer, FTH_HEARTBEAT_EVERY_MS);
+	channel->hooks->opened(channel->context, &channel->msg.u.hello_ack);
+}
+
+static void take_frame(struct fth_channel *channel, const struct fth_frame *frame)
+{
+	uint8_t event = fth_session_frame_event(&channel->session, frame->type, frame->session);
+	const char *why;
+	uint8_t action;
+
+	if (event != FTH_SS_EV_STALE) {
+		channel->beats = 0;
+		channel->heard_ms = fth_loop_wall_ms();
+	}
+	if (event == FTH_SS_EV_ACK && channel->session.state == FTH_SS_GREETING) {
+		acknowledged(channel, frame);
+		return;
+	}
+	if (fth_session_step(&channel->session, event, 0, &action) || action != FTH_SS_DELIVER)
+		return;
+	if (fth_msg_decode(frame, &channel->msg, &why)) {
+		channel->malformed++;
+		return;
+	}
+	channel->hooks->message(channel->context, &channel->msg);
+}
+
+static void readable(struct bufferevent *stream, void *context)
+{
+	struct fth_channel *channel = context;
+	uint8_t bytes[READ_SIZE];
+	struct fth_frame frame;
+	struct fth_span input;
+	int length;
+
+	while (channel->stream == stream &&
+	       (length = bufferevent_read(stream, bytes, sizeof(bytes))) > 0) {
+		input = (struct fth_span){ bytes, (uint32_t)length };
+		while (fth_decoder_next(&channel->decoder, &input, &frame))
+			take_frame(channel, &frame);
+	}
+}
+
+static void writable(struct bufferevent *stream, void *context)
+{
+	struct fth_channel *channel = context;
+
+	(void)stream;
+	if (channel->session.state == FTH_SS_OPEN)
+		channel->hooks->drained(channel->context);
+}
+
+static void broken(struct bufferevent *stream, short what, void *context)
+{
+	(void)stream;
+	go_down(context, FTH_SS_EV_LOST, what & BEV_EVENT_EOF ? "end of file" : "I/O error");
+}
+
+static int open_socket(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static void connect_now(struct fth_channel *channel)
+{
+	uint8_t action;
+	int fd = open_socket(&channel->address);
+
+	if (fd < 0) {
+		go_down(channel, FTH_SS_EV_LOST, "can't connect");
+		return;
+	}
+	channel->buffer = malloc(FTH_DECODER_BUFFER_SIZE);
+	channel->stream = bufferevent_socket_new(fth_loop_base(channel->loop), fd,
+						 BEV_OPT_CLOSE_ON_FREE);
+	if (!channel->stream)
+		close(fd);
+	if (!channel->stream || !channel->buffer) {
+		free(channel->buffer);
+		channel->buffer = NULL;
+		drop_stream(channel);
+		go_down(channel, FTH_SS_EV_LOST, "out of memory");
+		return;
+	}
+	bufferevent_set_rate_limit(channel->stream, fth_loop_guest_rate(channel->loop));
+	bufferevent_setcb(channel->stream, readable, writable, broken, channel);
+	fth_decoder_init(&channel->decoder, channel->buffer);
+	channel->beats = 0;
+	fth_session_step(&channel->session, FTH_SS_EV_UP, fth_loop_random(), &action);
+	bufferevent_enable(channel->stream, EV_READ | EV_WRITE);
+	greet(channel);
+}
+
+static void timer_fired(void *context)
+{
+	struct fth_channel *channel = context;
+	bool greeting = channel->session.state == FTH_SS_GREETING;
+	uint32_t every_ms = greeting ? FTH_HELLO_EVERY_MS : FTH_HEARTBEAT_EVERY_MS;
+
+	if (channel->session.state == FTH_SS_DOWN) {
+		connect_now(channel);
+		return;
+	}
+	if (++channel->beats > FTH_SILENT_AFTER_MS / every_ms) {
+		go_down(channel, FTH_SS_EV_SILENT, "silent");
+		return;
+	}
+	if (greeting)
+		greet(channel);
+	else
+		beat(channel);
+}
+
+int fth_channel_new(struct fth_loop *loop, const char *path, uint64_t epoch,
+		    const struct fth_channel_hooks *hooks, void *context,
+		    struct fth_channel **ret_channel)
+{
+	struct fth_channel *channel;
+
+	if (strlen(path) >= sizeof(channel->address.sun_path))
+		return -ENAMETOOLONG;
+	channel = calloc(1, sizeof(*channel));
+	if (!channel)
+		return -ENOMEM;
+	channel->loop = loop;
+	channel->address.sun_family = AF_UNIX;
+	strcpy(channel->address.sun_path, path);
+	channel->epoch = epoch;
+	channel->hooks = hooks;
+	channel->context = context;
+	channel->retry_ms = FTH_CHANNEL_RETRY_MIN_MS;
+	fth_session_init(&channel->session, FTH_SIDE_HOST);
+	if (fth_timer_new(loop, timer_fired, channel, &channel->timer)) {
+		free(channel);
+		return -ENOMEM;
+	}
+	fth_timer_set(channel->timer, 0);
+	*ret_channel = channel;
+	return 0;
+}
+
+void fth_channel_free(struct fth_channel *channel)
+{
+	if (!channel)
+		return;
+	drop_stream(channel);
+	fth_timer_free(channel->timer);
+	free(channel);
+}
+
+const char *fth_channel_path(const struct fth_channel *channel)
+{
+	return channel->address.sun_path;
+}
+
+void fth_channel_poke(struct fth_channel *channel)
+{
+	if (channel->session.state != FTH_SS_DOWN)
+		return;
+	channel->retry_ms = FTH_CHANNEL_RETRY_MIN_MS;
+	fth_timer_set(channel->timer, 0);
+}
+
+int fth_channel_send(struct fth_channel *channel, struct fth_msg *msg)
+{
+	if (channel->session.state != FTH_SS_OPEN)
+		return -ENOTCONN;
+	if (queued(channel) >= FTH_CHANNEL_OUTPUT_MAX)
+		return -ENOBUFS;
+	return write_msg(channel, msg);
+}
+
+void fth_channel_stats(const struct fth_channel *channel, struct fth_channel_stats *ret_stats)
+{
+	const struct fth_decoder *decoder = &channel->decoder;
+
+	ret_stats->state = channel->session.state;
+	ret_stats->bad_frames = decoder->bad_headers + decoder->bad_payloads + channel->malformed;
+	ret_stats->dropped_frames = channel->session.dropped;
+	ret_stats->heard_ms = channel->heard_ms;
+}

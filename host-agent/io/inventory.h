@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Where VMs come from: a folder of sockets, or libvirt. */
+#ifndef FTH_IO_INVENTORY_H
+#define FTH_IO_INVENTORY_H
+
+#include <stdbool.h>
+
+struct fth_loop;
+struct fth_sockets;
+struct fth_libvirt;
+
+#define FTH_SOCKETS_VMS_MAX 4096u	/* sockets in one folder */
+#define FTH_SOCKETS_RESCAN_MS 5000u	/* without any word of inotify */
+#define FTH_SIDECAR_MAX 65536u		/* bytes of NAME.json */
+#define FTH_LIBVIRT_RETRY_MS 2000u	/* between two connects */
+
+/**
+ * struct fth_inventory_vm - what an inventory knows of one VM; borrowed
+ * @name: unique in its inventory
+ * @host: where it runs
+ * @group: for in-flight limits and selection; "" if none
+ * @path: of its channel's socket; NULL while there is none to be had
+ * @running: its vCPUs run (or nobody can tell)
+ */
+struct fth_inventory_vm {
+	const char *name;
+	const char *host;
+	const char *group;
+	const char *path;
+	bool running;
+};
+
+/**
+ * struct fth_inventory_hooks - called on the loop's thread
+ * @found: a VM is new, or anything of it changed, or its socket was made anew
+ * @gone: it is not there any more
+ */
+struct fth_inventory_hooks {
+	void (*found)(void *context, const char *inventory, const struct fth_inventory_vm *vm);
+	void (*gone)(void *context, const char *inventory, const char *name);
+};
+
+/**
+ * fth_sockets_new() - VMs by the chardev sockets in a folder
+ * @folder: NAME.sock is the channel of VM NAME; NAME.json, if it is there, is
+ *	{"host": "…", "group": "…"}
+ * @hooks: borrowed
+ * Return: 0 or -errno of reading the folder.
+ *
+ * Follows the folder by inotify, and reads it anew every
+ * FTH_SOCKETS_RESCAN_MS because a file system may not tell.
+ */
+int fth_sockets_new(struct fth_loop *loop, const char *folder,
+		    const struct fth_inventory_hooks *hooks, void *context,
+		    struct fth_sockets **ret_sockets);
+
+/** fth_sockets_free() - NULL is fine; no hook is called. */
+void fth_sockets_free(struct fth_sockets *sockets);
+
+/**
+ * fth_libvirt_new() - VMs by libvirt: domains with a channel org.fother.0
+ * @uri: e.g. "qemu:///system"; copied
+ * @hooks: borrowed
+ * Return: 0; -ENOMEM; -EAGAIN when no thread can be had.
+ *
+ * libvirt calls block and call back on any thread, so it has a thread of its
+ * own; a lost libvirtd is connected to again for ever.
+ */
+int fth_libvirt_new(struct fth_loop *loop, const char *uri,
+		    const struct fth_inventory_hooks *hooks, void *context,
+		    struct fth_libvirt **ret_libvirt);
+
+/** fth_libvirt_free() - after fth_loop_stop(); ends the thread. */
+void fth_libvirt_free(struct fth_libvirt *libvirt);
+
+#endif /* FTH_IO_INVENTORY_H */

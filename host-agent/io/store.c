@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The journal: rollouts and their events in one SQLite file.
+ *
+ * DESIGN
+ * The first write since a commit opens a transaction; the owner commits once
+ * for many events.  Any error rolls the whole transaction back, so that there
+ * is never half of it, and leaves a reason in words.  Nothing here decides what
+ * an error means for the agent.
+ */
+#include "io/store.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "io/loop.h"
+
+#define APPLICATION_ID 0x46544848 /* tells our files from others' */
+#define SCHEMA_VERSION 1
+#define BUSY_WAIT_MS 5000
+#define SALT_MASK 0x7fffffff00000000ull /* mixed into the rollout's half of op ids */
+
+enum statement {
+	BEGIN,
+	COMMIT,
+	ROLLBACK,
+	ADD_ROLLOUT,
+	APPEND,
+	PUT_VM,
+	PUT_META,
+	GET_META,
+	LAST_ROLLOUT,
+	ALL_ROLLOUTS,
+	ALL_EVENTS,
+	ALL_VMS,
+	STATEMENTS,
+};
+
+static const char *const sql[STATEMENTS] = {
+	[BEGIN] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+	[ADD_ROLLOUT] = "INSERT INTO rollouts (id, seed, created_ms, vm_max, path, policy, release,"
+			" sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	[APPEND] = "INSERT INTO events (rollout, record) VALUES (?, ?)",
+	[PUT_VM] = "INSERT OR REPLACE INTO vms (name, boot_id, uptime_ms) VALUES (?, ?, ?)",
+	[PUT_META] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+	[GET_META] = "SELECT value FROM meta WHERE key = ?",
+	[LAST_ROLLOUT] = "SELECT coalesce(max(id), 0) FROM rollouts",
+	[ALL_ROLLOUTS] = "SELECT id, seed, created_ms, vm_max, path, policy, release, sha256"
+			 " FROM rollouts ORDER BY id",
+	[ALL_EVENTS] = "SELECT record FROM events WHERE rollout = ? ORDER BY n",
+	[ALL_VMS] = "SELECT name, boot_id, uptime_ms FROM vms ORDER BY name",
+};
+
+static const char schema[] =
+	"BEGIN;"
+	"CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE rollouts (id INTEGER PRIMARY KEY, seed INTEGER NOT NULL,"
+	" created_ms INTEGER NOT NULL, vm_max INTEGER NOT NULL, path TEXT NOT NULL,"
+	" policy BLOB NOT NULL, release TEXT NOT NULL, sha256 BLOB NOT NULL);"
+	"CREATE TABLE events (n INTEGER PRIMARY KEY,"
+	" rollout INTEGER NOT NULL REFERENCES rollouts (id), record BLOB NOT NULL);"
+	"CREATE INDEX events_of ON events (rollout, n);"
+	"CREATE TABLE vms (name TEXT PRIMARY KEY, boot_id BLOB NOT NULL,"
+	" uptime_ms INTEGER NOT NULL) WITHOUT ROWID;"
+	"PRAGMA application_id = 1179928648;"
+	"PRAGMA user_version = 1;"
+	"COMMIT;";
+
+struct fth_store {
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENTS];
+	char why[FTH_STORE_WHY_MAX];
+};
+
+static void explain(struct fth_store *store, const char *operation)
+{
+	snprintf(store->why, sizeof(store->why), "%s: %s", operation,
+		 store->db ? sqlite3_errmsg(store->db) : "out of memory");
+}
+
+void fth_store_rollback(struct fth_store *store)
+{
+	if (sqlite3_get_autocommit(store->db))
+		return;
+	sqlite3_step(store->statements[ROLLBACK]);
+	sqlite3_reset(store->statements[ROLLBACK]);
+}
+
+/* The statement ran to its end, or everything since the commit is gone. */
+static int run(struct fth_store *store, enum statement which, const char *operation)
+{
+	sqlite3_stmt *statement = store->statements[which];
+	int code = sqlite3_step(statement);
+
+	if (code != SQLITE_DONE && code != SQLITE_ROW)
+		explain(store, operation);
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	if (code == SQLITE_DONE || code == SQLITE_ROW)
+		return 0;
+	fth_store_rollback(store);
+	return -EIO;
+}
+
+static int begin(struct fth_store *store)
+{
+	if (!sqlite3_get_autocommit(store->db))
+		return 0;
+	return run(store, BEGIN, "begin a transaction");
+}
+
+int fth_store_commit(struct fth_store *store)
+{
+	if (sqlite3_get_autocommit(store->db))
+		return 0;
+	return run(store, COMMIT, "commit");
+}
+
+static int get_number(struct fth_store *store, enum statement which, int64_t *number)
+{
+	sqlite3_stmt *statement = store->statements[which];
+	int code = sqlite3_step(statement);
+
+	if (code == SQLITE_ROW)
+		*number = sqlite3_column_int64(statement, 0);
+	else if (code != SQLITE_DONE)
+		explain(store, "read");
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? -ENOENT : -EIO;
+}
+
+static int get_meta(struct fth_store *store, const char *key, int64_t *value)
+{
+	sqlite3_bind_text(store->statements[GET_META], 1, key, -1, SQLITE_STATIC);
+	return get_number(store, GET_META, value);
+}
+
+static int put_meta(struct fth_store *store, const char *key, int64_t value)
+{
+	sqlite3_stmt *statement = store->statements[PUT_META];
+	int error = begin(store);
+
+	if (error)
+		return error;
+	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 2, value);
+	return run(store, PUT_META, "write");
+}
+
+static int read_pragma(struct fth_store *store, const char *pragma, int64_t *ret_value)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(store->db, pragma, -1, &statement, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*ret_value = sqlite3_column_int64(statement, 0);
+	else
+		explain(store, pragma);
+	sqlite3_finalize(statement);
+	return code == SQLITE_ROW ? 0 : -EIO;
+}
+
+static int execute(struct fth_store *store, const char *text, const char *operation)
+{
+	if (sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	explain(store, operation);
+	fth_store_rollback(store);
+	return -EIO;
+}
+
+static int check_schema(struct fth_store *store)
+{
+	int64_t application = 0, version = 0, tables = 0;
+
+	if (read_pragma(store, "PRAGMA application_id", &application) ||
+	    read_pragma(store, "PRAGMA user_version", &version) ||
+	    read_pragma(store, "SELECT count(*) FROM sqlite_schema", &tables))
+		return -EIO;
+	if (!application && !version && !tables)
+		return execute(store, schema, "create the tables");
+	if (application == APPLICATION_ID && version == SCHEMA_VERSION)
+		return 0;
+	snprintf(store->why, sizeof(store->why),
+		 "found application id %lld, version %lld, expected %d, %d: not a journal of this agent",
+		 (long long)application, (long long)version, APPLICATION_ID, SCHEMA_VERSION);
+	return -EINVAL;
+}
+
+static int prepare(struct fth_store *store, const char *path)
+{
+	int i, error;
+
+	if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+	    SQLITE_OK) {
+		explain(store, "open");
+		return -EIO;
+	}
+	sqlite3_busy_timeout(store->db, BUSY_WAIT_MS);
+	error = execute(store,
+			"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+			"PRAGMA foreign_keys = ON",
+			"set up");
+	/* ROLLBACK is prepared last: what needs it before is one statement. */
+	if (!error)
+		error = check_schema(store);
+	for (i = 0; !error && i < STATEMENTS; i++) {
+		if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+				       &store->statements[i], NULL) == SQLITE_OK)
+			continue;
+		explain(store, "prepare");
+		error = -EIO;
+	}
+	return error;
+}
+
+int fth_store_open(const char *path, struct fth_store **ret_store, char *ret_why)
+{
+	struct fth_store *store = calloc(1, sizeof(*store));
+	int error;
+
+	if (!store) {
+		snprintf(ret_why, FTH_STORE_WHY_MAX, "journal '%s': out of memory", path);
+		return -EIO;
+	}
+	error = prepare(store, path);
+	if (error) {
+		snprintf(ret_why, FTH_STORE_WHY_MAX, "journal '%s': %.400s", path, store->why);
+		fth_store_close(store);
+		return error;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+void fth_store_close(struct fth_store *store)
+{
+	int i;
+
+	if (!store)
+		return;
+	for (i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(store->statements[i]);
+	sqlite3_close(store->db);
+	free(store);
+}
+
+const char *fth_store_why(const struct fth_store *store)
+{
+	return store->why;
+}
+
+int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt)
+{
+	int64_t epoch = (int64_t)time(NULL), salt = 0;
+	int error = get_meta(store, "epoch", &epoch);
+
+	if (error == -EIO)
+		return error;
+	error = get_meta(store, "salt", &salt);
+	if (error == -EIO)
+		return error;
+	if (error) {
+		salt = (int64_t)(fth_loop_random() & SALT_MASK);
+		error = put_meta(store, "salt", salt);
+	}
+	if (!error)
+		error = put_meta(store, "epoch", epoch + 1);
+	if (!error)
+		error = fth_store_commit(store);
+	if (error)
+		return error;
+	*ret_epoch = (uint64_t)epoch + 1;
+	*ret_salt = (uint64_t)salt;
+	return 0;
+}
+
+int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id)
+{
+	int64_t last = 0;
+	int error = get_number(store, LAST_ROLLOUT, &last);
+
+	if (error)
+		return error;
+	if (last >= FTH_STORE_ROLLOUT_MAX)
+		return -ENOSPC;
+	*ret_id = (uint64_t)last + 1;
+	return 0;
+}
+
+int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollout *row)
+{
+	sqlite3_stmt *statement = store->statements[ADD_ROLLOUT];
+	int error = begin(store);
+
+	if (error)
+		return error;
+	sqlite3_bind_int64(statement, 1, (int64_t)row->id);
+	sqlite3_bind_int64(statement, 2, (int64_t)row->seed);
+	sqlite3_bind_int64(statement, 3, (int64_t)row->created_ms);
+	sqlite3_bind_int64(statement, 4, row->vm_max);
+	sqlite3_bind_text(statement, 5, row->path, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(statement, 6, row->text.data, (int)row->text.length, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 7, row->release, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(statement, 8, row->sha256, FTH_SHA256_SIZE, SQLITE_STATIC);
+	return run(store, ADD_ROLLOUT, "add a rollout");
+}
+
+int fth_store_append(struct fth_store *store, uint64_t id, const uint8_t *record, uint32_t length)
+{
+	sqlite3_stmt *statement = store->statements[APPEND];
+	int error = begin(store);
+
+	if (error)
+		return error;
+	sqlite3_bind_int64(statement, 1, (int64_t)id);
+	sqlite3_bind_blob(statement, 2, record, (int)length, SQLITE_STATIC);
+	return run(store, APPEND, "append an event");
+}
+
+int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm)
+{
+	sqlite3_stmt *statement = store->statements[PUT_VM];
+	int error = begin(store);
+
+	if (error)
+		return error;
+	sqlite3_bind_text(statement, 1, vm->name, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(statement, 2, vm->boot_id, FTH_UUID_SIZE, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, (int64_t)vm->uptime_ms);
+	return run(store, PUT_VM, "remember a VM");
+}
+
+int fth_store_probe(struct fth_store *store)
+{
+	int error = put_meta(store, "probed_s", (int64_t)time(NULL));
+
+	return error ? error : fth_store_commit(store);
+}
+
+/* The end of a walk: 0, or an error that is still to be explained. */
+static int end_walk(struct fth_store *store, sqlite3_stmt *statement, int code, int error)
+{
+	if (!error && code != SQLITE_DONE) {
+		explain(store, "read");
+		error = -EIO;
+	}
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	return error;
+}
+
+static const char *column_text(sqlite3_stmt *statement, int column)
+{
+	const unsigned char *text = sqlite3_column_text(statement, column);
+
+	return text ? (const char *)text : "";
+}
+
+static void column_copy(sqlite3_stmt *statement, int column, uint8_t *bytes, size_t size)
+{
+	const void *blob = sqlite3_column_blob(statement, column);
+	size_t length = (size_t)sqlite3_column_bytes(statement, column);
+
+	memset(bytes, 0, size);
+	if (blob)
+		memcpy(bytes, blob, length < size ? length : size);
+}
+
+int fth_store_each_rollout(struct fth_store *store,
+			   int (*take)(void *context, const struct fth_store_rollout *row),
+			   void *context)
+{
+	sqlite3_stmt *s = store->statements[ALL_ROLLOUTS];
+	struct fth_store_rollout row;
+	int code, error = 0;
+
+	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW) {
+		row.id = (uint64_t)sqlite3_column_int64(s, 0);
+		row.seed = (uint64_t)sqlite3_column_int64(s, 1);
+		row.created_ms = (uint64_t)sqlite3_column_int64(s, 2);
+		row.vm_max = (uint32_t)sqlite3_column_int64(s, 3);
+		row.path = column_text(s, 4);
+		row.text.data = sqlite3_column_blob(s, 5);
+		row.text.length = (uint32_t)sqlite3_column_bytes(s, 5);
+		row.release = column_text(s, 6);
+		column_copy(s, 7, row.sha256, sizeof(row.sha256));
+		error = take(context, &row);
+	}
+	return end_walk(store, s, code, error);
+}
+
+int fth_store_each_event(struct fth_store *store, uint64_t id,
+			 int (*take)(void *context, const uint8_t *record, uint32_t length),
+			 void *context)
+{
+	sqlite3_stmt *s = store->statements[ALL_EVENTS];
+	int code = SQLITE_DONE, error = 0;
+
+	sqlite3_bind_int64(s, 1, (int64_t)id);
+	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW)
+		error = take(context, sqlite3_column_blob(s, 0),
+			     (uint32_t)sqlite3_column_bytes(s, 0));
+	return end_walk(store, s, code, error);
+}
+
+int fth_store_each_vm(struct fth_store *store,
+		      int (*take)(void *context, const struct fth_store_vm *vm), void *context)
+{
+	sqlite3_stmt *s = store->statements[ALL_VMS];
+	struct fth_store_vm vm;
+	int code = SQLITE_DONE, error = 0;
+
+	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW) {
+		vm.name = column_text(s, 0);
+		column_copy(s, 1, vm.boot_id, sizeof(vm.boot_id));
+		vm.uptime_ms = (uint64_t)sqlite3_column_int64(s, 2);
+		error = take(context, &vm);
+	}
+	return end_walk(store, s, code, error);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The journal: rollouts and their events in one SQLite file. */
+#ifndef FTH_IO_STORE_H
+#define FTH_IO_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fother/wire.h"
+
+struct fth_store;
+
+#define FTH_STORE_WHY_MAX 512u	   /* bytes of a reason, with its NUL */
+#define FTH_STORE_ROLLOUT_MAX 0x7fffffffu /* ids are the upper half of op ids */
+
+/**
+ * struct fth_store_rollout - the row of one rollout; spans are borrowed
+ * @id: 1 … FTH_STORE_ROLLOUT_MAX
+ * @seed: as given to fth_rollout_init()
+ * @created_ms: wall clock
+ * @vm_max: as given to fth_rollout_init()
+ * @path: of the policy file, for messages and relative names
+ * @text: the policy file's bytes
+ * @release: the kernel that the payload is for
+ */
+struct fth_store_rollout {
+	uint64_t id;
+	uint64_t seed;
+	uint64_t created_ms;
+	uint32_t vm_max;
+	const char *path;
+	struct fth_span text;
+	const char *release;
+	uint8_t sha256[FTH_SHA256_SIZE];
+};
+
+/* What was last heard of a VM: tells a restored snapshot after a restart. */
+struct fth_store_vm {
+	const char *name;
+	uint8_t boot_id[FTH_UUID_SIZE];
+	uint64_t uptime_ms;
+};
+
+/**
+ * fth_store_open() - open or create the journal
+ * @path: of the file
+ * @ret_store: to be closed by fth_store_close()
+ * @ret_why: on error: one line for a person, FTH_STORE_WHY_MAX bytes
+ * Return: 0; -EIO; -EINVAL for a file that is no journal of this version.
+ *
+ * WAL with synchronous=FULL: what fth_store_commit() returned 0 for is on the
+ * disk.  Blocks; one thread only.
+ */
+int fth_store_open(const char *path, struct fth_store **ret_store, char *ret_why);
+
+/** fth_store_close() - drops what is not committed; NULL is fine. */
+void fth_store_close(struct fth_store *store);
+
+/** fth_store_why() - the last error in words, "" if none. */
+const char *fth_store_why(const struct fth_store *store);
+
+/**
+ * fth_store_raise_epoch() - a new epoch, durable
+ * @ret_epoch: above every earlier one; a new journal begins at the wall
+ *	clock's seconds, so that one that was lost is not taken for a deposed one
+ * @ret_salt: random bits of this journal, the same for its life
+ * Return: 0 or -EIO.
+ */
+int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt);
+
+/**
+ * fth_store_next_rollout() - the id that the next rollout gets
+ * Return: 0; -EIO; -ENOSPC when all ids are used.
+ */
+int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id);
+
+/**
+ * fth_store_add_rollout() - its row, in the transaction that is open
+ * @row: copied
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollout *row);
+
+/**
+ * fth_store_append() - one event, in the transaction that is open
+ * @id: its rollout
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_append(struct fth_store *store, uint64_t id, const uint8_t *record, uint32_t length);
+
+/** fth_store_put_vm() - remember a VM, in the open transaction; 0 or -EIO. */
+int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm);
+
+/**
+ * fth_store_commit() - make durable what was added since the last commit
+ * Return: 0, also if there is nothing; -EIO: nothing of it is there.
+ */
+int fth_store_commit(struct fth_store *store);
+
+/** fth_store_rollback() - forget what was added since the last commit. */
+void fth_store_rollback(struct fth_store *store);
+
+/** fth_store_probe() - write something durable: 0 or -EIO. */
+int fth_store_probe(struct fth_store *store);
+
+/**
+ * fth_store_each_rollout(), fth_store_each_event(), fth_store_each_vm() - read
+ * @take: called for each, in order of id, of appending, of name; what it is
+ *	given is borrowed; not 0 ends the walk and is returned
+ * Return: 0, -EIO, or what @take returned.
+ */
+int fth_store_each_rollout(struct fth_store *store,
+			   int (*take)(void *context, const struct fth_store_rollout *row),
+			   void *context);
+int fth_store_each_event(struct fth_store *store, uint64_t id,
+			 int (*take)(void *context, const uint8_t *record, uint32_t length),
+			 void *context);
+int fth_store_each_vm(struct fth_store *store,
+		      int (*take)(void *context, const struct fth_store_vm *vm), void *context);
+
+#endif /* FTH_IO_STORE_H */
