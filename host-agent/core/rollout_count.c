@@ -9,6 +9,10 @@ bool fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
 
 	if (!vm->op)
 		return false;
+	/* Once recalled, an op outward only waits to be turned round. */
+	if (!fth_rollout_is_forward(rollout) && vm->op != FTH_OP_REVERSE &&
+	    vm->op != FTH_OP_UNSTAGE)
+		return false;
 	memset(ret_action, 0, sizeof(*ret_action));
 	ret_action->kind = FTH_RA_SEND;
 	ret_action->op = vm->op;

@@ -3,8 +3,9 @@
  * Outward: who is started, who is confirmed, when a wave is over.
  *
  * DESIGN
- * One pass over the fleet in the order of the plan does what is due for each
- * VM and tallies the current wave; then the wave is judged.  A wave is over
+ * Two passes over the fleet in the order of the plan: what is under way first,
+ * since it may spend a budget, then the starts, tallying the current wave;
+ * then the wave is judged.  A wave is over
  * when each of its VMs is confirmed, failed, or deferred, and at least one was
  * seen to be healthy: a wave whose VMs are all away proves nothing, so VMs of
  * later waves take their places, and when there are none it waits.
@@ -101,14 +102,13 @@ static void try_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	}
 }
 
+/* What is under way already. */
 static void serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	if (vm->op)
 		fth_vm_check_answer(run, vm);
 	else if (vm->state == FTH_RV_SOAKING)
 		try_confirm(run, vm);
-	else if (vm->state == FTH_RV_WAITING && vm->wave <= run->rollout->wave)
-		try_start(run, vm);
 }
 
 static void tally_vm(const struct fth_rollout *rollout,
@@ -137,21 +137,29 @@ static void tally_vm(const struct fth_rollout *rollout,
 	}
 }
 
-static void forward_pass(struct fth_rollout_run *run, struct tally *ret_tally)
+static void serve_all(struct fth_rollout_run *run)
+{
+	struct fth_rollout *rollout = run->rollout;
+	uint32_t i;
+
+	run->wake_ms = 0;
+	for (i = 0; i < rollout->vm_count; i++)
+		serve_vm(run, &rollout->vms[rollout->vms[i].order]);
+}
+
+static void start_all(struct fth_rollout_run *run, struct tally *ret_tally)
 {
 	struct fth_rollout *rollout = run->rollout;
 	struct fth_rollout_vm *vm;
-	struct tally tally;
 	uint32_t i;
 
-	memset(&tally, 0, sizeof(tally));
-	run->wake_ms = 0;
+	memset(ret_tally, 0, sizeof(*ret_tally));
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[rollout->vms[i].order];
-		serve_vm(run, vm);
-		tally_vm(rollout, vm, &tally);
+		if (vm->state == FTH_RV_WAITING && vm->wave <= rollout->wave)
+			try_start(run, vm);
+		tally_vm(rollout, vm, ret_tally);
 	}
-	*ret_tally = tally;
 }
 
 /* Someone of a later wave takes the place of a VM that is away. */
@@ -283,14 +291,12 @@ static bool judge_wave(struct fth_rollout_run *run, const struct tally *tally)
 	return end_wave(run, tally);
 }
 
-static bool spent(struct fth_rollout_run *run)
+static void spend_budget(struct fth_rollout_run *run)
 {
 	char why[FTH_WHY_MAX];
 
-	if (!fth_budget_spent(run->rollout, why))
-		return false;
-	spend(run, why);
-	return true;
+	if (fth_budget_spent(run->rollout, why))
+		spend(run, why);
 }
 
 static void advance_forward(struct fth_rollout_run *run)
@@ -302,11 +308,15 @@ static void advance_forward(struct fth_rollout_run *run)
 	/* Ends: each further pass enters a wave or fills an empty one. */
 	while (again && fth_rollout_is_forward(rollout)) {
 		again = false;
-		spent(run);
+		spend_budget(run);
 		if (!fth_rollout_is_forward(rollout))
-			break;
-		forward_pass(run, &tally);
-		spent(run); /* a VM may have become inconclusive */
+			return;
+		serve_all(run);
+		/* Nobody is started on a budget that was spent just now. */
+		spend_budget(run);
+		if (!fth_rollout_is_forward(rollout))
+			return;
+		start_all(run, &tally);
 		if (rollout->phase == FTH_RO_RUNNING ||
 		    rollout->phase == FTH_RO_SOAKING)
 			again = judge_wave(run, &tally);

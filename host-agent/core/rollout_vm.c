@@ -71,6 +71,21 @@ static void put_send(struct fth_rollout_run *run,
 	action->vm_index = (uint32_t)(vm - run->rollout->vms);
 }
 
+/* One op per VM and step: what a step thought of first is overtaken. */
+static struct fth_rollout_action *send_slot(struct fth_rollout_run *run,
+					    const struct fth_rollout_vm *vm)
+{
+	struct fth_rollout_actions *actions = run->actions;
+	uint32_t index = (uint32_t)(vm - run->rollout->vms);
+	uint32_t i;
+
+	for (i = 0; i < actions->count; i++)
+		if (actions->entries[i].kind == FTH_RA_SEND &&
+		    actions->entries[i].vm_index == index)
+			return &actions->entries[i];
+	return new_action(run);
+}
+
 bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 		 uint8_t op)
 {
@@ -81,7 +96,7 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 		[FTH_OP_REVERSE] = FTH_RV_REVERSING,
 		[FTH_OP_UNSTAGE] = FTH_RV_UNSTAGING,
 	};
-	struct fth_rollout_action *action = new_action(run);
+	struct fth_rollout_action *action = send_slot(run, vm);
 
 	if (!action) {
 		run->short_of_room = true;
@@ -97,6 +112,7 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 		vm->taint_before = vm->taint;
 	}
 	put_send(run, vm, action);
+	fth_run_note_due(run, vm->since_ms + patience_ms(run->rollout));
 	return true;
 }
 
