@@ -17,20 +17,16 @@ static int fother_demo_version_proc_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static struct klp_func funcs[] = {
-	{
-		.old_name = "version_proc_show",
-		.new_func = fother_demo_version_proc_show,
-	},
-	{ }
-};
+static struct klp_func funcs[] = { {
+					   .old_name = "version_proc_show",
+					   .new_func = fother_demo_version_proc_show,
+				   },
+				   {} };
 
-static struct klp_object objs[] = {
-	{
-		.funcs = funcs, /* no name: vmlinux */
-	},
-	{ }
-};
+static struct klp_object objs[] = { {
+					    .funcs = funcs, /* no name: vmlinux */
+				    },
+				    {} };
 
 static struct klp_patch patch = {
 	.mod = THIS_MODULE,

@@ -33,8 +33,8 @@ struct fth_report {
 };
 
 /** fth_report_set() - fill a report; Return: @error, for `return ...`. */
-__printf(4, 5) int fth_report_set(struct fth_report *report, u16 code,
-				  int error, const char *format, ...);
+__printf(4, 5) int fth_report_set(struct fth_report *report, u16 code, int error,
+				  const char *format, ...);
 
 /* A patch as listed; a copy, nothing borrowed. */
 struct fth_engine_patch {
@@ -67,8 +67,7 @@ struct fth_engine_straggler {
  * @progress: tasks switched so far; at most twice a second
  */
 struct fth_engine_client {
-	void (*settled)(const char *name, u8 state, bool self,
-			const struct fth_report *report);
+	void (*settled)(const char *name, u8 state, bool self, const struct fth_report *report);
 	void (*progress)(const char *name, u8 state, u32 done, u32 total);
 };
 
@@ -96,8 +95,7 @@ u64 fth_engine_capabilities(void);
  * @ret_report: set on error
  * Return: 0; -EINVAL out of range; -EOPNOTSUPP when a capability is missing.
  */
-int fth_engine_check(const struct fth_guest_policy *policy,
-		     struct fth_report *ret_report);
+int fth_engine_check(const struct fth_guest_policy *policy, struct fth_report *ret_report);
 
 /**
  * fth_engine_expect() - the module @name is about to be loaded for the host
@@ -112,8 +110,8 @@ int fth_engine_check(const struct fth_guest_policy *policy,
  * Return: 0; -EBUSY a transition runs or another load is expected; -EEXIST it
  * is adopted already; as fth_engine_check().
  */
-int fth_engine_expect(const char *name, const struct fth_guest_policy *policy,
-		      const u8 *sha256, struct fth_report *ret_report);
+int fth_engine_expect(const char *name, const struct fth_guest_policy *policy, const u8 *sha256,
+		      struct fth_report *ret_report);
 
 /** fth_engine_expect_loader() - current is the loader (umh init, no sleep). */
 void fth_engine_expect_loader(void);
@@ -157,7 +155,6 @@ u32 fth_engine_list(struct fth_engine_patch *patches, u32 max);
  * @ret_total: all of them; may be more than fit
  * Return: how many were written; 0 with no transition.
  */
-u32 fth_engine_stragglers(struct fth_engine_straggler *stragglers, u32 max,
-			  u32 *ret_total);
+u32 fth_engine_stragglers(struct fth_engine_straggler *stragglers, u32 max, u32 *ret_total);
 
 #endif /* FOTHER_GUEST_ENGINE_H */

@@ -100,13 +100,10 @@ static int report_refusal(long status, const json_t *answer)
 	const json_t *error = json_object_get(answer, "error");
 
 	fprintf(stderr, "fother: %s\n", fth_cli_string(error, "message"));
-	return status == 400 || status == 404 || status == 405 ?
-		       FTH_EXIT_USAGE :
-		       FTH_EXIT_NOT_SO;
+	return status == 400 || status == 404 || status == 405 ? FTH_EXIT_USAGE : FTH_EXIT_NOT_SO;
 }
 
-int fth_cli_call(const char *method, const char *path, const json_t *body,
-		 json_t **ret_answer)
+int fth_cli_call(const char *method, const char *path, const json_t *body, json_t **ret_answer)
 {
 	__attribute__((cleanup(free_answer))) struct answer answer = { 0 };
 	__attribute__((cleanup(free_text))) char *text = NULL;
@@ -133,8 +130,7 @@ int fth_cli_call(const char *method, const char *path, const json_t *body,
 			socket_path(), curl_easy_strerror(code));
 		return FTH_EXIT_NO_AGENT;
 	}
-	json = json_loadb(answer.text ? answer.text : "", answer.length, 0,
-			  &fault);
+	json = json_loadb(answer.text ? answer.text : "", answer.length, 0, &fault);
 	if (!json) {
 		fprintf(stderr,
 			"fother: '%s' answered with HTTP status %ld and no JSON (%s): is it fotherd's socket?\n",
@@ -153,15 +149,14 @@ char *fth_cli_path(const char *collection, const char *name, const char *suffix)
 	char *escaped = curl ? curl_easy_escape(curl, name, 0) : NULL;
 	char *path = NULL;
 
-	if (escaped &&
-	    asprintf(&path, "/v1/%s%s%s", collection, escaped, suffix) < 0)
+	if (escaped && asprintf(&path, "/v1/%s%s%s", collection, escaped, suffix) < 0)
 		path = NULL;
 	curl_free(escaped);
 	return path;
 }
 
-int fth_cli_options(int argc, char **argv, const char *help,
-		    const char *accepts, struct fth_cli_options *ret_options)
+int fth_cli_options(int argc, char **argv, const char *help, const char *accepts,
+		    struct fth_cli_options *ret_options)
 {
 	static const struct option all[] = {
 		{ "json", no_argument, NULL, 'j' },
@@ -180,9 +175,7 @@ int fth_cli_options(int argc, char **argv, const char *help,
 		}
 		if (c == '?' || !strchr(accepts, c)) {
 			if (c != '?')
-				fprintf(stderr,
-					"fother: '%s' has no option '-%c'\n",
-					argv[0], c);
+				fprintf(stderr, "fother: '%s' has no option '-%c'\n", argv[0], c);
 			fputs(help, stderr);
 			return FTH_EXIT_USAGE;
 		}
@@ -216,6 +209,5 @@ void fth_cli_print_json(const json_t *answer)
 void fth_cli_print_text(const char *text)
 {
 	for (; *text; text++)
-		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' :
-								      *text);
+		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
 }

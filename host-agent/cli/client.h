@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define FTH_CLI_ANSWER_MAX (64u << 20) /* bytes of one answer */
-#define FTH_CLI_TIMEOUT_S 60L	       /* ends a hang of the agent */
+#define FTH_CLI_TIMEOUT_S  60L /* ends a hang of the agent */
 
 /**
  * fth_cli_call() - one request, its answer as JSON
@@ -21,8 +21,7 @@
  * Return: FTH_EXIT_OK; FTH_EXIT_NO_AGENT; FTH_EXIT_USAGE when the agent
  * refuses the request as wrong; FTH_EXIT_NOT_SO when it can't do it now.
  */
-int fth_cli_call(const char *method, const char *path, const json_t *body,
-		 json_t **ret_answer);
+int fth_cli_call(const char *method, const char *path, const json_t *body, json_t **ret_answer);
 
 /**
  * fth_cli_path() - "/v1/", @collection and @name, @name percent-encoded
@@ -31,8 +30,7 @@ int fth_cli_call(const char *method, const char *path, const json_t *body,
  * @suffix: e.g. "/explain", or ""
  * Return: a string to be freed with free(); NULL without memory.
  */
-char *fth_cli_path(const char *collection, const char *name,
-		   const char *suffix);
+char *fth_cli_path(const char *collection, const char *name, const char *suffix);
 
 /** struct fth_cli_options - options that several commands share */
 struct fth_cli_options {
@@ -50,8 +48,8 @@ struct fth_cli_options {
  * @ret_options: set
  * Return: -1 to go on; else the exit code.
  */
-int fth_cli_options(int argc, char **argv, const char *help,
-		    const char *accepts, struct fth_cli_options *ret_options);
+int fth_cli_options(int argc, char **argv, const char *help, const char *accepts,
+		    struct fth_cli_options *ret_options);
 
 /** fth_cli_string() - a member of an object as text; "-" when it has none. */
 const char *fth_cli_string(const json_t *object, const char *member);

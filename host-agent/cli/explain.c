@@ -9,15 +9,14 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 
-static const char help[] =
-	"usage: fother explain VM [--json]\n"
-	"\n"
-	"Asks the guest which tasks hold its transition up: pid, name, the\n"
-	"function on the task's stack or another reason, since when, and what\n"
-	"will be done about it next.\n"
-	"exit: 0 the guest answered, 1 it does not answer\n"
-	"\n"
-	"example: fother explain db-3\n";
+static const char help[] = "usage: fother explain VM [--json]\n"
+			   "\n"
+			   "Asks the guest which tasks hold its transition up: pid, name, the\n"
+			   "function on the task's stack or another reason, since when, and what\n"
+			   "will be done about it next.\n"
+			   "exit: 0 the guest answered, 1 it does not answer\n"
+			   "\n"
+			   "example: fother explain db-3\n";
 
 static void print_stragglers(const json_t *stragglers)
 {
@@ -28,13 +27,12 @@ static void print_stragglers(const json_t *stragglers)
 
 	fth_table_row(&table, "PID", "TASK", "WHERE", "SINCE", "NEXT", NULL);
 	json_array_foreach(stragglers, i, task) {
-		snprintf(pid, sizeof(pid), "%" PRId64,
-			 fth_cli_number(task, "pid"));
+		snprintf(pid, sizeof(pid), "%" PRId64, fth_cli_number(task, "pid"));
 		snprintf(since, sizeof(since), "%.1f s",
 			 (double)fth_cli_number(task, "since_ms") / 1000);
 		fth_table_row(&table, pid, fth_cli_string(task, "comm"),
-			      fth_cli_string(task, "where"), since,
-			      fth_cli_string(task, "next"), NULL);
+			      fth_cli_string(task, "where"), since, fth_cli_string(task, "next"),
+			      NULL);
 	}
 	fth_table_print(&table);
 }

@@ -33,7 +33,7 @@ static const char help[] =
 	"example: fother rollout start --wait policies/cve_2026_1234.yaml\n";
 
 #define WATCH_EVERY_MS 250
-#define ID_SIZE 24
+#define ID_SIZE	       24
 
 static int get(const char *id, json_t **ret_rollout)
 {
@@ -71,15 +71,13 @@ static int watch(const char *id, json_t **ret_rollout)
 }
 
 /* Waits if asked to, prints, judges.  Takes @rollout. */
-static int finish(json_t *rollout, const struct fth_cli_options *options,
-		  const char *wished)
+static int finish(json_t *rollout, const struct fth_cli_options *options, const char *wished)
 {
 	char id[ID_SIZE];
 	int code;
 
 	if (options->wait) {
-		snprintf(id, sizeof(id), "%" PRId64,
-			 fth_cli_number(rollout, "id"));
+		snprintf(id, sizeof(id), "%" PRId64, fth_cli_number(rollout, "id"));
 		json_decref(rollout);
 		code = watch(id, &rollout);
 		if (code)
@@ -101,15 +99,13 @@ static int start(const char *file, const struct fth_cli_options *options)
 	int code;
 
 	if (!path) {
-		fprintf(stderr, "fother: policy '%s': %s\n", file,
-			strerror(errno));
+		fprintf(stderr, "fother: policy '%s': %s\n", file, strerror(errno));
 		return FTH_EXIT_USAGE;
 	}
 	request = json_pack("{s:s}", "policy", path);
 	free(path);
 	if (!request) {
-		fprintf(stderr, "fother: policy '%s': its path is not UTF-8\n",
-			file);
+		fprintf(stderr, "fother: policy '%s': its path is not UTF-8\n", file);
 		return FTH_EXIT_USAGE;
 	}
 	code = fth_cli_call("POST", "/v1/rollouts", request, &rollout);
@@ -168,8 +164,7 @@ static int list(const struct fth_cli_options *options)
 	return FTH_EXIT_OK;
 }
 
-static int steer(const char *verb, const char *id,
-		 const struct fth_cli_options *options)
+static int steer(const char *verb, const char *id, const struct fth_cli_options *options)
 {
 	bool reverse = !strcmp(verb, "reverse");
 	char suffix[16];
@@ -179,8 +174,7 @@ static int steer(const char *verb, const char *id,
 
 	snprintf(suffix, sizeof(suffix), "/%s", verb);
 	path = fth_cli_path("rollouts/", id, suffix);
-	request = options->why ? json_pack("{s:s}", "why", options->why) :
-				 json_object();
+	request = options->why ? json_pack("{s:s}", "why", options->why) : json_object();
 	if (!path || !request) {
 		fputs("fother: --why is not UTF-8 text\n", stderr);
 		free(path);
@@ -217,8 +211,7 @@ int fth_cli_rollout(int argc, char **argv)
 		return status(operand, &options);
 	if (!strcmp(verb, "start") && operand)
 		return start(operand, &options);
-	if ((!strcmp(verb, "pause") || !strcmp(verb, "resume") ||
-	     !strcmp(verb, "reverse")) &&
+	if ((!strcmp(verb, "pause") || !strcmp(verb, "resume") || !strcmp(verb, "reverse")) &&
 	    operand)
 		return steer(verb, operand, &options);
 	fputs(help, stderr);

@@ -23,16 +23,15 @@ static int64_t count(const json_t *rollout, const char *member)
 
 static void wave_text(const json_t *rollout, char *text, size_t size)
 {
-	snprintf(text, size, "%" PRId64 "/%" PRId64,
-		 fth_cli_number(rollout, "wave") + 1,
+	snprintf(text, size, "%" PRId64 "/%" PRId64, fth_cli_number(rollout, "wave") + 1,
 		 fth_cli_number(rollout, "waves"));
 }
 
 static void counts_text(const json_t *rollout, char *text, size_t size)
 {
 	static const char *const members[] = {
-		"waiting", "deferred", "in_flight", "soaking", "done",
-		"failed",  "reversed", "skipped",
+		"waiting", "deferred", "in_flight", "soaking",
+		"done",	   "failed",   "reversed",  "skipped",
 	};
 	size_t i, used = 0;
 
@@ -43,8 +42,8 @@ static void counts_text(const json_t *rollout, char *text, size_t size)
 
 		if (!number)
 			continue;
-		n = snprintf(text + used, size - used, "%s%" PRId64 " %s",
-			     used ? ", " : "", number, members[i]);
+		n = snprintf(text + used, size - used, "%s%" PRId64 " %s", used ? ", " : "", number,
+			     members[i]);
 		if (n < 0 || (size_t)n >= size - used)
 			return;
 		used += (size_t)n;
@@ -58,11 +57,9 @@ void fth_rollout_print_list(const json_t *rollouts)
 	const json_t *rollout;
 	size_t i;
 
-	fth_table_row(&table, "ID", "PATCH", "PHASE", "WAVE", "VMS", "WHY",
-		      NULL);
+	fth_table_row(&table, "ID", "PATCH", "PHASE", "WAVE", "VMS", "WHY", NULL);
 	json_array_foreach(rollouts, i, rollout) {
-		snprintf(id, sizeof(id), "%" PRId64,
-			 fth_cli_number(rollout, "id"));
+		snprintf(id, sizeof(id), "%" PRId64, fth_cli_number(rollout, "id"));
 		wave_text(rollout, wave, sizeof(wave));
 		counts_text(rollout, counts, sizeof(counts));
 		fth_table_row(&table, id, fth_cli_string(rollout, "patch"),
@@ -81,9 +78,8 @@ void fth_rollout_print(const json_t *rollout)
 
 	wave_text(rollout, wave, sizeof(wave));
 	counts_text(rollout, counts, sizeof(counts));
-	printf("rollout %" PRId64 " of '%s': %s, wave %s; %s\n",
-	       fth_cli_number(rollout, "id"), fth_cli_string(rollout, "patch"),
-	       fth_cli_string(rollout, "phase"), wave, counts);
+	printf("rollout %" PRId64 " of '%s': %s, wave %s; %s\n", fth_cli_number(rollout, "id"),
+	       fth_cli_string(rollout, "patch"), fth_cli_string(rollout, "phase"), wave, counts);
 	if (strcmp(fth_cli_string(rollout, "why"), "-") != 0) {
 		printf("why: ");
 		fth_cli_print_text(fth_cli_string(rollout, "why"));
@@ -92,12 +88,9 @@ void fth_rollout_print(const json_t *rollout)
 	putchar('\n');
 	fth_table_row(&table, "VM", "WAVE", "STATE", "IN GUEST", "WHY", NULL);
 	json_array_foreach(json_object_get(rollout, "vms"), i, vm) {
-		snprintf(wave, sizeof(wave), "%" PRId64,
-			 fth_cli_number(vm, "wave") + 1);
-		fth_table_row(&table, fth_cli_string(vm, "name"), wave,
-			      fth_cli_string(vm, "state"),
-			      fth_cli_string(vm, "guest_state"),
-			      fth_cli_string(vm, "why"), NULL);
+		snprintf(wave, sizeof(wave), "%" PRId64, fth_cli_number(vm, "wave") + 1);
+		fth_table_row(&table, fth_cli_string(vm, "name"), wave, fth_cli_string(vm, "state"),
+			      fth_cli_string(vm, "guest_state"), fth_cli_string(vm, "why"), NULL);
 	}
 	fth_table_print(&table);
 }
@@ -110,8 +103,7 @@ void fth_rollout_progress(const json_t *rollout, char *previous)
 	wave_text(rollout, wave, sizeof(wave));
 	counts_text(rollout, counts, sizeof(counts));
 	snprintf(line, sizeof(line), "rollout %" PRId64 ": %s, wave %s; %s",
-		 fth_cli_number(rollout, "id"),
-		 fth_cli_string(rollout, "phase"), wave, counts);
+		 fth_cli_number(rollout, "id"), fth_cli_string(rollout, "phase"), wave, counts);
 	if (!strcmp(line, previous))
 		return;
 	if (terminal)
@@ -137,8 +129,7 @@ bool fth_rollout_settled(const json_t *rollout)
 
 int fth_rollout_verdict(const json_t *rollout, const char *wished)
 {
-	bool back = phase_is(rollout, "reversing") ||
-		    phase_is(rollout, "reversed");
+	bool back = phase_is(rollout, "reversing") || phase_is(rollout, "reversed");
 
 	if (phase_is(rollout, "stuck") || phase_is(rollout, "paused"))
 		return FTH_EXIT_NOT_SO;

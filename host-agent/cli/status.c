@@ -6,13 +6,12 @@
 #include "cli/client.h"
 #include "cli/verbs.h"
 
-static const char help[] =
-	"usage: fother status [--json]\n"
-	"\n"
-	"Says whether the agent answers and its journal can be written.\n"
-	"exit: 0 it is well, 1 it takes no new work (it says why), 3 no agent\n"
-	"\n"
-	"example: fother status --json | jq .store\n";
+static const char help[] = "usage: fother status [--json]\n"
+			   "\n"
+			   "Says whether the agent answers and its journal can be written.\n"
+			   "exit: 0 it is well, 1 it takes no new work (it says why), 3 no agent\n"
+			   "\n"
+			   "example: fother status --json | jq .store\n";
 
 int fth_cli_status(int argc, char **argv)
 {
@@ -32,15 +31,12 @@ int fth_cli_status(int argc, char **argv)
 	if (options.json) {
 		fth_cli_print_json(answer);
 	} else {
-		printf("fotherd %s: %" PRId64 " VMs, %" PRId64
-		       " in session, %" PRId64 " rollouts, epoch %" PRId64 "\n",
-		       fth_cli_string(answer, "version"),
-		       fth_cli_number(answer, "vms"),
-		       fth_cli_number(answer, "sessions_open"),
-		       fth_cli_number(answer, "rollouts"),
+		printf("fotherd %s: %" PRId64 " VMs, %" PRId64 " in session, %" PRId64
+		       " rollouts, epoch %" PRId64 "\n",
+		       fth_cli_string(answer, "version"), fth_cli_number(answer, "vms"),
+		       fth_cli_number(answer, "sessions_open"), fth_cli_number(answer, "rollouts"),
 		       fth_cli_number(answer, "epoch"));
-		printf("journal: %s\n",
-		       code ? fth_cli_string(store, "why") : "ok");
+		printf("journal: %s\n", code ? fth_cli_string(store, "why") : "ok");
 	}
 	json_decref(answer);
 	return code;

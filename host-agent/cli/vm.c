@@ -10,14 +10,13 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 
-static const char help[] =
-	"usage: fother vm list [--json]\n"
-	"       fother vm show VM [--json]\n"
-	"\n"
-	"list: every VM that has a channel, its session, kernel and patches.\n"
-	"show: all that is known of one VM.\n"
-	"\n"
-	"example: fother vm show web-1\n";
+static const char help[] = "usage: fother vm list [--json]\n"
+			   "       fother vm show VM [--json]\n"
+			   "\n"
+			   "list: every VM that has a channel, its session, kernel and patches.\n"
+			   "show: all that is known of one VM.\n"
+			   "\n"
+			   "example: fother vm show web-1\n";
 
 #define PATCHES_TEXT_SIZE 512
 
@@ -29,9 +28,8 @@ static void patches_text(const json_t *vm, char *text, size_t size)
 
 	snprintf(text, size, "-");
 	json_array_foreach(patches, i, patch) {
-		int n = snprintf(text + used, size - used, "%s%s (%s)",
-				 i ? ", " : "", fth_cli_string(patch, "name"),
-				 fth_cli_string(patch, "state"));
+		int n = snprintf(text + used, size - used, "%s%s (%s)", i ? ", " : "",
+				 fth_cli_string(patch, "name"), fth_cli_string(patch, "state"));
 
 		if (n < 0 || (size_t)n >= size - used)
 			return;
@@ -46,18 +44,15 @@ static void print_list(const json_t *vms)
 	const json_t *vm;
 	size_t i;
 
-	fth_table_row(&table, "VM", "HOST", "GROUP", "RUNNING", "SESSION",
-		      "KERNEL", "PATCHES", NULL);
+	fth_table_row(&table, "VM", "HOST", "GROUP", "RUNNING", "SESSION", "KERNEL", "PATCHES",
+		      NULL);
 	json_array_foreach(vms, i, vm) {
 		patches_text(vm, patches, sizeof(patches));
-		fth_table_row(&table, fth_cli_string(vm, "name"),
-			      fth_cli_string(vm, "host"),
+		fth_table_row(&table, fth_cli_string(vm, "name"), fth_cli_string(vm, "host"),
 			      fth_cli_string(vm, "group"),
-			      json_is_true(json_object_get(vm, "running")) ?
-				      "yes" :
-				      "no",
-			      fth_cli_string(vm, "session"),
-			      fth_cli_string(vm, "release"), patches, NULL);
+			      json_is_true(json_object_get(vm, "running")) ? "yes" : "no",
+			      fth_cli_string(vm, "session"), fth_cli_string(vm, "release"), patches,
+			      NULL);
 	}
 	fth_table_print(&table);
 }
@@ -97,11 +92,9 @@ static void print_vm(json_t *vm)
 	json_array_foreach(json_object_get(vm, "patches"), i, patch) {
 		snprintf(functions, sizeof(functions), "%" PRId64,
 			 fth_cli_number(patch, "functions"));
-		snprintf(hits, sizeof(hits), "%" PRId64,
-			 fth_cli_number(patch, "hits"));
-		fth_table_row(&table, fth_cli_string(patch, "name"),
-			      fth_cli_string(patch, "state"), functions, hits,
-			      NULL);
+		snprintf(hits, sizeof(hits), "%" PRId64, fth_cli_number(patch, "hits"));
+		fth_table_row(&table, fth_cli_string(patch, "name"), fth_cli_string(patch, "state"),
+			      functions, hits, NULL);
 	}
 	fth_table_print(&table);
 }

@@ -13,8 +13,7 @@
  * @buffer: FTH_JOURNAL_RECORD_MAX bytes
  * Return: bytes written; 0 for an event that breaks a limit.
  */
-uint32_t fth_journal_encode(const struct fth_rollout_event *event,
-			    uint8_t *buffer);
+uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buffer);
 
 /**
  * fth_journal_decode() - and back
@@ -23,7 +22,6 @@ uint32_t fth_journal_encode(const struct fth_rollout_event *event,
  * @ret_event: every byte is set, so that equal events compare equal
  * Return: 0 or -EBADMSG.
  */
-int fth_journal_decode(const uint8_t *data, uint32_t length,
-		       struct fth_rollout_event *ret_event);
+int fth_journal_decode(const uint8_t *data, uint32_t length, struct fth_rollout_event *ret_event);
 
 #endif /* FTH_CORE_JOURNAL_H */

@@ -7,14 +7,14 @@
 #include "fother/types.h"
 
 /* Limits; strings in bytes without NUL, lists in entries. */
-#define FTH_POLICY_PATH_MAX 4095u
-#define FTH_POLICY_PATTERN_MAX 127u
+#define FTH_POLICY_PATH_MAX	4095u
+#define FTH_POLICY_PATTERN_MAX	127u
 #define FTH_POLICY_PATTERNS_MAX 64u
-#define FTH_POLICY_WAVES_MAX 16u
-#define FTH_POLICY_ARGS_MAX 16u
-#define FTH_POLICY_ARG_MAX 255u
-#define FTH_POLICY_WHY_MAX 256u
-#define FTH_POLICY_KEY_MAX 96u
+#define FTH_POLICY_WAVES_MAX	16u
+#define FTH_POLICY_ARGS_MAX	16u
+#define FTH_POLICY_ARG_MAX	255u
+#define FTH_POLICY_WHY_MAX	256u
+#define FTH_POLICY_KEY_MAX	96u
 
 struct fth_pattern {
 	char text[FTH_POLICY_PATTERN_MAX + 1]; /* shell pattern: * ? [] */
@@ -27,12 +27,18 @@ struct fth_patterns {
 
 /* A count, or a share of the VMs selected, rounded up. */
 struct fth_share {
-	bool percent;	/* @value is in hundredths of a percent: 1 % = 100 */
+	bool percent; /* @value is in hundredths of a percent: 1 % = 100 */
 	uint32_t value;
 };
 
-enum fth_gate { FTH_GATE_AUTO = 1, FTH_GATE_MANUAL = 2 };
-enum fth_failures_then { FTH_THEN_REVERSE = 1, FTH_THEN_PAUSE = 2 };
+enum fth_gate {
+	FTH_GATE_AUTO = 1,
+	FTH_GATE_MANUAL = 2
+};
+enum fth_failures_then {
+	FTH_THEN_REVERSE = 1,
+	FTH_THEN_PAUSE = 2
+};
 
 /* In-flight budgets, VMs; 0 = no limit of this kind. */
 struct fth_in_flight {
@@ -41,11 +47,11 @@ struct fth_in_flight {
 	uint32_t group;
 };
 
-#define FTH_HEALTH_GUEST_OOPS (1u << 0)
-#define FTH_HEALTH_GUEST_WARN (1u << 1)
-#define FTH_HEALTH_GUEST_EFFECT (1u << 2)
+#define FTH_HEALTH_GUEST_OOPS	      (1u << 0)
+#define FTH_HEALTH_GUEST_WARN	      (1u << 1)
+#define FTH_HEALTH_GUEST_EFFECT	      (1u << 2)
 #define FTH_HEALTH_HOST_VCPU_PROGRESS (1u << 0)
-#define FTH_HEALTH_HOST_DOMAIN_STATE (1u << 1)
+#define FTH_HEALTH_HOST_DOMAIN_STATE  (1u << 1)
 
 #define FTH_WINDOW_DAYS_ALL 0x7fu
 
@@ -85,7 +91,7 @@ struct fth_policy {
 	uint16_t window_to_min;
 
 	uint32_t health_guest; /* FTH_HEALTH_GUEST_* */
-	uint32_t health_host;  /* FTH_HEALTH_HOST_* */
+	uint32_t health_host; /* FTH_HEALTH_HOST_* */
 	uint32_t command_count;
 	char command[FTH_POLICY_ARGS_MAX][FTH_POLICY_ARG_MAX + 1];
 	uint32_t health_timeout_ms;
@@ -106,16 +112,14 @@ void fth_policy_defaults(struct fth_policy *ret_policy);
  * @ret_fault: set on error: the first fault in the order of the file's keys
  * Return: 0 or -EINVAL.
  */
-int fth_policy_validate(const struct fth_policy *policy,
-			struct fth_policy_fault *ret_fault);
+int fth_policy_validate(const struct fth_policy *policy, struct fth_policy_fault *ret_fault);
 
 /**
  * fth_policy_copy() - a whole policy; its extend_set spans move along
  * @ret_policy: memory of any content; never the same as @policy
  * @policy: any
  */
-void fth_policy_copy(struct fth_policy *ret_policy,
-		     const struct fth_policy *policy);
+void fth_policy_copy(struct fth_policy *ret_policy, const struct fth_policy *policy);
 
 /**
  * fth_policy_unsupported() - what a valid policy asks of this agent in vain
@@ -125,8 +129,7 @@ void fth_policy_copy(struct fth_policy *ret_policy,
  *
  * What a *guest* can't do is known per guest, by fth_policy_needs().
  */
-bool fth_policy_unsupported(const struct fth_policy *policy,
-			    struct fth_policy_fault *ret_fault);
+bool fth_policy_unsupported(const struct fth_policy *policy, struct fth_policy_fault *ret_fault);
 
 /** fth_pattern_valid() - not empty, every [ is closed. */
 bool fth_pattern_valid(const char *pattern);

@@ -8,15 +8,15 @@
 #include "fother/wire.h"
 
 /* Flags of struct fth_patch_info. */
-#define FTH_PATCH_FORCED (1u << 0)   /* pinned for ever */
-#define FTH_PATCH_BY_HAND (1u << 1)  /* loaded in the guest, not by a host */
+#define FTH_PATCH_FORCED  (1u << 0) /* pinned for ever */
+#define FTH_PATCH_BY_HAND (1u << 1) /* loaded in the guest, not by a host */
 
 /* One patch as HELLO_ACK, RESULT and EVENT show it. */
 struct fth_patch_info {
 	struct fth_span name;
-	struct fth_span sha256;	/* empty when loaded by hand */
-	uint8_t state;		/* enum fth_lifecycle_state */
-	uint8_t flags;		/* FTH_PATCH_* */
+	struct fth_span sha256; /* empty when loaded by hand */
+	uint8_t state; /* enum fth_lifecycle_state */
+	uint8_t flags; /* FTH_PATCH_* */
 	uint32_t functions;
 	uint64_t hits;
 };
@@ -27,7 +27,7 @@ struct fth_straggler_info {
 	uint32_t since_ms;
 	struct fth_span comm;
 	struct fth_span where; /* a function's name or another reason */
-	struct fth_span next;  /* what will be done about it */
+	struct fth_span next; /* what will be done about it */
 };
 
 struct fth_msg_hello {
@@ -39,8 +39,8 @@ struct fth_msg_stage {
 	struct fth_span name;
 	struct fth_span sha256;
 	struct fth_span data; /* 1 … FTH_CHUNK_MAX bytes */
-	uint32_t size;	      /* of the whole payload */
-	uint32_t offset;      /* 0 starts (or restarts) the staging */
+	uint32_t size; /* of the whole payload */
+	uint32_t offset; /* 0 starts (or restarts) the staging */
 };
 
 struct fth_msg_apply {
@@ -60,12 +60,12 @@ struct fth_msg_command {
 
 struct fth_msg_heartbeat {
 	uint64_t uptime_ms; /* guest only */
-	uint64_t taint;	    /* guest only */
+	uint64_t taint; /* guest only */
 };
 
 struct fth_msg_hello_ack {
-	struct fth_span vm_uuid;  /* FTH_UUID_SIZE, or empty: SMBIOS has none */
-	struct fth_span boot_id;  /* FTH_UUID_SIZE */
+	struct fth_span vm_uuid; /* FTH_UUID_SIZE, or empty: SMBIOS has none */
+	struct fth_span boot_id; /* FTH_UUID_SIZE */
 	struct fth_span release;
 	struct fth_span build_id; /* may be empty */
 	struct fth_span engine;
@@ -81,7 +81,7 @@ struct fth_msg_hello_ack {
 struct fth_msg_progress {
 	struct fth_span name;
 	uint8_t state;
-	uint32_t done;	/* STAGE: bytes; APPLY, REVERSE: tasks switched */
+	uint32_t done; /* STAGE: bytes; APPLY, REVERSE: tasks switched */
 	uint32_t total;
 	uint8_t straggler_count;
 	struct fth_straggler_info stragglers[FTH_STRAGGLERS_MAX];
@@ -197,8 +197,7 @@ void fth_decoder_reset(struct fth_decoder *decoder);
  * Call once per buffer, before fth_decoder_next() takes its first byte and
  * after it returned false for the buffer before.
  */
-void fth_decoder_begin_buffer(struct fth_decoder *decoder, const uint8_t *data,
-			      size_t length);
+void fth_decoder_begin_buffer(struct fth_decoder *decoder, const uint8_t *data, size_t length);
 
 /**
  * fth_decoder_next() - take bytes until a frame is complete
@@ -224,8 +223,7 @@ bool fth_decoder_next(struct fth_decoder *decoder, struct fth_span *input,
  * long, a count is over its limit, a tag stands twice, a state has no name);
  * -EOPNOTSUPP for a type without a name.
  */
-int fth_msg_decode(const struct fth_frame *frame, struct fth_msg *ret_msg,
-		   const char **ret_why);
+int fth_msg_decode(const struct fth_frame *frame, struct fth_msg *ret_msg, const char **ret_why);
 
 /**
  * fth_msg_encode() - a whole frame, header and payload
@@ -237,8 +235,7 @@ int fth_msg_decode(const struct fth_frame *frame, struct fth_msg *ret_msg,
  * -EINVAL when @msg breaks a limit, lacks a required field or a session, or
  * its type has no name.
  */
-int fth_msg_encode(const struct fth_msg *msg, uint8_t *buffer, size_t size,
-		   uint32_t *ret_length);
+int fth_msg_encode(const struct fth_msg *msg, uint8_t *buffer, size_t size, uint32_t *ret_length);
 
 /** fth_msg_type_name() - "hello", …; "?" for a number without a name. */
 const char *fth_msg_type_name(uint8_t type);

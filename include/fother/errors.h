@@ -10,28 +10,28 @@
  * reused.  A retryable code says that the same request may succeed later with
  * nothing changed by a person.
  */
-#define FTH_ERRORS(X)                                                          \
-	X(OK, 0, "done", false)                                                \
-	X(BUSY, 1, "another transition is running", true)                      \
-	X(UNSUPPORTED, 2, "not supported by this guest", false)                \
-	X(MALFORMED, 3, "malformed request", false)                            \
-	X(STALE_EPOCH, 4, "epoch is older than the newest seen", false)        \
-	X(TOO_LARGE, 5, "larger than this guest accepts", false)               \
-	X(BAD_OFFSET, 6, "chunk out of order", true)                           \
-	X(BAD_HASH, 7, "SHA-256 of the payload differs", false)                \
-	X(WRONG_KERNEL, 8, "module is for another kernel", false)              \
-	X(SYMBOL_UNKNOWN, 9, "no such function", false)                        \
-	X(SYMBOL_AMBIGUOUS, 10, "function name is not unique", false)          \
-	X(NOT_TRACEABLE, 11, "function has no ftrace entry", false)            \
-	X(OWNED, 12, "function is patched by another owner", false)            \
-	X(NO_PATCH, 13, "no such patch", false)                                \
-	X(WRONG_STATE, 14, "not possible in the patch's state", false)         \
-	X(NO_MEMORY, 15, "out of memory", true)                                \
-	X(LOAD_FAILED, 16, "module loader failed", false)                      \
-	X(IN_USE, 17, "a task still runs the patch's text", true)              \
+#define FTH_ERRORS(X)                                                           \
+	X(OK, 0, "done", false)                                                 \
+	X(BUSY, 1, "another transition is running", true)                       \
+	X(UNSUPPORTED, 2, "not supported by this guest", false)                 \
+	X(MALFORMED, 3, "malformed request", false)                             \
+	X(STALE_EPOCH, 4, "epoch is older than the newest seen", false)         \
+	X(TOO_LARGE, 5, "larger than this guest accepts", false)                \
+	X(BAD_OFFSET, 6, "chunk out of order", true)                            \
+	X(BAD_HASH, 7, "SHA-256 of the payload differs", false)                 \
+	X(WRONG_KERNEL, 8, "module is for another kernel", false)               \
+	X(SYMBOL_UNKNOWN, 9, "no such function", false)                         \
+	X(SYMBOL_AMBIGUOUS, 10, "function name is not unique", false)           \
+	X(NOT_TRACEABLE, 11, "function has no ftrace entry", false)             \
+	X(OWNED, 12, "function is patched by another owner", false)             \
+	X(NO_PATCH, 13, "no such patch", false)                                 \
+	X(WRONG_STATE, 14, "not possible in the patch's state", false)          \
+	X(NO_MEMORY, 15, "out of memory", true)                                 \
+	X(LOAD_FAILED, 16, "module loader failed", false)                       \
+	X(IN_USE, 17, "a task still runs the patch's text", true)               \
 	X(BLOCKED, 18, "patch was reverted in emergency and is blocked", false) \
-	X(DEADLINE, 19, "transition missed its deadline", true)                \
-	X(REVERSED, 20, "reversed before it was complete", false)              \
+	X(DEADLINE, 19, "transition missed its deadline", true)                 \
+	X(REVERSED, 20, "reversed before it was complete", false)               \
 	X(INTERNAL, 21, "internal error", false)
 
 enum fth_error {

@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_SIZE 256
-#define POLL_US 200
-#define WAIT_MAX_S 120 /* ends a hang; no measurement is near it */
+#define PATH_SIZE	256
+#define POLL_US		200
+#define WAIT_MAX_S	120 /* ends a hang; no measurement is near it */
 #define UNLOAD_EVERY_US 10000
 
 static void die(const char *format, ...)
@@ -90,8 +90,7 @@ static void unload(const char *name)
 	long long end = now_us() + WAIT_MAX_S * 1000000LL;
 
 	while (syscall(SYS_delete_module, name, O_NONBLOCK)) {
-		if ((errno != EAGAIN && errno != EBUSY && errno != EWOULDBLOCK) ||
-		    now_us() > end)
+		if ((errno != EAGAIN && errno != EBUSY && errno != EWOULDBLOCK) || now_us() > end)
 			die("unload '%s': %s", name, strerror(errno));
 		nap_us(UNLOAD_EVERY_US);
 	}

@@ -10,6 +10,7 @@ FLEET_WAIT_S=${FLEET_WAIT_S:-300}
 FLEET_PATCHED_TEXT="this has been live patched"
 FLEET_VMS=()
 FLEET_AGENT_PID=
+FLEET_FAULT=()
 
 # fleet_init NAME: make $FLEET_DIR (vms/, state/, api.sock, fotherd.log).
 fleet_init() {
@@ -19,6 +20,7 @@ fleet_init() {
 	FOTHER=$PWD/build/host/fother
 	export FOTHER_SOCKET=$FLEET_DIR/api.sock
 	mkdir -p "$FLEET_DIR/vms"
+	FLEET_INVENTORY=(--sockets "$FLEET_DIR/vms")
 	trap fleet_clean_up EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
@@ -39,22 +41,24 @@ fleet_clean_up() {
 	exit "$status"
 }
 
-# fleet_boot VM...: boot guests with fother.ko loaded and a channel each.
+# fleet_boot VM...: boot guests with fother.ko loaded and a channel each; the
+# example and test modules stand in /modules.
 fleet_boot() {
 	local vm
 	for vm in "$@"; do
-		tools/vm start --kernel 6.1 --dir "$FLEET_DIR/vms" --name "$vm" || return 1
+		tools/vm start --kernel 6.1 --dir "$FLEET_DIR/vms" --name "$vm" \
+			--file "$FLEET_EXAMPLES:/modules" \
+			--file "build/guest/$FLEET_KREL/tests:/modules" || return 1
 		FLEET_VMS+=("$vm")
 	done
 }
 
-# fleet_agent_start [OPTION...]: start fotherd on the fleet's state.
-# FLEET_INVENTORY replaces the folder of sockets (e.g. "-c qemu:///system").
+# fleet_agent_start: start fotherd with the options in FLEET_INVENTORY and
+# FLEET_FAULT (both arrays).
 fleet_agent_start() {
-	local inventory=(--sockets "$FLEET_DIR/vms")
-	[ -z "${FLEET_INVENTORY:-}" ] || read -ra inventory <<<"$FLEET_INVENTORY"
-	build/host/fotherd "${inventory[@]}" --state "$FLEET_DIR/state" \
-		--api "$FOTHER_SOCKET" "$@" 2>>"$FLEET_DIR/fotherd.log" &
+	build/host/fotherd "${FLEET_INVENTORY[@]}" "${FLEET_FAULT[@]}" \
+		--state "$FLEET_DIR/state" --api "$FOTHER_SOCKET" \
+		2>>"$FLEET_DIR/fotherd.log" &
 	FLEET_AGENT_PID=$!
 	fleet_until "fotherd to answer on its API socket" "$FOTHER" status
 }

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# A rollout over a real libvirtd with domains of type qemu; one domain is
+# destroyed and started again in the middle, and caught up.
+#
+# libvirtd gets folders of its own: the script runs in a mount namespace in
+# which libvirt's places are bound to a temporary folder.
+# shellcheck disable=SC2317 # functions are called by ok and its like
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+if [ -z "${FTH_E2E_NAMESPACE:-}" ]; then
+	FTH_E2E_NAMESPACE=1 exec unshare --mount --propagation private bash "$0"
+fi
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+# shellcheck source=tests/lib/fleet.sh
+. tests/lib/fleet.sh
+
+DOMAINS=(db-1 db-2 db-3)
+NAME=fother_demo_cmdline
+LIBVIRTD_PID=
+
+libvirt_start() {
+	local root=$FLEET_DIR/libvirt pair
+	for pair in etc:/etc/libvirt run:/run/libvirt lib:/var/lib/libvirt \
+		cache:/var/cache/libvirt log:/var/log/libvirt; do
+		mkdir -p "$root/${pair%%:*}" "${pair#*:}"
+		mount --bind "$root/${pair%%:*}" "${pair#*:}" || return 1
+	done
+	echo 'auth_unix_rw = "none"' >"$root/etc/libvirtd.conf"
+	cat >"$root/etc/qemu.conf" <<-'END'
+		user = "root"
+		group = "root"
+		security_driver = "none"
+		stdio_handler = "file"
+		namespaces = []
+		cgroup_controllers = []
+		remember_owner = 0
+	END
+	libvirtd --timeout 0 >"$root/libvirtd.log" 2>&1 &
+	LIBVIRTD_PID=$!
+	fleet_until "libvirtd to answer" virsh -q list
+}
+
+libvirt_stop() {
+	local status=$? domain
+	for domain in "${DOMAINS[@]}"; do
+		virsh -q destroy "$domain" >/dev/null 2>&1
+	done
+	if [ -n "$LIBVIRTD_PID" ]; then
+		kill "$LIBVIRTD_PID" 2>/dev/null
+		wait "$LIBVIRTD_PID" 2>/dev/null
+	fi
+	(exit "$status")
+	fleet_clean_up
+}
+
+# domain_start DOMAIN: and wait until its init answers.
+domain_start() {
+	virsh -q start "$1" >/dev/null && fleet_until "'$1' to boot" fleet_exec "$1" true
+}
+
+start() { "$FOTHER" rollout start "$FLEET_DIR/$NAME.yaml"; }
+settled() { "$FOTHER" rollout status --wait; }
+wave_is() { [ "$(fleet_rollout wave "$(fleet_last_rollout)")" = "$1" ]; }
+
+fleet_init libvirt
+trap libvirt_stop EXIT
+export LIBVIRT_DEFAULT_URI=qemu:///system
+libvirt_start
+tap_result $? "libvirtd starts" || bail "no libvirtd"
+
+for domain in "${DOMAINS[@]}"; do
+	tools/vm domain --name "$domain" --dir "$FLEET_DIR/vms" >"$FLEET_DIR/$domain.xml" &&
+		virsh -q define "$FLEET_DIR/$domain.xml" >/dev/null && domain_start "$domain"
+	tap_result $? "domain $domain boots"
+done
+FLEET_INVENTORY=(-c qemu:///system)
+fleet_agent_start
+tap_result $? "the agent starts with libvirt as inventory"
+ok "every guest greets the agent" \
+	fleet_until "all guests to greet" fleet_open "${#DOMAINS[@]}"
+
+fleet_policy "$NAME"
+# The canary's soak is long enough to lose a domain in it.
+sed -i 's/^  soak: .*/  soak: 15s/; s/^  failures: .*/  failures: {max: 0, then: pause}/' \
+	"$FLEET_DIR/$NAME.yaml"
+ok "the rollout starts" start
+canary=$("$FOTHER" rollout status --json | jq -r '.vms[] | select(.wave == 0).name')
+victim=$(printf '%s\n' "${DOMAINS[@]}" | grep -vx "$canary" | head -n 1)
+eventually 200 "the canary is patched" fleet_looks patched "$canary"
+ok "domain $victim is destroyed in the middle" virsh -q destroy "$victim"
+eventually 200 "the agent sees that it is gone" fleet_open 2
+eventually 200 "the rollout goes on to the rest" wave_is 1
+ok "it is started again, on another socket path" domain_start "$victim"
+ok "the rollout completes" settled
+ok "every domain is patched, the restarted one too" \
+	fleet_looks patched "${DOMAINS[@]}"
+
+ok "a patched domain is destroyed" virsh -q destroy "$canary"
+ok "and started: it lost the patch" domain_start "$canary"
+eventually 200 "and is brought back to what the fleet runs" fleet_looks patched "$canary"
+
+ok "the rollout is reversed" "$FOTHER" rollout reverse --wait "$(fleet_last_rollout)"
+ok "every domain is original" fleet_looks original "${DOMAINS[@]}"
+for domain in "${DOMAINS[@]}"; do
+	ok "guest $domain is well" tools/vm check --dir "$FLEET_DIR/vms" --name "$domain"
+done
+done_testing
