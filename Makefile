@@ -17,7 +17,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 # Looked up once, and only where something is compiled for the host.
 lib_cflags = $(eval lib_cflags := $$(shell $(PKG_CONFIG) --cflags $(HOST_LIBS)))$(lib_cflags)
 lib_ldlibs = $(eval lib_ldlibs := $$(shell $(PKG_CONFIG) --libs $(HOST_LIBS)) -lpthread)$(lib_ldlibs)
-INCLUDES := -Iinclude -Ihost-agent -Iprotocol
+INCLUDES := -Iinclude -Ihost-agent -Iprotocol -Itests/vectors
 OPT := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 HOST_CFLAGS = -std=gnu11 $(OPT) -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) $(lib_cflags) $(CFLAGS)
 
@@ -29,7 +29,7 @@ unit_src := $(wildcard tests/unit/*_test.c)
 fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
 sim_src := $(wildcard tests/sim/*.c)
 # Helpers that several unit tests share: tests/unit/*.c that are no test themselves.
-unit_help_src := $(filter-out $(unit_src),$(wildcard tests/unit/*.c))
+unit_help_src := $(filter-out $(unit_src),$(wildcard tests/unit/*.c)) $(wildcard tests/vectors/*.c)
 obj = $(patsubst %.c,$(H)/obj/%.o,$(1))
 
 unit_bin := $(patsubst tests/unit/%.c,$(H)/unit/%,$(unit_src))
