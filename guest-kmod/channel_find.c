@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which virtio-serial controller is ours, and giving it back.
+ *
+ * DESIGN
+ * A controller is ours when its one port carries our name and it can't carry
+ * another one.  Where the stock driver is bound, the name is read from sysfs:
+ * as a file, since calling the attribute's show() races with unplug.  Where no
+ * driver is bound (the stock one is absent), our own driver is attached, hears
+ * the names, and lets go again if none is ours.
+ *
+ * The bus tells of controllers but not of ports that are added later, so while
+ * nothing is bound we look from time to time as well.
+ */
+#include "channel.h"
+
+#include <linux/device.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/kobject.h>
+#include <linux/mount.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_console.h>
+#include <linux/virtio_ids.h>
+
+#include "main.h"
+
+#define FIND_CONTROLLERS_MAX 32 /* looked at in one scan */
+#define FIND_NAME_MAX 128	/* bytes of a port's name file */
+#define FIND_SOON_MS 5
+#define FIND_FAST_MS 20
+#define FIND_FAST_TRIES 20
+#define FIND_SLOW_MS 100
+#define FIND_SLOW_TRIES 60
+#define FIND_IDLE_MS 1000
+#define FIND_PEEK_EVERY 5 /* idle scans between two peeks */
+
+/* What the children of a controller of the stock driver are. */
+struct find_ports {
+	u32 count;
+	bool ours;
+};
+
+/* References to controllers: acting on one changes the list of the bus. */
+struct find_list {
+	u32 count;
+	struct device *devices[FIND_CONTROLLERS_MAX];
+};
+
+static void read_port_name(struct device *device, char *ret_name)
+{
+	char *path = kobject_get_path(&device->kobj, GFP_KERNEL);
+	char *file = path ? kasprintf(GFP_KERNEL, "%s/name", path + 1) : NULL;
+	ssize_t length = -ENOMEM;
+
+	if (file)
+		length = fth_hostinfo_read(fth_guest.channel.sysfs, file, ret_name,
+					   FIND_NAME_MAX - 1);
+	ret_name[max_t(ssize_t, length, 0)] = '\0';
+	kfree(file);
+	kfree(path);
+}
+
+static int look_at_child(struct device *device, void *data)
+{
+	struct find_ports *ports = data;
+	char name[FIND_NAME_MAX];
+
+	if (strncmp(dev_name(device), "vport", strlen("vport")))
+		return 0;
+	ports->count++;
+	read_port_name(device, name);
+	if (!strcmp(strim(name), fth_guest.params.port_name))
+		ports->ours = true;
+	return 0;
+}
+
+/* One line for a controller that has our port and can't be ours. */
+static void refuse(struct virtio_device *vdev, u32 ports, u32 ports_max)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+
+	if (channel->refused_index == vdev->index + 1)
+		return;
+	channel->refused_index = vdev->index + 1;
+	dev_warn(&vdev->dev,
+		 "fother: controller refused: port '%s' shares it (%u ports of %u, expected 1 of %u); give it a controller of its own with max_ports=%u\n",
+		 fth_guest.params.port_name, ports, ports_max, FTH_CHANNEL_PORTS,
+		 FTH_CHANNEL_PORTS);
+}
+
+static u32 max_ports(struct virtio_device *vdev)
+{
+	u32 count = 1;
+
+	/* Without a driver no feature is accepted yet: ask what is offered. */
+	if (vdev->config->get_features(vdev) & BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT))
+		virtio_cread(vdev, struct virtio_console_config, max_nr_ports, &count);
+	return count;
+}
+
+static void give_to_stock(struct device *device)
+{
+	struct virtio_device *vdev = dev_to_virtio(device);
+
+	/* A failed probe leaves FAILED in the status, which would stay. */
+	device_lock(device);
+	if (!device->driver) {
+		virtio_reset_device(vdev);
+		virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	}
+	device_unlock(device);
+	if (device_attach(device) < 0)
+		dev_warn(device, "fother: controller could not be given back to its driver\n");
+}
+
+static void take(struct device *device)
+{
+	if (device_driver_attach(&fth_channel_driver.driver, device))
+		give_to_stock(device);
+}
+
+static void look_at_stock(struct device *device)
+{
+	struct virtio_device *vdev = dev_to_virtio(device);
+	struct find_ports ports = {};
+
+	device_for_each_child(device, &ports, look_at_child);
+	if (!ports.ours)
+		return;
+	if (ports.count != 1 || max_ports(vdev) != FTH_CHANNEL_PORTS) {
+		refuse(vdev, ports.count, max_ports(vdev));
+		return;
+	}
+	device_release_driver(device);
+	take(device);
+}
+
+static void look_at_unbound(struct device *device)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+	bool idle = channel->scan_tries > FIND_SLOW_TRIES;
+
+	/* A peek takes a while where no port is: not on every idle scan. */
+	if (idle && channel->scan_round % FIND_PEEK_EVERY)
+		return;
+	if (max_ports(dev_to_virtio(device)) == FTH_CHANNEL_PORTS)
+		take(device);
+}
+
+/* A port that is not ours came: its owner needs the controller. */
+static void let_go(struct device *device)
+{
+	struct virtio_device *vdev = dev_to_virtio(device);
+
+	refuse(vdev, FTH_CHANNEL_PORTS, FTH_CHANNEL_PORTS);
+	device_release_driver(device);
+	give_to_stock(device);
+}
+
+static void look_at(struct device *device)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+	bool unbound, mine, foreign;
+
+	device_lock(device);
+	unbound = !device->driver;
+	mine = device->driver == &fth_channel_driver.driver;
+	foreign = mine && fth_channel_is_foreign(dev_to_virtio(device));
+	device_unlock(device);
+
+	if (foreign)
+		let_go(device);
+	if (mine || channel->vdev)
+		return;
+	if (unbound)
+		look_at_unbound(device);
+	else
+		look_at_stock(device);
+}
+
+static int collect(struct device *device, void *data)
+{
+	struct find_list *list = data;
+
+	if (dev_to_virtio(device)->id.device != VIRTIO_ID_CONSOLE)
+		return 0;
+	if (list->count == FIND_CONTROLLERS_MAX)
+		return 1;
+	list->devices[list->count++] = get_device(device);
+	return 0;
+}
+
+static void scan(struct work_struct *work)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+	struct find_list list = {};
+	u32 i, wait_ms = FIND_IDLE_MS;
+
+	bus_for_each_dev(fth_channel_driver.driver.bus, NULL, &list, collect);
+	for (i = 0; i < list.count; i++) {
+		look_at(list.devices[i]);
+		put_device(list.devices[i]);
+	}
+	if (channel->vdev)
+		return;
+	channel->scan_round++;
+	if (channel->scan_tries < FIND_FAST_TRIES)
+		wait_ms = FIND_FAST_MS;
+	else if (channel->scan_tries < FIND_SLOW_TRIES)
+		wait_ms = FIND_SLOW_MS;
+	if (channel->scan_tries <= FIND_SLOW_TRIES)
+		channel->scan_tries++;
+	if (!READ_ONCE(channel->exiting))
+		queue_delayed_work(channel->wq, &channel->scan, msecs_to_jiffies(wait_ms));
+}
+
+void fth_channel_find_soon(void)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+
+	if (READ_ONCE(channel->exiting))
+		return;
+	channel->scan_tries = 0;
+	mod_delayed_work(channel->wq, &channel->scan, msecs_to_jiffies(FIND_SOON_MS));
+}
+
+static int bus_event(struct notifier_block *notifier, unsigned long event, void *data)
+{
+	if (dev_to_virtio(data)->id.device != VIRTIO_ID_CONSOLE)
+		return NOTIFY_DONE;
+	switch (event) {
+	case BUS_NOTIFY_ADD_DEVICE:
+	case BUS_NOTIFY_BOUND_DRIVER:
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+	case BUS_NOTIFY_REMOVED_DEVICE:
+		fth_channel_find_soon();
+		break;
+	default:
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+int fth_channel_find_init(void)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+	int err;
+
+	INIT_DELAYED_WORK(&channel->scan, scan);
+	channel->exiting = false;
+	channel->bus_notifier.notifier_call = bus_event;
+	channel->sysfs = fth_hostinfo_mount("sysfs");
+	if (IS_ERR(channel->sysfs))
+		return PTR_ERR(channel->sysfs);
+	err = register_virtio_driver(&fth_channel_driver);
+	if (err)
+		goto err_mount;
+	err = bus_register_notifier(fth_channel_driver.driver.bus, &channel->bus_notifier);
+	if (err)
+		goto err_register;
+	fth_channel_find_soon();
+	return 0;
+
+err_register:
+	unregister_virtio_driver(&fth_channel_driver);
+err_mount:
+	kern_unmount(channel->sysfs);
+	return err;
+}
+
+void fth_channel_find_exit(void)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+	struct device *device = NULL;
+
+	WRITE_ONCE(channel->exiting, true);
+	bus_unregister_notifier(fth_channel_driver.driver.bus, &channel->bus_notifier);
+	cancel_delayed_work_sync(&channel->scan);
+	spin_lock_irq(&channel->tx_lock);
+	if (channel->vdev)
+		device = get_device(&channel->vdev->dev);
+	spin_unlock_irq(&channel->tx_lock);
+	unregister_virtio_driver(&fth_channel_driver);
+	if (device)
+		give_to_stock(device);
+	put_device(device);
+	kern_unmount(channel->sysfs);
+}

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the host asks for, at most once each.
+ *
+ * DESIGN
+ * Input: decoded messages of the open session; ends of transitions from the
+ * engine and of jobs from the loader.  Output: requests to engine and stage;
+ * one RESULT for each command, PROGRESS and EVENTs.
+ *
+ * A command is remembered by its op id from before it has any effect.  Asked
+ * again it is answered from memory, or with PROGRESS while it runs.  A request
+ * that was refused for a passing reason had no effect and is forgotten, so the
+ * same op id may try again; what a transition came to is never forgotten but
+ * for newer commands.  Commands of an epoch older than the newest are refused
+ * before anything else is looked at.
+ *
+ * Nothing here waits: long work is the engine's worker and the loader's queue.
+ */
+#include "dispatch.h"
+
+#include <linux/ctype.h>
+#include <linux/slab.h>
+
+#include "main.h"
+
+/* The memory of commands. */
+
+/* With dispatch.lock. */
+static struct fth_op *find_op(struct fth_dispatch *dispatch, u64 id)
+{
+	u32 i;
+
+	lockdep_assert_held(&dispatch->lock);
+	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++)
+		if (dispatch->ops[i].state != FTH_OP_FREE && dispatch->ops[i].id == id)
+			return &dispatch->ops[i];
+	return NULL;
+}
+
+/* A free slot, or the oldest answer's.  With dispatch.lock. */
+static struct fth_op *take_slot(struct fth_dispatch *dispatch)
+{
+	struct fth_op *op, *oldest = NULL;
+	u32 i;
+
+	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++) {
+		op = &dispatch->ops[i];
+		if (op->state == FTH_OP_FREE)
+			return op;
+		if (op->state == FTH_OP_DONE && (!oldest || op->age < oldest->age))
+			oldest = op;
+	}
+	return oldest;
+}
+
+static void forget(u64 id)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	struct fth_op *op;
+
+	mutex_lock(&dispatch->lock);
+	op = find_op(dispatch, id);
+	if (op)
+		op->state = FTH_OP_FREE;
+	mutex_unlock(&dispatch->lock);
+}
+
+/* Its answer, from now on. */
+static void conclude(u64 id, const struct fth_report *report)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	struct fth_op *op;
+
+	mutex_lock(&dispatch->lock);
+	op = find_op(dispatch, id);
+	if (op && op->state == FTH_OP_RUNNING) {
+		op->state = FTH_OP_DONE;
+		op->report = *report;
+	}
+	mutex_unlock(&dispatch->lock);
+	fth_dispatch_send_result(id, report, false);
+}
+
+/* It had no effect. */
+static void refuse(u64 id, const struct fth_report *report)
+{
+	if (!fth_error_retryable(report->code)) {
+		conclude(id, report);
+		return;
+	}
+	forget(id);
+	fth_dispatch_send_result(id, report, false);
+}
+
+/* A module's name: it goes into the arguments of a program. */
+static bool copy_name(struct fth_span span, char *ret_name)
+{
+	u32 i;
+
+	if (!span.length || span.length > FTH_NAME_MAX)
+		return false;
+	for (i = 0; i < span.length; i++)
+		if (!isascii(span.data[i]) || (!isalnum(span.data[i]) && span.data[i] != '_'))
+			return false;
+	memcpy(ret_name, span.data, span.length);
+	ret_name[span.length] = '\0';
+	return true;
+}
+
+enum admission {
+	ADMIT_NEW,	/* remembered as running: carry it out */
+	ADMIT_RUNNING,	/* it runs already */
+	ADMIT_ANSWER,	/* @report is the answer */
+};
+
+/* With dispatch.lock. */
+static enum admission admit_locked(struct fth_dispatch *dispatch, const struct fth_msg *msg,
+				   u64 epoch, const char *name, struct fth_report *report)
+{
+	struct fth_op *op;
+
+	if (epoch < dispatch->epoch) {
+		fth_report_set(report, FTH_E_STALE_EPOCH, 0,
+			       "%s '%s' refused: epoch %llu, newest seen is %llu",
+			       fth_msg_type_name(msg->type), name, epoch, dispatch->epoch);
+		return ADMIT_ANSWER;
+	}
+	dispatch->epoch = epoch;
+	op = find_op(dispatch, msg->op_id);
+	if (op && (op->type != msg->type || strcmp(op->name, name))) {
+		fth_report_set(report, FTH_E_MALFORMED, 0,
+			       "%s '%s' refused: op id %llu was %s '%s'",
+			       fth_msg_type_name(msg->type), name, msg->op_id,
+			       fth_msg_type_name(op->type), op->name);
+		return ADMIT_ANSWER;
+	}
+	if (op && op->state == FTH_OP_DONE) {
+		*report = op->report;
+		return ADMIT_ANSWER;
+	}
+	if (op)
+		return ADMIT_RUNNING;
+	op = take_slot(dispatch);
+	if (!op) {
+		fth_report_set(report, FTH_E_BUSY, 0, "%s '%s' refused: %u commands are running",
+			       fth_msg_type_name(msg->type), name, FTH_DISPATCH_OPS_MAX);
+		return ADMIT_ANSWER;
+	}
+	op->id = msg->op_id;
+	op->age = dispatch->begun++;
+	op->type = msg->type;
+	op->state = FTH_OP_RUNNING;
+	op->goal = FTH_LC_ABSENT;
+	strscpy(op->name, name, sizeof(op->name));
+	return ADMIT_NEW;
+}
+
+/*
+ * Is this command to be carried out?  Else it was answered here.  Of STAGE every
+ * chunk is.
+ */
+static bool admit(const struct fth_msg *msg, u64 epoch, struct fth_span span, char *ret_name)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	enum admission admission;
+	struct fth_report report;
+	u8 state;
+
+	if (!msg->op_id || !copy_name(span, ret_name)) {
+		fth_dispatch_malformed(msg->op_id, msg->op_id ?
+				       "name is not a module's: expected letters, digits and '_'" :
+				       "op id is 0");
+		return false;
+	}
+	mutex_lock(&dispatch->lock);
+	admission = admit_locked(dispatch, msg, epoch, ret_name, &report);
+	mutex_unlock(&dispatch->lock);
+	if (admission == ADMIT_NEW || (admission == ADMIT_RUNNING && msg->type == FTH_T_STAGE))
+		return true;
+	if (admission == ADMIT_ANSWER) {
+		fth_dispatch_send_result(msg->op_id, &report, false);
+		return false;
+	}
+	state = fth_dispatch_patch_state(ret_name);
+	fth_dispatch_send_progress(msg->op_id, ret_name, state, 0, 0);
+	return false;
+}
+
+/* The commands. */
+
+static void handle_stage(const struct fth_msg *msg)
+{
+	const struct fth_msg_stage *stage = &msg->u.stage;
+	const struct fth_partial *partial = &fth_guest.stage.partial;
+	u64 before = partial->op_id;
+	char name[FTH_NAME_MAX + 1];
+	struct fth_report report;
+	bool adopted = false;
+	u32 done = 0;
+	int err;
+
+	if (!admit(msg, stage->epoch, stage->name, name))
+		return;
+	if (!stage->offset)
+		adopted = fth_dispatch_patch_state(name) > FTH_LC_STAGED;
+	err = fth_stage_chunk(msg->op_id, name, stage, adopted, &done, &report);
+	if (before && before != msg->op_id && partial->op_id != before)
+		forget(before);
+	if (err == -EINPROGRESS)
+		fth_dispatch_send_progress(msg->op_id, name, FTH_LC_ABSENT, done, stage->size);
+	else if (err)
+		refuse(msg->op_id, &report);
+	else
+		conclude(msg->op_id, &report);
+}
+
+static void handle_apply(const struct fth_msg *msg)
+{
+	const struct fth_msg_apply *apply = &msg->u.apply;
+	char name[FTH_NAME_MAX + 1];
+	struct fth_report report;
+
+	if (!admit(msg, apply->epoch, apply->name, name))
+		return;
+	if (fth_stage_load(name, apply->sha256.data, &apply->policy, &report))
+		refuse(msg->op_id, &report);
+}
+
+static void set_goal(u64 id, u8 goal)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	struct fth_op *op;
+
+	mutex_lock(&dispatch->lock);
+	op = find_op(dispatch, id);
+	if (op)
+		op->goal = goal;
+	mutex_unlock(&dispatch->lock);
+}
+
+static int reverse(u64 op_id, const char *name, struct fth_report *report)
+{
+	u8 state = fth_dispatch_patch_state(name);
+	bool loading;
+
+	fth_stage_holds(name, &loading);
+	if (state == FTH_LC_STAGED && loading)
+		return fth_report_set(report, FTH_E_BUSY, -EBUSY,
+				      "reverse '%s' refused: its module is being loaded", name);
+	if (state == FTH_LC_STAGED)
+		return fth_report_set(report, FTH_E_WRONG_STATE, -EINVAL,
+				      "reverse '%s' refused: it is staged, not applied", name);
+	set_goal(op_id, state == FTH_LC_REVERTING ? FTH_LC_SOAKING : FTH_LC_ABSENT);
+	return fth_engine_reverse(name, report);
+}
+
+static int unstage(const char *name, struct fth_report *report)
+{
+	u8 state = fth_dispatch_patch_state(name);
+
+	if (state > FTH_LC_STAGED)
+		return fth_report_set(report, FTH_E_WRONG_STATE, -EINVAL,
+				      "unstage '%s' refused: it is '%s'; reverse it first", name,
+				      fth_lifecycle_name(state));
+	return fth_stage_drop(name, report);
+}
+
+static void handle_command(const struct fth_msg *msg)
+{
+	const struct fth_msg_command *command = &msg->u.command;
+	char name[FTH_NAME_MAX + 1];
+	struct fth_report report;
+	int err;
+
+	if (!admit(msg, command->epoch, command->name, name))
+		return;
+	fth_report_set(&report, FTH_E_OK, 0, "%s: done", fth_msg_type_name(msg->type));
+	switch (msg->type) {
+	case FTH_T_REVERSE:
+		err = reverse(msg->op_id, name, &report);
+		if (!err)
+			return; /* answered when the transition has settled */
+		break;
+	case FTH_T_CONFIRM:
+		err = fth_engine_confirm(name, &report);
+		break;
+	case FTH_T_NUDGE:
+		err = fth_engine_nudge(name, &report);
+		break;
+	case FTH_T_FORCE:
+		err = fth_engine_force(name, &report);
+		break;
+	default:
+		err = unstage(name, &report);
+		break;
+	}
+	if (err)
+		refuse(msg->op_id, &report);
+	else
+		conclude(msg->op_id, &report);
+}
+
+void fth_dispatch_message(const struct fth_msg *msg)
+{
+	struct fth_report report;
+
+	switch (msg->type) {
+	case FTH_T_HEARTBEAT:
+		fth_dispatch_send_heartbeat(msg->op_id);
+		break;
+	case FTH_T_QUERY:
+		fth_report_set(&report, FTH_E_OK, 0, "%s", "");
+		fth_dispatch_send_result(msg->op_id, &report, true);
+		break;
+	case FTH_T_STAGE:
+		handle_stage(msg);
+		break;
+	case FTH_T_APPLY:
+		handle_apply(msg);
+		break;
+	case FTH_T_REVERSE:
+	case FTH_T_CONFIRM:
+	case FTH_T_NUDGE:
+	case FTH_T_FORCE:
+	case FTH_T_UNSTAGE:
+		handle_command(msg);
+		break;
+	default:
+		fth_dispatch_malformed(msg->op_id, "type is not a host's");
+		break;
+	}
+}
+
+void fth_dispatch_malformed(u64 op_id, const char *why)
+{
+	struct fth_report report;
+
+	fth_report_set(&report, FTH_E_MALFORMED, 0, "request refused: %s", why);
+	fth_dispatch_send_result(op_id, &report, false);
+}
+
+void fth_dispatch_new_session(void)
+{
+	u64 id = fth_stage_abandon();
+
+	if (id)
+		forget(id);
+}
+
+void fth_dispatch_hello(const struct fth_msg *msg)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	u64 epoch;
+
+	mutex_lock(&dispatch->lock);
+	dispatch->epoch = max(dispatch->epoch, msg->u.hello.epoch);
+	epoch = dispatch->epoch;
+	mutex_unlock(&dispatch->lock);
+	fth_dispatch_send_hello_ack(epoch);
+}
+
+/* Ends. */
+
+/*
+ * What a settled transition means to a running command; with dispatch.lock.
+ * @now: the patch's state at this moment, @loading: a later APPLY has begun.
+ * Return: is it the command's end?
+ */
+static bool is_end(const struct fth_op *op, u8 state, u8 now, bool loading, u16 *code)
+{
+	bool gone = state == FTH_LC_ABSENT;
+
+	if (op->type == FTH_T_APPLY) {
+		if (gone && loading)
+			return false;
+		if (!gone)
+			*code = FTH_E_OK;
+		else if (*code == FTH_E_OK)
+			*code = FTH_E_REVERSED;
+		return true;
+	}
+	if (gone == (op->goal == FTH_LC_ABSENT)) {
+		*code = FTH_E_OK;
+		return true;
+	}
+	/* It settled just before this command turned it round. */
+	if (fth_lifecycle_in_transition(now))
+		return false;
+	if (*code == FTH_E_OK)
+		*code = FTH_E_REVERSED;
+	return true;
+}
+
+/* Answer the commands that a settled transition ends; Return: were there any? */
+static bool answer_ended(const char *name, u8 state, const struct fth_report *report)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	u8 now = fth_dispatch_patch_state(name);
+	struct fth_report answer = *report;
+	bool loading, explained = false;
+	u32 i;
+
+	fth_stage_holds(name, &loading);
+	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++) {
+		struct fth_op *op = &dispatch->ops[i];
+		u64 id = 0;
+
+		answer.code = report->code;
+		mutex_lock(&dispatch->lock);
+		if (op->state == FTH_OP_RUNNING && !strcmp(op->name, name) &&
+		    (op->type == FTH_T_APPLY || op->type == FTH_T_REVERSE) &&
+		    is_end(op, state, now, loading, &answer.code))
+			id = op->id;
+		mutex_unlock(&dispatch->lock);
+		if (!id)
+			continue;
+		explained = true;
+		conclude(id, &answer);
+	}
+	return explained;
+}
+
+static void tell(const char *name, u8 state, bool self, const struct fth_report *report)
+{
+	u8 kind = self && state == FTH_LC_ABSENT ? FTH_EVENT_REVERTED : FTH_EVENT_STATE;
+	bool loading;
+
+	if (answer_ended(name, state, report))
+		return;
+	if (state == FTH_LC_ABSENT && fth_stage_holds(name, &loading))
+		state = FTH_LC_STAGED;
+	fth_dispatch_send_event(kind, name, state, report->detail);
+}
+
+static void settled(const char *name, u8 state, bool self, const struct fth_report *report)
+{
+	/* What our loader brought it takes out before the host is told. */
+	if (state == FTH_LC_ABSENT && fth_stage_unload(name, self, report))
+		return;
+	tell(name, state, self, report);
+}
+
+void fth_dispatch_unloaded(const char *name, bool self, const struct fth_report *report)
+{
+	tell(name, FTH_LC_ABSENT, self, report);
+}
+
+void fth_dispatch_load_failed(const char *name, const struct fth_report *report)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	u64 id = 0;
+	u32 i;
+
+	mutex_lock(&dispatch->lock);
+	for (i = 0; i < FTH_DISPATCH_OPS_MAX && !id; i++) {
+		struct fth_op *op = &dispatch->ops[i];
+
+		if (op->state == FTH_OP_RUNNING && op->type == FTH_T_APPLY &&
+		    !strcmp(op->name, name))
+			id = op->id;
+	}
+	mutex_unlock(&dispatch->lock);
+	if (id)
+		refuse(id, report);
+}
+
+static void progress(const char *name, u8 state, u32 done, u32 total)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	u32 i;
+
+	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++) {
+		struct fth_op *op = &dispatch->ops[i];
+		u64 id = 0;
+
+		mutex_lock(&dispatch->lock);
+		if (op->state == FTH_OP_RUNNING && !strcmp(op->name, name))
+			id = op->id;
+		mutex_unlock(&dispatch->lock);
+		if (id)
+			fth_dispatch_send_progress(id, name, state, done, total);
+	}
+}
+
+const struct fth_engine_client fth_dispatch_client = {
+	.settled = settled,
+	.progress = progress,
+};
+
+int fth_dispatch_init(void)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+
+	mutex_init(&dispatch->lock);
+	mutex_init(&dispatch->reply_lock);
+	dispatch->ops = kvcalloc(FTH_DISPATCH_OPS_MAX, sizeof(*dispatch->ops), GFP_KERNEL);
+	dispatch->answer = kvzalloc(sizeof(*dispatch->answer), GFP_KERNEL);
+	if (!dispatch->ops || !dispatch->answer) {
+		fth_dispatch_exit();
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void fth_dispatch_exit(void)
+{
+	kvfree(fth_guest.dispatch.answer);
+	kvfree(fth_guest.dispatch.ops);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Commands of the host → engine and stage; their answers → link. */
+#ifndef FOTHER_GUEST_DISPATCH_H
+#define FOTHER_GUEST_DISPATCH_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include "fother/codec.h"
+
+#include "engine.h"
+#include "stage.h"
+
+#define FTH_DISPATCH_OPS_MAX 64 /* commands remembered, running ones too */
+
+enum fth_op_state {
+	FTH_OP_FREE = 0,
+	FTH_OP_RUNNING = 1, /* its RESULT comes later */
+	FTH_OP_DONE = 2,    /* @report is the answer, however often it is asked */
+};
+
+/**
+ * struct fth_op - a command and what came of it
+ * @id: the host's, never 0
+ * @age: when it was begun, in commands
+ * @type: enum fth_wire_type
+ * @state: enum fth_op_state
+ * @goal: REVERSE: the state it is turning to, SOAKING or ABSENT
+ * @name: of the patch
+ * @report: where DONE
+ */
+struct fth_op {
+	u64 id;
+	u64 age;
+	u8 type;
+	u8 state;
+	u8 goal;
+	char name[FTH_NAME_MAX + 1];
+	struct fth_report report;
+};
+
+/**
+ * struct fth_answer - room to build one message; too large for a stack
+ */
+struct fth_answer {
+	struct fth_msg msg;
+	struct fth_engine_patch patches[FTH_PATCHES_MAX];
+	struct fth_engine_straggler stragglers[FTH_STRAGGLERS_MAX];
+	struct fth_stage_entry staged[FTH_STAGE_PAYLOADS_MAX];
+};
+
+/**
+ * struct fth_dispatch - what is remembered of the host's commands
+ * @lock: protects @epoch, @ops, @begun; never held over a call of another part
+ * @epoch: newest seen
+ * @begun: commands begun since load
+ * @ops: FTH_DISPATCH_OPS_MAX of them
+ * @reply_lock: protects @answer while it is filled and sent
+ */
+struct fth_dispatch {
+	struct mutex lock;
+	u64 epoch;
+	u64 begun;
+	struct fth_op *ops;
+	struct mutex reply_lock;
+	struct fth_answer *answer;
+};
+
+/** fth_dispatch_init() - Return: 0 or -ENOMEM. */
+int fth_dispatch_init(void);
+
+/** fth_dispatch_exit() - after the ends of channel, loader and engine. */
+void fth_dispatch_exit(void);
+
+/* For fth_engine_init(). */
+extern const struct fth_engine_client fth_dispatch_client;
+
+/*
+ * Called by link, one at a time, with a message that is borrowed.  None waits
+ * for a transition, a loader or the host.
+ */
+void fth_dispatch_hello(const struct fth_msg *msg);
+void fth_dispatch_new_session(void);
+void fth_dispatch_message(const struct fth_msg *msg);
+void fth_dispatch_malformed(u64 op_id, const char *why);
+
+/** fth_dispatch_load_failed() - the loader's: no patch came of an APPLY. */
+void fth_dispatch_load_failed(const char *name, const struct fth_report *report);
+
+/**
+ * fth_dispatch_unloaded() - the loader's: fth_stage_unload() ended
+ * @name: of the module
+ * @self: as the engine said
+ * @report: as the engine said, with what became of the module
+ */
+void fth_dispatch_unloaded(const char *name, bool self, const struct fth_report *report);
+
+/* Of dispatch_answer.c: messages to the host.  They may sleep, not long. */
+
+/** fth_dispatch_send_result() - @with_stragglers: list who holds things up. */
+void fth_dispatch_send_result(u64 op_id, const struct fth_report *report, bool with_stragglers);
+void fth_dispatch_send_progress(u64 op_id, const char *name, u8 state, u32 done, u32 total);
+void fth_dispatch_send_event(u8 kind, const char *name, u8 state, const char *detail);
+void fth_dispatch_send_heartbeat(u64 op_id);
+void fth_dispatch_send_hello_ack(u64 epoch);
+
+/**
+ * fth_dispatch_patch_state() - where a patch is
+ * @name: of the patch
+ * Return: enum fth_lifecycle_state as the host is told.
+ */
+u8 fth_dispatch_patch_state(const char *name);
+
+#endif /* FOTHER_GUEST_DISPATCH_H */

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/kernel/fother/channel: how the link to the host is doing.
+ *
+ * Counters are read without a lock: each is one aligned word, and a number that
+ * is one event late does no harm.
+ */
+#include "link.h"
+
+#include <linux/kobject.h>
+#include <linux/sysfs.h>
+#include <linux/virtio.h>
+
+#include "main.h"
+#include "sysfs.h"
+
+struct link_counter {
+	struct kobj_attribute attribute;
+	const u64 *value;
+};
+
+static ssize_t counter_show(struct kobject *kobj, struct kobj_attribute *attribute, char *buffer)
+{
+	struct link_counter *counter = container_of(attribute, struct link_counter, attribute);
+
+	return sysfs_emit(buffer, "%llu\n", READ_ONCE(*counter->value));
+}
+
+static ssize_t session_show(struct kobject *kobj, struct kobj_attribute *attribute, char *buffer)
+{
+	static const char *const names[FTH_SS_STATES] = { "down", "greeting", "open" };
+	u8 state = READ_ONCE(fth_guest.link.session.state);
+
+	return sysfs_emit(buffer, "%s\n", state < FTH_SS_STATES ? names[state] : "?");
+}
+
+static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attribute, char *buffer)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+	int index = -1;
+
+	spin_lock_irq(&channel->tx_lock);
+	if (channel->vdev)
+		index = channel->vdev->index;
+	spin_unlock_irq(&channel->tx_lock);
+	return index < 0 ? sysfs_emit(buffer, "none\n") : sysfs_emit(buffer, "virtio%d\n", index);
+}
+
+#define LINK_COUNTERS(X)                                      \
+	X(rx_bytes, fth_guest.channel.rx_bytes)               \
+	X(rx_frames, fth_guest.link.decoder.frames)           \
+	X(bad_headers, fth_guest.link.decoder.bad_headers)    \
+	X(bad_payloads, fth_guest.link.decoder.bad_payloads)  \
+	X(skipped_bytes, fth_guest.link.decoder.skipped_bytes) \
+	X(malformed, fth_guest.link.malformed)                \
+	X(stale, fth_guest.link.session.dropped)              \
+	X(tx_bytes, fth_guest.channel.tx_sent_bytes)          \
+	X(tx_frames, fth_guest.link.tx_frames)                \
+	X(tx_lost, fth_guest.link.tx_lost)                    \
+	X(tx_dropped, fth_guest.channel.tx_dropped)
+
+#define LINK_COUNTER(name, counted)                                       \
+	static struct link_counter name##_counter = {                     \
+		.attribute = __ATTR(name, 0444, counter_show, NULL),      \
+		.value = &(counted),                                      \
+	};
+LINK_COUNTERS(LINK_COUNTER)
+
+static struct kobj_attribute session_attribute = __ATTR_RO(session);
+static struct kobj_attribute device_attribute = __ATTR_RO(device);
+
+static struct attribute *link_attributes[] = {
+	&session_attribute.attr,
+	&device_attribute.attr,
+#define LINK_ATTRIBUTE(name, counted) &name##_counter.attribute.attr,
+	LINK_COUNTERS(LINK_ATTRIBUTE)
+#undef LINK_ATTRIBUTE
+	NULL,
+};
+
+static const struct attribute_group link_group = {
+	.name = "channel",
+	.attrs = link_attributes,
+};
+
+int fth_link_sysfs_init(void)
+{
+	return sysfs_create_group(fth_sysfs_root(), &link_group);
+}
+
+void fth_link_sysfs_exit(void)
+{
+	sysfs_remove_group(fth_sysfs_root(), &link_group);
+}

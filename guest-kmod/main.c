@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Module parameters, and the ladder of initialisations with its reverse. */
+#include "main.h"
+
+#include <linux/module.h>
+
+#include "engine.h"
+#include "selftest.h"
+
+struct fth_guest fth_guest = {
+	.params = {
+		.port_name = FTH_PORT_NAME,
+		.insmod_path = "/sbin/insmod",
+		.rmmod_path = "/sbin/rmmod",
+	},
+};
+
+module_param_named(port_name, fth_guest.params.port_name, charp, 0444);
+MODULE_PARM_DESC(port_name, "virtio-serial port of the host's agent, alone on its controller");
+module_param_named(insmod_path, fth_guest.params.insmod_path, charp, 0444);
+MODULE_PARM_DESC(insmod_path, "program that loads a staged module");
+module_param_named(rmmod_path, fth_guest.params.rmmod_path, charp, 0444);
+MODULE_PARM_DESC(rmmod_path, "program that unloads it");
+module_param_named(selftest, fth_guest.params.selftest, bool, 0444);
+MODULE_PARM_DESC(selftest, "run the golden vectors at load, refuse to load when one fails");
+
+static int __init fother_init(void)
+{
+	int err = fth_guest.params.selftest ? fth_selftest_run() : 0;
+
+	if (err)
+		return err;
+	err = fth_hostinfo_init(&fth_guest.hostinfo);
+	if (err)
+		return err;
+	err = fth_dispatch_init();
+	if (err)
+		return err;
+	err = fth_stage_init();
+	if (err)
+		goto err_dispatch;
+	err = fth_link_init();
+	if (err)
+		goto err_stage;
+	err = fth_engine_init(&fth_dispatch_client);
+	if (err)
+		goto err_link;
+	err = fth_link_sysfs_init();
+	if (err)
+		goto err_engine;
+	err = fth_channel_init();
+	if (err)
+		goto err_sysfs;
+	return 0;
+
+err_sysfs:
+	fth_link_sysfs_exit();
+err_engine:
+	fth_engine_exit();
+err_link:
+	fth_link_exit();
+err_stage:
+	fth_stage_stop();
+	fth_stage_exit();
+err_dispatch:
+	fth_dispatch_exit();
+	return err;
+}
+
+static void __exit fother_exit(void)
+{
+	fth_channel_exit();
+	fth_stage_stop();
+	fth_link_sysfs_exit();
+	fth_engine_exit();
+	fth_link_exit();
+	fth_stage_exit();
+	fth_dispatch_exit();
+}
+
+module_init(fother_init);
+module_exit(fother_exit);
+MODULE_DESCRIPTION("Live patching steered from the hypervisor");
+MODULE_VERSION(FTH_ENGINE_VERSION);
+MODULE_LICENSE("GPL");

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The module's parameters and its one root structure. */
+#ifndef FOTHER_GUEST_MAIN_H
+#define FOTHER_GUEST_MAIN_H
+
+#include "channel.h"
+#include "dispatch.h"
+#include "hostinfo.h"
+#include "link.h"
+#include "stage.h"
+
+/**
+ * struct fth_params - module parameters, constant after load
+ * @port_name: virtio-serial port that carries the frames
+ * @insmod_path: program that loads a staged module
+ * @rmmod_path: program that unloads it
+ * @selftest: run the golden vectors at load
+ */
+struct fth_params {
+	char *port_name;
+	char *insmod_path;
+	char *rmmod_path;
+	bool selftest;
+};
+
+/**
+ * struct fth_guest - everything between the wire and the engine
+ *
+ * Order of locks, outermost first: the engine's (never held when it calls us),
+ * dispatch.reply_lock, dispatch.lock, stage.lock, link.lock, channel.tx_lock.
+ */
+struct fth_guest {
+	struct fth_params params;
+	struct fth_hostinfo hostinfo;
+	struct fth_channel channel;
+	struct fth_link link;
+	struct fth_dispatch dispatch;
+	struct fth_stage stage;
+};
+
+extern struct fth_guest fth_guest;
+
+#endif /* FOTHER_GUEST_MAIN_H */
