@@ -28,8 +28,7 @@ static json_t *needs_of(const struct fth_policy *policy)
 
 	for (; needs; needs &= needs - 1) {
 		bit = needs & -needs;
-		json_array_append_new(names,
-				      json_string(fth_capability_name(bit)));
+		json_array_append_new(names, json_string(fth_capability_name(bit)));
 	}
 	return names;
 }
@@ -37,15 +36,13 @@ static json_t *needs_of(const struct fth_policy *policy)
 static json_t *describe(const char *path, const struct fth_policy *policy)
 {
 	struct fth_policy_fault fault;
-	json_t *answer = json_pack("{s:s, s:b, s:s, s:s, s:o}", "policy", path,
-				   "valid", 1, "patch", policy->name, "file",
-				   policy->file, "guest_needs",
+	json_t *answer = json_pack("{s:s, s:b, s:s, s:s, s:o}", "policy", path, "valid", 1, "patch",
+				   policy->name, "file", policy->file, "guest_needs",
 				   needs_of(policy));
 
 	if (fth_policy_unsupported(policy, &fault))
 		json_object_set_new(answer, "unsupported",
-				    json_pack("{s:s, s:s}", "key", fault.key,
-					      "why", fault.why));
+				    json_pack("{s:s, s:s}", "key", fault.key, "why", fault.why));
 	return answer;
 }
 
@@ -54,14 +51,12 @@ static void print_text(const char *path, const struct fth_policy *policy)
 	uint64_t needs = fth_policy_needs(&policy->guest);
 	struct fth_policy_fault fault;
 
-	printf("%s: ok: patch '%s', %u waves\n", path, policy->name,
-	       policy->wave_count);
+	printf("%s: ok: patch '%s', %u waves\n", path, policy->name, policy->wave_count);
 	for (; needs; needs &= needs - 1)
-		printf("note: guests must support: %s\n",
-		       fth_capability_name(needs & -needs));
+		printf("note: guests must support: %s\n", fth_capability_name(needs & -needs));
 	if (fth_policy_unsupported(policy, &fault))
-		printf("note: key '%s': %s: a rollout of it would be refused\n",
-		       fault.key, fault.why);
+		printf("note: key '%s': %s: a rollout of it would be refused\n", fault.key,
+		       fault.why);
 }
 
 static int check(const char *path, bool as_json)
@@ -72,11 +67,9 @@ static int check(const char *path, bool as_json)
 	int error = -1;
 
 	if (policy)
-		error = fth_policy_yaml_load(path, policy, message,
-					     sizeof(message));
+		error = fth_policy_yaml_load(path, policy, message, sizeof(message));
 	if (as_json && error)
-		answer = json_pack("{s:s, s:b, s:s}", "policy", path, "valid",
-				   0, "error", message);
+		answer = json_pack("{s:s, s:b, s:s}", "policy", path, "valid", 0, "error", message);
 	else if (as_json)
 		answer = describe(path, policy);
 	if (answer)

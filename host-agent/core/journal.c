@@ -12,19 +12,21 @@
 #include "core/text.h"
 
 #define RECORD_VERSION 1u
-#define FLAG_MATCHES 0x01u
+#define FLAG_MATCHES   0x01u
 #define FLAG_REACHABLE 0x02u
-#define FLAG_RESTORED 0x04u
-#define FLAGS_ALL 0x07u
+#define FLAG_RESTORED  0x04u
+#define FLAGS_ALL      0x07u
 
 struct string_field {
 	uint32_t offset;
 	uint32_t size;
 };
 
-#define STRING(field)                                                  \
-	{ offsetof(struct fth_rollout_event, field),                   \
-	  sizeof(((struct fth_rollout_event *)NULL)->field) }
+#define STRING(field)                                                     \
+	{                                                                 \
+		offsetof(struct fth_rollout_event, field),                \
+			sizeof(((struct fth_rollout_event *)NULL)->field) \
+	}
 
 static const struct string_field strings[] = {
 	STRING(vm), STRING(host), STRING(group), STRING(release), STRING(why),
@@ -35,9 +37,9 @@ static const struct string_field strings[] = {
 /* version, kind, state, flags; code; now, op, taint, capabilities; boot id */
 #define FIXED_SIZE (4u + 2u + 4u * 8u + FTH_UUID_SIZE)
 
-static_assert(FIXED_SIZE + 5 * 2 + FTH_VM_NAME_MAX + FTH_HOST_NAME_MAX +
-			      FTH_GROUP_NAME_MAX + FTH_RELEASE_MAX +
-			      FTH_WHY_MAX <= FTH_JOURNAL_RECORD_MAX,
+static_assert(FIXED_SIZE + 5 * 2 + FTH_VM_NAME_MAX + FTH_HOST_NAME_MAX + FTH_GROUP_NAME_MAX +
+			      FTH_RELEASE_MAX + FTH_WHY_MAX <=
+		      FTH_JOURNAL_RECORD_MAX,
 	      "a record holds the longest event");
 
 static uint8_t *put(uint8_t *at, uint64_t number, uint32_t bytes)
@@ -53,7 +55,7 @@ static uint64_t get(const uint8_t **at, uint32_t bytes)
 	uint32_t i;
 
 	for (i = 0; i < bytes; i++)
-		number |= (uint64_t)*(*at)++ << (8 * i);
+		number |= (uint64_t) * (*at)++ << (8 * i);
 	return number;
 }
 
@@ -62,8 +64,7 @@ static bool kind_known(uint8_t kind)
 	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_HEARTBEAT;
 }
 
-uint32_t fth_journal_encode(const struct fth_rollout_event *event,
-			    uint8_t *buffer)
+uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buffer)
 {
 	uint8_t *at = buffer;
 	uint32_t length;
@@ -99,8 +100,7 @@ uint32_t fth_journal_encode(const struct fth_rollout_event *event,
 	return (uint32_t)(at - buffer);
 }
 
-static int decode_strings(const uint8_t *at, const uint8_t *end,
-			  struct fth_rollout_event *event)
+static int decode_strings(const uint8_t *at, const uint8_t *end, struct fth_rollout_event *event)
 {
 	uint32_t length;
 	uint32_t i;
@@ -109,8 +109,7 @@ static int decode_strings(const uint8_t *at, const uint8_t *end,
 		if (end - at < 2)
 			return -EBADMSG;
 		length = (uint32_t)get(&at, 2);
-		if (length >= strings[i].size || length > end - at ||
-		    memchr(at, 0, length))
+		if (length >= strings[i].size || length > end - at || memchr(at, 0, length))
 			return -EBADMSG;
 		memcpy((char *)event + strings[i].offset, at, length);
 		at += length;
@@ -118,16 +117,14 @@ static int decode_strings(const uint8_t *at, const uint8_t *end,
 	return at == end ? 0 : -EBADMSG;
 }
 
-int fth_journal_decode(const uint8_t *data, uint32_t length,
-		       struct fth_rollout_event *ret_event)
+int fth_journal_decode(const uint8_t *data, uint32_t length, struct fth_rollout_event *ret_event)
 {
 	struct fth_rollout_event event;
 	const uint8_t *at = data;
 	uint8_t flags;
 
 	memset(&event, 0, sizeof(event));
-	if (length < FIXED_SIZE || length > FTH_JOURNAL_RECORD_MAX ||
-	    get(&at, 1) != RECORD_VERSION)
+	if (length < FIXED_SIZE || length > FTH_JOURNAL_RECORD_MAX || get(&at, 1) != RECORD_VERSION)
 		return -EBADMSG;
 	event.kind = (uint8_t)get(&at, 1);
 	event.guest_state = (uint8_t)get(&at, 1);

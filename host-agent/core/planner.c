@@ -46,8 +46,8 @@ static int compare_text(const char *one, const char *other)
  * While sorting, @wave holds the rank within the host; before ranks exist
  * it is the same for all and the host decides instead.
  */
-static bool comes_before(const struct fth_rollout *rollout, bool ranked,
-			 uint32_t one, uint32_t other)
+static bool comes_before(const struct fth_rollout *rollout, bool ranked, uint32_t one,
+			 uint32_t other)
 {
 	const struct fth_rollout_vm *a = &rollout->vms[one];
 	const struct fth_rollout_vm *b = &rollout->vms[other];
@@ -69,8 +69,7 @@ static bool comes_before(const struct fth_rollout *rollout, bool ranked,
 	return compare_text(a->name, b->name) < 0;
 }
 
-static void sift(struct fth_rollout *rollout, bool ranked, uint32_t root,
-		 uint32_t count)
+static void sift(struct fth_rollout *rollout, bool ranked, uint32_t root, uint32_t count)
 {
 	struct fth_rollout_vm *vms = rollout->vms;
 	uint32_t child;
@@ -78,11 +77,9 @@ static void sift(struct fth_rollout *rollout, bool ranked, uint32_t root,
 
 	while ((child = 2 * root + 1) < count) {
 		if (child + 1 < count &&
-		    comes_before(rollout, ranked, vms[child].order,
-				 vms[child + 1].order))
+		    comes_before(rollout, ranked, vms[child].order, vms[child + 1].order))
 			child++;
-		if (!comes_before(rollout, ranked, vms[root].order,
-				  vms[child].order))
+		if (!comes_before(rollout, ranked, vms[root].order, vms[child].order))
 			return;
 		held = vms[root].order;
 		vms[root].order = vms[child].order;
@@ -125,11 +122,9 @@ static void rank_within_hosts(struct fth_rollout *rollout)
 }
 
 /* How many VMs are in waves 0 … @wave; wave 0 holds every named canary. */
-static uint32_t wave_end(const struct fth_rollout *rollout, uint32_t wave,
-			 uint32_t canaries)
+static uint32_t wave_end(const struct fth_rollout *rollout, uint32_t wave, uint32_t canaries)
 {
-	uint32_t end = fth_share_of(&rollout->policy.waves[wave],
-				    rollout->selected);
+	uint32_t end = fth_share_of(&rollout->policy.waves[wave], rollout->selected);
 
 	return end > canaries ? end : canaries;
 }
@@ -172,8 +167,7 @@ uint32_t fth_planner_late_wave(const struct fth_rollout *rollout)
 {
 	uint32_t last = rollout->policy.wave_count - 1;
 
-	return fth_share_of(&rollout->policy.waves[last], rollout->selected) <
-			       rollout->selected ?
-		       last + 1 :
-		       last;
+	return fth_share_of(&rollout->policy.waves[last], rollout->selected) < rollout->selected
+		       ? last + 1
+		       : last;
 }

@@ -11,20 +11,19 @@
 #include "core/policy_range.h"
 #include "core/text.h"
 
-#define PERCENT 100u /* hundredths */
+#define PERCENT	    100u /* hundredths */
 #define SHARE_WHOLE (100u * PERCENT)
-#define DAY_MIN (24u * 60)
+#define DAY_MIN	    (24u * 60)
 
 /* Defaults; policies/README.md lists them. */
-#define SOAK_DEFAULT_MS 300000u
-#define IN_FLIGHT_FLEET_DEFAULT 20u
-#define IN_FLIGHT_HOST_DEFAULT 4u
-#define RECALL_FLEET_DEFAULT 500u
-#define RECALL_HOST_DEFAULT 50u
+#define SOAK_DEFAULT_MS		  300000u
+#define IN_FLIGHT_FLEET_DEFAULT	  20u
+#define IN_FLIGHT_HOST_DEFAULT	  4u
+#define RECALL_FLEET_DEFAULT	  500u
+#define RECALL_HOST_DEFAULT	  50u
 #define HEALTH_TIMEOUT_DEFAULT_MS 10000u
 
-static int fault(struct fth_policy_fault *ret_fault, const char *key,
-		 const char *why)
+static int fault(struct fth_policy_fault *ret_fault, const char *key, const char *why)
 {
 	fth_text_copy(ret_fault->key, sizeof(ret_fault->key), key);
 	fth_text_copy(ret_fault->why, sizeof(ret_fault->why), why);
@@ -33,10 +32,9 @@ static int fault(struct fth_policy_fault *ret_fault, const char *key,
 
 void fth_policy_defaults(struct fth_policy *ret_policy)
 {
-	static const struct fth_share waves[] = { { false, 1 },
-						  { true, 10 * PERCENT },
-						  { true, 50 * PERCENT },
-						  { true, SHARE_WHOLE } };
+	static const struct fth_share waves[] = {
+		{ false, 1 }, { true, 10 * PERCENT }, { true, 50 * PERCENT }, { true, SHARE_WHOLE }
+	};
 
 	memset(ret_policy, 0, sizeof(*ret_policy));
 	fth_policy_set_defaults(&ret_policy->guest);
@@ -48,25 +46,21 @@ void fth_policy_defaults(struct fth_policy *ret_policy)
 	ret_policy->in_flight.host = IN_FLIGHT_HOST_DEFAULT;
 	ret_policy->recall_in_flight.fleet = RECALL_FLEET_DEFAULT;
 	ret_policy->recall_in_flight.host = RECALL_HOST_DEFAULT;
-	ret_policy->failures_max =
-		(struct fth_share){ .percent = true, .value = 2 * PERCENT };
-	ret_policy->inconclusive_max =
-		(struct fth_share){ .percent = true, .value = 5 * PERCENT };
+	ret_policy->failures_max = (struct fth_share){ .percent = true, .value = 2 * PERCENT };
+	ret_policy->inconclusive_max = (struct fth_share){ .percent = true, .value = 5 * PERCENT };
 	ret_policy->failures_then = FTH_THEN_REVERSE;
 	ret_policy->window_days = FTH_WINDOW_DAYS_ALL;
 	ret_policy->health_guest = FTH_HEALTH_GUEST_OOPS | FTH_HEALTH_GUEST_WARN;
 	ret_policy->health_timeout_ms = HEALTH_TIMEOUT_DEFAULT_MS;
 }
 
-void fth_policy_copy(struct fth_policy *ret_policy,
-		     const struct fth_policy *policy)
+void fth_policy_copy(struct fth_policy *ret_policy, const struct fth_policy *policy)
 {
 	uint32_t i;
 
 	memcpy(ret_policy, policy, sizeof(*ret_policy));
 	for (i = 0; i < policy->guest.extend_set_count; i++)
-		ret_policy->guest.extend_set[i].data =
-			(const uint8_t *)ret_policy->extend_set[i];
+		ret_policy->guest.extend_set[i].data = (const uint8_t *)ret_policy->extend_set[i];
 }
 
 uint32_t fth_share_of(const struct fth_share *share, uint32_t total)
@@ -86,14 +80,12 @@ static bool name_valid(const char *name)
 
 	for (i = 0; i < length; i++)
 		if (!(name[i] == '_' || (name[i] >= '0' && name[i] <= '9') ||
-		      (name[i] >= 'a' && name[i] <= 'z') ||
-		      (name[i] >= 'A' && name[i] <= 'Z')))
+		      (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z')))
 			return false;
 	return length && length <= FTH_NAME_MAX;
 }
 
-static int validate_ranges(const struct fth_policy *policy,
-			   struct fth_policy_fault *ret_fault)
+static int validate_ranges(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	char found[FTH_POLICY_RANGE_TEXT_MAX];
 	char low[FTH_POLICY_RANGE_TEXT_MAX];
@@ -109,18 +101,16 @@ static int validate_ranges(const struct fth_policy *policy,
 		fth_policy_range_format(range, number, found);
 		fth_policy_range_format(range, range->min, low);
 		fth_policy_range_format(range, range->max, high);
-		fth_text_copy(ret_fault->key, sizeof(ret_fault->key),
-			      range->key);
+		fth_text_copy(ret_fault->key, sizeof(ret_fault->key), range->key);
 		fth_text_format(ret_fault->why, sizeof(ret_fault->why),
-				"found '%s', expected %s … %s%s%s", found, low,
-				high, range->word ? " or " : "", range->word);
+				"found '%s', expected %s … %s%s%s", found, low, high,
+				range->word ? " or " : "", range->word);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int validate_patterns(const struct fth_patterns *patterns,
-			     const char *key,
+static int validate_patterns(const struct fth_patterns *patterns, const char *key,
 			     struct fth_policy_fault *ret_fault)
 {
 	uint32_t i;
@@ -130,8 +120,7 @@ static int validate_patterns(const struct fth_patterns *patterns,
 	for (i = 0; i < patterns->count; i++) {
 		if (fth_pattern_valid(patterns->entries[i].text))
 			continue;
-		fth_text_format(ret_fault->key, sizeof(ret_fault->key),
-				"%s[%u]", key, i);
+		fth_text_format(ret_fault->key, sizeof(ret_fault->key), "%s[%u]", key, i);
 		fth_text_format(ret_fault->why, sizeof(ret_fault->why),
 				"found '%s', expected a pattern of *, ?, [a-z] "
 				"with every [ closed",
@@ -155,27 +144,25 @@ static int validate_wave_order(const struct fth_policy *policy, uint32_t i,
 	else if (before && before->percent && !wave->percent)
 		why = "found a count after a percentage, expected waves that "
 		      "grow: counts first, then percentages";
-	else if (before && before->percent == wave->percent &&
-		 before->value >= wave->value)
+	else if (before && before->percent == wave->percent && before->value >= wave->value)
 		why = "found a wave not larger than the one before, expected "
 		      "waves that grow: each counts the VMs before it too";
 	if (!why)
 		return 0;
-	fth_text_format(ret_fault->key, sizeof(ret_fault->key),
-			"rollout.waves[%u]", i);
+	fth_text_format(ret_fault->key, sizeof(ret_fault->key), "rollout.waves[%u]", i);
 	fth_text_copy(ret_fault->why, sizeof(ret_fault->why), why);
 	return -EINVAL;
 }
 
-static int validate_waves(const struct fth_policy *policy,
-			  struct fth_policy_fault *ret_fault)
+static int validate_waves(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	uint32_t i;
 	int error;
 
 	if (!policy->wave_count || policy->wave_count > FTH_POLICY_WAVES_MAX)
 		return fault(ret_fault, "rollout.waves",
-			     "expected 1 … 16 waves");
+			     policy->wave_count ? "found more than 16 waves, expected 1 … 16"
+						: "found no wave, expected 1 … 16");
 	for (i = 0; i < policy->wave_count; i++) {
 		error = validate_wave_order(policy, i, ret_fault);
 		if (error)
@@ -185,8 +172,7 @@ static int validate_waves(const struct fth_policy *policy,
 }
 
 /* A recall that is slower than the rollout makes things worse. */
-static int validate_recall(const struct fth_policy *policy,
-			   struct fth_policy_fault *ret_fault)
+static int validate_recall(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	const struct fth_in_flight *out = &policy->in_flight;
 	const struct fth_in_flight *back = &policy->recall_in_flight;
@@ -200,8 +186,7 @@ static int validate_recall(const struct fth_policy *policy,
 	uint32_t i;
 
 	for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-		if (!pairs[i].back ||
-		    (pairs[i].out && pairs[i].back >= pairs[i].out))
+		if (!pairs[i].back || (pairs[i].out && pairs[i].back >= pairs[i].out))
 			continue;
 		fth_text_format(ret_fault->key, sizeof(ret_fault->key),
 				"rollout.recall.in-flight.%s", pairs[i].what);
@@ -210,8 +195,7 @@ static int validate_recall(const struct fth_policy *policy,
 					"found %u, expected at least "
 					"rollout.in-flight.%s, which is %u, or "
 					"0 (no limit)",
-					pairs[i].back, pairs[i].what,
-					pairs[i].out);
+					pairs[i].back, pairs[i].what, pairs[i].out);
 		else
 			fth_text_format(ret_fault->why, sizeof(ret_fault->why),
 					"found %u, expected 0 (no limit) "
@@ -222,20 +206,16 @@ static int validate_recall(const struct fth_policy *policy,
 	return 0;
 }
 
-static int validate_soak(const struct fth_policy *policy,
-			 struct fth_policy_fault *ret_fault)
+static int validate_soak(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
-	const struct fth_policy_range *range =
-		fth_policy_range_find("rollout.soak");
+	const struct fth_policy_range *range = fth_policy_range_find("rollout.soak");
 	char soak[FTH_POLICY_RANGE_TEXT_MAX];
 	char confirm[FTH_POLICY_RANGE_TEXT_MAX];
 
-	if (!policy->guest.confirm_within_ms ||
-	    policy->soak_ms < policy->guest.confirm_within_ms)
+	if (!policy->guest.confirm_within_ms || policy->soak_ms < policy->guest.confirm_within_ms)
 		return 0;
 	fth_policy_range_format(range, policy->soak_ms, soak);
-	fth_policy_range_format(range, policy->guest.confirm_within_ms,
-				confirm);
+	fth_policy_range_format(range, policy->guest.confirm_within_ms, confirm);
 	fth_text_copy(ret_fault->key, sizeof(ret_fault->key), range->key);
 	fth_text_format(ret_fault->why, sizeof(ret_fault->why),
 			"found '%s', expected less than confirm.within, which "
@@ -244,79 +224,76 @@ static int validate_soak(const struct fth_policy *policy,
 	return -EINVAL;
 }
 
-static int validate_shares(const struct fth_policy *policy,
-			   struct fth_policy_fault *ret_fault)
+static int validate_shares(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
-	if (policy->failures_max.percent &&
-	    policy->failures_max.value > SHARE_WHOLE)
+	if (policy->failures_max.percent && policy->failures_max.value > SHARE_WHOLE)
 		return fault(ret_fault, "rollout.failures.max",
 			     "found more than 100%, expected 0% … 100%");
-	if (policy->inconclusive_max.percent &&
-	    policy->inconclusive_max.value > SHARE_WHOLE)
+	if (policy->inconclusive_max.percent && policy->inconclusive_max.value > SHARE_WHOLE)
 		return fault(ret_fault, "rollout.failures.inconclusive",
 			     "found more than 100%, expected 0% … 100%");
 	return 0;
 }
 
-static int validate_window(const struct fth_policy *policy,
-			   struct fth_policy_fault *ret_fault)
+static int validate_window(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	if (!policy->has_window)
 		return 0;
 	if (!(policy->window_days & FTH_WINDOW_DAYS_ALL))
 		return fault(ret_fault, "rollout.window.days",
 			     "found no day, expected at least one of mon … sun");
-	if (policy->window_from_min >= DAY_MIN)
-		return fault(ret_fault, "rollout.window.from",
-			     "expected a time of day, 00:00 … 23:59");
-	if (policy->window_to_min >= DAY_MIN ||
-	    policy->window_to_min == policy->window_from_min)
+	if (policy->window_from_min >= DAY_MIN || policy->window_to_min >= DAY_MIN)
+		return fault(ret_fault, "rollout.window",
+			     "found no time of day, expected 00:00 … 23:59");
+	if (policy->window_to_min == policy->window_from_min)
 		return fault(ret_fault, "rollout.window.to",
-			     "expected a time of day, 00:00 … 23:59, other "
-			     "than rollout.window.from");
+			     "found the same time as rollout.window.from, expected another");
 	return 0;
 }
 
-static int validate_head(const struct fth_policy *policy,
-			 struct fth_policy_fault *ret_fault)
+static int validate_head(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	const char *why;
 
-	if (!name_valid(policy->name))
-		return fault(ret_fault, "patch.name",
-			     "expected a module's name: 1 … 55 letters, digits "
-			     "and underscores");
+	if (!name_valid(policy->name)) {
+		fault(ret_fault, "patch.name", "");
+		fth_text_format(ret_fault->why, sizeof(ret_fault->why),
+				"found '%s', expected a module's name: 1 … 55 "
+				"letters, digits and underscores",
+				policy->name);
+		return -EINVAL;
+	}
 	if (!policy->file[0])
-		return fault(ret_fault, "patch.file", "expected a file's path");
-	if (fth_model_check(policy->guest.leave, policy->guest.switches, &why))
-		return fault(ret_fault, "consistency", why);
+		return fault(ret_fault, "patch.file", "found nothing, expected a file's path");
+	if (fth_model_check(policy->guest.leave, policy->guest.switches, &why)) {
+		fault(ret_fault, "consistency", "");
+		fth_text_format(ret_fault->why, sizeof(ret_fault->why),
+				"found leave '%s' with switch '%s': %s",
+				fth_leave_name(policy->guest.leave),
+				fth_switch_name(policy->guest.switches), why);
+		return -EINVAL;
+	}
 	return validate_patterns(&policy->kernels, "patch.kernels", ret_fault);
 }
 
-static int validate_select(const struct fth_policy *policy,
-			   struct fth_policy_fault *ret_fault)
+static int validate_select(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	int error;
 
-	error = validate_patterns(&policy->select_name, "rollout.select.name",
-				  ret_fault);
+	error = validate_patterns(&policy->select_name, "rollout.select.name", ret_fault);
 	if (!error)
-		error = validate_patterns(&policy->select_group,
-					  "rollout.select.group", ret_fault);
+		error = validate_patterns(&policy->select_group, "rollout.select.group", ret_fault);
 	if (!error)
-		error = validate_patterns(&policy->select_kernel,
-					  "rollout.select.kernel", ret_fault);
+		error = validate_patterns(&policy->select_kernel, "rollout.select.kernel",
+					  ret_fault);
 	return error;
 }
 
-int fth_policy_validate(const struct fth_policy *policy,
-			struct fth_policy_fault *ret_fault)
+int fth_policy_validate(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
-	static int (*const checks[])(const struct fth_policy *,
-				     struct fth_policy_fault *) = {
-		validate_head, validate_ranges, validate_select,
-		validate_waves, validate_soak, validate_shares,
-		validate_window, validate_recall,
+	static int (*const checks[])(const struct fth_policy *, struct fth_policy_fault *) = {
+		validate_head, validate_ranges, validate_select, validate_waves,
+		validate_soak, validate_shares, validate_window, validate_recall,
 	};
 	const char *why;
 	uint32_t i;
@@ -328,19 +305,15 @@ int fth_policy_validate(const struct fth_policy *policy,
 			return error;
 	}
 	if (policy->gate != FTH_GATE_AUTO && policy->gate != FTH_GATE_MANUAL)
-		return fault(ret_fault, "rollout.gate",
-			     "expected auto or manual");
-	if (policy->failures_then != FTH_THEN_REVERSE &&
-	    policy->failures_then != FTH_THEN_PAUSE)
-		return fault(ret_fault, "rollout.failures.then",
-			     "expected reverse or pause");
+		return fault(ret_fault, "rollout.gate", "expected auto or manual");
+	if (policy->failures_then != FTH_THEN_REVERSE && policy->failures_then != FTH_THEN_PAUSE)
+		return fault(ret_fault, "rollout.failures.then", "expected reverse or pause");
 	if (fth_policy_check(&policy->guest, &why))
 		return fault(ret_fault, "consistency", why);
 	return 0;
 }
 
-bool fth_policy_unsupported(const struct fth_policy *policy,
-			    struct fth_policy_fault *ret_fault)
+bool fth_policy_unsupported(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	const char *key = NULL;
 

@@ -5,14 +5,14 @@
 
 #include "core/policy.h"
 
-#define FTH_POLICY_SOAK_MAX_MS 2592000000u /* 30 days */
+#define FTH_POLICY_SOAK_MAX_MS	  2592000000u /* 30 days */
 #define FTH_POLICY_TIMEOUT_MIN_MS 100u
 #define FTH_POLICY_TIMEOUT_MAX_MS 600000u
 #define FTH_POLICY_RANGE_TEXT_MAX 64u
 
 enum fth_policy_unit {
-	FTH_UNIT_MS = 1,    /* a duration, uint32_t of ms */
-	FTH_UNIT_US = 2,    /* a duration, uint32_t of us */
+	FTH_UNIT_MS = 1, /* a duration, uint32_t of ms */
+	FTH_UNIT_US = 2, /* a duration, uint32_t of us */
 	FTH_UNIT_COUNT = 3, /* a plain number, uint32_t */
 	FTH_UNIT_COUNT8 = 4, /* a plain number, uint8_t */
 };
@@ -47,18 +47,16 @@ uint32_t fth_policy_range_get(const struct fth_policy_range *range,
 			      const struct fth_policy *policy);
 
 /** fth_policy_range_set() - @number, which is within the range. */
-void fth_policy_range_set(const struct fth_policy_range *range,
-			  uint32_t number, struct fth_policy *policy);
+void fth_policy_range_set(const struct fth_policy_range *range, uint32_t number,
+			  struct fth_policy *policy);
 
 /** fth_policy_range_allows() - within min and max, or the word's value. */
-bool fth_policy_range_allows(const struct fth_policy_range *range,
-			     uint64_t number);
+bool fth_policy_range_allows(const struct fth_policy_range *range, uint64_t number);
 
 /**
  * fth_policy_range_format() - a number as a person writes it: "5m", "20"
  * @ret_text: FTH_POLICY_RANGE_TEXT_MAX bytes
  */
-void fth_policy_range_format(const struct fth_policy_range *range,
-			     uint32_t number, char *ret_text);
+void fth_policy_range_format(const struct fth_policy_range *range, uint32_t number, char *ret_text);
 
 #endif /* FTH_CORE_POLICY_RANGE_H */

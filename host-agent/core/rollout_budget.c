@@ -2,23 +2,21 @@
 /* How much may be under way, how much may go wrong, and when. */
 #include "core/rollout_internal.h"
 
-#define MINUTE_MS 60000u
-#define DAY_MIN (24u * 60)
-#define DAY_MS ((uint64_t)DAY_MIN * MINUTE_MS)
-#define EPOCH_WEEKDAY 3u /* 1970-01-01 was a Thursday; Monday is 0 */
+#define MINUTE_MS	 60000u
+#define DAY_MIN		 (24u * 60)
+#define DAY_MS		 ((uint64_t)DAY_MIN * MINUTE_MS)
+#define EPOCH_WEEKDAY	 3u /* 1970-01-01 was a Thursday; Monday is 0 */
 #define PERCENT_TEXT_MAX 16u
 
 /* May one more VM, @vm, be in flight?  A VM without a group has no limit of it. */
-bool fth_budget_allows(const struct fth_rollout *rollout,
-		       const struct fth_rollout_vm *vm,
+bool fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
 		       const struct fth_in_flight *limits)
 {
 	const struct fth_rollout_vm *vms = rollout->vms;
 
 	if (limits->fleet && rollout->in_flight >= limits->fleet)
 		return false;
-	if (limits->host &&
-	    vms[vm->host_slot].host_in_flight >= limits->host)
+	if (limits->host && vms[vm->host_slot].host_in_flight >= limits->host)
 		return false;
 	return !limits->group || !vm->group[0] ||
 	       vms[vm->group_slot].group_in_flight < limits->group;
@@ -33,18 +31,17 @@ static void format_share(const struct fth_share *share, char *ret_text)
 	if (!share->percent)
 		return;
 	if (!rest)
-		fth_text_format(ret_text, PERCENT_TEXT_MAX, " (%u%%)",
-				share->value / 100);
+		fth_text_format(ret_text, PERCENT_TEXT_MAX, " (%u%%)", share->value / 100);
 	else if (rest % 10)
-		fth_text_format(ret_text, PERCENT_TEXT_MAX, " (%u.%s%u%%)",
-				share->value / 100, rest < 10 ? "0" : "", rest);
+		fth_text_format(ret_text, PERCENT_TEXT_MAX, " (%u.%s%u%%)", share->value / 100,
+				rest < 10 ? "0" : "", rest);
 	else
-		fth_text_format(ret_text, PERCENT_TEXT_MAX, " (%u.%u%%)",
-				share->value / 100, rest / 10);
+		fth_text_format(ret_text, PERCENT_TEXT_MAX, " (%u.%u%%)", share->value / 100,
+				rest / 10);
 }
 
-static bool over(uint32_t count, const struct fth_share *share,
-		 uint32_t selected, const char *what, char *ret_why)
+static bool over(uint32_t count, const struct fth_share *share, uint32_t selected, const char *what,
+		 char *ret_why)
 {
 	uint32_t allowed = fth_share_of(share, selected);
 	char percent[PERCENT_TEXT_MAX];
@@ -52,8 +49,7 @@ static bool over(uint32_t count, const struct fth_share *share,
 	if (count <= allowed)
 		return false;
 	format_share(share, percent);
-	fth_text_format(ret_why, FTH_WHY_MAX,
-			"%u of %u VMs %s, allowed are %u%s", count, selected,
+	fth_text_format(ret_why, FTH_WHY_MAX, "%u of %u VMs %s, allowed are %u%s", count, selected,
 			what, allowed, percent);
 	return true;
 }
@@ -63,11 +59,10 @@ bool fth_budget_spent(const struct fth_rollout *rollout, char *ret_why)
 {
 	const struct fth_policy *policy = &rollout->policy;
 
-	return over(rollout->failures - rollout->failures_excused,
-		    &policy->failures_max, rollout->selected, "failed",
-		    ret_why) ||
-	       over(rollout->inconclusive, &policy->inconclusive_max,
-		    rollout->selected, "inconclusive", ret_why);
+	return over(rollout->failures - rollout->failures_excused, &policy->failures_max,
+		    rollout->selected, "failed", ret_why) ||
+	       over(rollout->inconclusive, &policy->inconclusive_max, rollout->selected,
+		    "inconclusive", ret_why);
 }
 
 /* A window that crosses midnight belongs to the day it begins on. */
@@ -81,16 +76,13 @@ bool fth_budget_window_open(const struct fth_policy *policy, uint64_t now_ms,
 
 	if (!policy->has_window)
 		return true;
-	length_min = (policy->window_to_min + DAY_MIN -
-		      policy->window_from_min) % DAY_MIN;
+	length_min = (policy->window_to_min + DAY_MIN - policy->window_from_min) % DAY_MIN;
 	/* Yesterday's may still be open; the next opens within a week. */
 	for (i = 0; i < 9; i++) {
-		if (!(policy->window_days &
-		      (1u << ((day + i + 6 + EPOCH_WEEKDAY) % 7))) ||
+		if (!(policy->window_days & (1u << ((day + i + 6 + EPOCH_WEEKDAY) % 7))) ||
 		    day + i < 1)
 			continue;
-		from_ms = (day + i - 1) * DAY_MS +
-			  (uint64_t)policy->window_from_min * MINUTE_MS;
+		from_ms = (day + i - 1) * DAY_MS + (uint64_t)policy->window_from_min * MINUTE_MS;
 		if (now_ms < from_ms) {
 			*ret_opens_ms = from_ms;
 			return false;

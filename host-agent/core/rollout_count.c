@@ -21,8 +21,7 @@ bool fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
 	return true;
 }
 
-static void count_vm(const struct fth_rollout_vm *vm,
-		     struct fth_rollout_counts *counts)
+static void count_vm(const struct fth_rollout_vm *vm, struct fth_rollout_counts *counts)
 {
 	switch (vm->state) {
 	case FTH_RV_WAITING:
@@ -51,8 +50,7 @@ static void count_vm(const struct fth_rollout_vm *vm,
 	}
 }
 
-void fth_rollout_count(const struct fth_rollout *rollout,
-		       struct fth_rollout_counts *ret_counts)
+void fth_rollout_count(const struct fth_rollout *rollout, struct fth_rollout_counts *ret_counts)
 {
 	const struct fth_rollout_vm *vm;
 	uint32_t i;
@@ -81,14 +79,12 @@ bool fth_rollout_terminal(const struct fth_rollout *rollout)
 }
 
 /* A table's name for a number, "?" beyond the table or in its gaps. */
-static const char *name_of(const char *const *names, uint32_t count,
-			   uint32_t number)
+static const char *name_of(const char *const *names, uint32_t count, uint32_t number)
 {
 	return number < count && names[number] ? names[number] : "?";
 }
 
-#define NAME_OF(names, number) \
-	name_of(names, sizeof(names) / sizeof(*(names)), number)
+#define NAME_OF(names, number) name_of(names, sizeof(names) / sizeof(*(names)), number)
 
 const char *fth_rollout_phase_name(uint8_t phase)
 {
@@ -110,18 +106,12 @@ const char *fth_rollout_phase_name(uint8_t phase)
 const char *fth_rollout_vm_state_name(uint8_t state)
 {
 	static const char *const names[] = {
-		[FTH_RV_WAITING] = "waiting",
-		[FTH_RV_DEFERRED] = "deferred",
-		[FTH_RV_STAGING] = "staging",
-		[FTH_RV_APPLYING] = "applying",
-		[FTH_RV_SOAKING] = "soaking",
-		[FTH_RV_CONFIRMING] = "confirming",
-		[FTH_RV_DONE] = "done",
-		[FTH_RV_FAILED] = "failed",
-		[FTH_RV_UNKNOWN] = "unknown",
-		[FTH_RV_REVERSING] = "reversing",
-		[FTH_RV_UNSTAGING] = "unstaging",
-		[FTH_RV_REVERSED] = "reversed",
+		[FTH_RV_WAITING] = "waiting",	  [FTH_RV_DEFERRED] = "deferred",
+		[FTH_RV_STAGING] = "staging",	  [FTH_RV_APPLYING] = "applying",
+		[FTH_RV_SOAKING] = "soaking",	  [FTH_RV_CONFIRMING] = "confirming",
+		[FTH_RV_DONE] = "done",		  [FTH_RV_FAILED] = "failed",
+		[FTH_RV_UNKNOWN] = "unknown",	  [FTH_RV_REVERSING] = "reversing",
+		[FTH_RV_UNSTAGING] = "unstaging", [FTH_RV_REVERSED] = "reversed",
 		[FTH_RV_SKIPPED] = "skipped",
 	};
 

@@ -16,7 +16,7 @@
 struct tally {
 	uint32_t unsettled; /* waiting, or an op to patch them in flight */
 	uint32_t soaking;
-	uint32_t held;	    /* inconclusive */
+	uint32_t held; /* inconclusive */
 	uint32_t healthy;
 	uint32_t failed;
 	uint32_t deferred;
@@ -25,37 +25,32 @@ struct tally {
 
 bool fth_rollout_is_forward(const struct fth_rollout *rollout)
 {
-	return rollout->phase != FTH_RO_REVERSING &&
-	       rollout->phase != FTH_RO_REVERSED &&
+	return rollout->phase != FTH_RO_REVERSING && rollout->phase != FTH_RO_REVERSED &&
 	       rollout->phase != FTH_RO_STUCK;
 }
 
-void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase,
-			   const char *why)
+void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase, const char *why)
 {
 	struct fth_rollout *rollout = run->rollout;
 	char text[FTH_WHY_MAX];
 
 	fth_text_copy(text, sizeof(text), why);
-	if (rollout->phase == phase &&
-	    !memcmp(rollout->why, text, sizeof(text)))
+	if (rollout->phase == phase && !memcmp(rollout->why, text, sizeof(text)))
 		return;
 	if (rollout->phase != phase)
 		fth_run_say(run, fth_rollout_phase_name(phase), why);
 	rollout->phase = phase;
 	memcpy(rollout->why, text, sizeof(text));
-	rollout->ended_ms = phase == FTH_RO_COMPLETE ||
-					    phase == FTH_RO_REVERSED ||
-					    phase == FTH_RO_STUCK ?
-				    run->event->now_ms :
-				    0;
+	rollout->ended_ms = phase == FTH_RO_COMPLETE || phase == FTH_RO_REVERSED ||
+					    phase == FTH_RO_STUCK
+				    ? run->event->now_ms
+				    : 0;
 	run->actions->changed = true;
 }
 
 static bool starts_vms(const struct fth_rollout *rollout)
 {
-	return rollout->phase == FTH_RO_RUNNING ||
-	       rollout->phase == FTH_RO_SOAKING ||
+	return rollout->phase == FTH_RO_RUNNING || rollout->phase == FTH_RO_SOAKING ||
 	       rollout->phase == FTH_RO_COMPLETE;
 }
 
@@ -92,8 +87,7 @@ static void try_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		fth_run_note_due(run, due_ms);
 	} else if (!vm->reachable) {
 		if (!vm->inconclusive)
-			fth_vm_explain(run, vm,
-				       "unreachable at the end of its soak");
+			fth_vm_explain(run, vm, "unreachable at the end of its soak");
 		fth_vm_set_inconclusive(run, vm, true);
 	} else if (vm->guest_state == FTH_LC_APPLIED) {
 		fth_vm_confirmed(run, vm);
@@ -111,8 +105,8 @@ static void serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		try_confirm(run, vm);
 }
 
-static void tally_vm(const struct fth_rollout *rollout,
-		     const struct fth_rollout_vm *vm, struct tally *tally)
+static void tally_vm(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
+		     struct tally *tally)
 {
 	uint64_t until_ms = vm->since_ms + rollout->policy.soak_ms;
 	bool current = vm->wave == rollout->wave;
@@ -173,12 +167,11 @@ static bool replace_deferred(struct fth_rollout_run *run)
 
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[rollout->vms[i].order];
-		if (!away && vm->wave == rollout->wave &&
-		    vm->state == FTH_RV_DEFERRED)
+		if (!away && vm->wave == rollout->wave && vm->state == FTH_RV_DEFERRED)
 			away = vm;
 		if (!stand_in && vm->wave > rollout->wave &&
-		    vm->wave < rollout->policy.wave_count &&
-		    vm->state == FTH_RV_WAITING && vm->seen)
+		    vm->wave < rollout->policy.wave_count && vm->state == FTH_RV_WAITING &&
+		    vm->seen)
 			stand_in = vm;
 	}
 	if (!away || !stand_in)
@@ -186,8 +179,7 @@ static bool replace_deferred(struct fth_rollout_run *run)
 	away->wave = stand_in->wave;
 	stand_in->wave = rollout->wave;
 	run->actions->changed = true;
-	fth_run_say(run, stand_in->name,
-		    "takes the place of a VM that is away");
+	fth_run_say(run, stand_in->name, "takes the place of a VM that is away");
 	return true;
 }
 
@@ -195,16 +187,13 @@ static void spend(struct fth_rollout_run *run, const char *what)
 {
 	struct fth_rollout *rollout = run->rollout;
 	bool reverse = rollout->policy.failures_then == FTH_THEN_REVERSE;
-	uint8_t phase = rollout->phase == FTH_RO_PAUSED ?
-				rollout->paused_phase :
-				rollout->phase;
+	uint8_t phase = rollout->phase == FTH_RO_PAUSED ? rollout->paused_phase : rollout->phase;
 	char why[FTH_WHY_MAX];
 
 	/* What was complete is not taken back without a person. */
 	if (phase == FTH_RO_COMPLETE)
 		reverse = false;
-	fth_text_format(why, sizeof(why), "%s: %s", what,
-			reverse ? "reversing" : "paused");
+	fth_text_format(why, sizeof(why), "%s: %s", what, reverse ? "reversing" : "paused");
 	if (reverse) {
 		fth_rollout_begin_reverse(run, why);
 	} else if (rollout->phase != FTH_RO_PAUSED) {
@@ -219,13 +208,10 @@ static bool wave_failed(struct fth_rollout_run *run, const struct tally *tally)
 	struct fth_rollout *rollout = run->rollout;
 	char why[FTH_WHY_MAX];
 
-	if (tally->healthy || !tally->failed ||
-	    rollout->failures == rollout->failures_excused)
+	if (tally->healthy || !tally->failed || rollout->failures == rollout->failures_excused)
 		return false;
-	fth_text_format(why, sizeof(why),
-			"wave %u of %u: %u VMs failed and none is healthy",
-			rollout->wave + 1, rollout->policy.wave_count,
-			tally->failed);
+	fth_text_format(why, sizeof(why), "wave %u of %u: %u VMs failed and none is healthy",
+			rollout->wave + 1, rollout->policy.wave_count, tally->failed);
 	spend(run, why);
 	return true;
 }
@@ -240,8 +226,7 @@ static bool end_wave(struct fth_rollout_run *run, const struct tally *tally)
 		return false;
 	}
 	if (rollout->policy.gate == FTH_GATE_MANUAL && tally->healthy) {
-		fth_text_format(why, sizeof(why),
-				"wave %u of %u is healthy; waits for resume",
+		fth_text_format(why, sizeof(why), "wave %u of %u is healthy; waits for resume",
 				rollout->wave + 1, rollout->policy.wave_count);
 		fth_rollout_set_phase(run, FTH_RO_GATED, why);
 		return false;
@@ -270,9 +255,7 @@ static bool judge_wave(struct fth_rollout_run *run, const struct tally *tally)
 			fth_text_format(why, sizeof(why),
 					"wave %u of %u is held: %u VMs are "
 					"inconclusive",
-					rollout->wave + 1,
-					rollout->policy.wave_count,
-					tally->held);
+					rollout->wave + 1, rollout->policy.wave_count, tally->held);
 		fth_rollout_set_phase(run, FTH_RO_SOAKING, why);
 		return false;
 	}
@@ -317,8 +300,7 @@ static void advance_forward(struct fth_rollout_run *run)
 		if (!fth_rollout_is_forward(rollout))
 			return;
 		start_all(run, &tally);
-		if (rollout->phase == FTH_RO_RUNNING ||
-		    rollout->phase == FTH_RO_SOAKING)
+		if (rollout->phase == FTH_RO_RUNNING || rollout->phase == FTH_RO_SOAKING)
 			again = judge_wave(run, &tally);
 	}
 }

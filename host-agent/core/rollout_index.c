@@ -31,8 +31,7 @@ static uint32_t bucket_of(const struct fth_rollout *rollout, const char *text)
 	return hash % rollout->vm_max;
 }
 
-uint32_t fth_index_find(const struct fth_rollout *rollout, uint32_t index,
-			const char *text)
+uint32_t fth_index_find(const struct fth_rollout *rollout, uint32_t index, const char *text)
 {
 	uint32_t at;
 
@@ -56,11 +55,9 @@ static void link_in(struct fth_rollout *rollout, uint32_t index, uint32_t at)
 	rollout->vms[bucket].heads[index] = at + 1;
 }
 
-static uint32_t slot_of(struct fth_rollout *rollout, uint32_t index,
-			uint32_t at)
+static uint32_t slot_of(struct fth_rollout *rollout, uint32_t index, uint32_t at)
 {
-	uint32_t slot = fth_index_find(rollout, index,
-				       text_of(&rollout->vms[at], index));
+	uint32_t slot = fth_index_find(rollout, index, text_of(&rollout->vms[at], index));
 
 	if (slot != FTH_VM_NONE)
 		return slot;

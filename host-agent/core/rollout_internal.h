@@ -6,8 +6,8 @@
 #include "core/rollout.h"
 #include "core/text.h"
 
-#define FTH_VM_NONE 0xffffffffu
-#define FTH_TAINT_DIE (1ull << 7)
+#define FTH_VM_NONE    0xffffffffu
+#define FTH_TAINT_DIE  (1ull << 7)
 #define FTH_TAINT_WARN (1ull << 9)
 
 /**
@@ -28,34 +28,28 @@ struct fth_rollout_run {
 };
 
 /* What a VM's own text is formatted into; marks the state as changed. */
-#define fth_vm_explain(run, vm, ...)                               \
-	do {                                                       \
+#define fth_vm_explain(run, vm, ...)                                  \
+	do {                                                          \
 		fth_text_format((vm)->why, FTH_WHY_MAX, __VA_ARGS__); \
-		(run)->actions->changed = true;                    \
+		(run)->actions->changed = true;                       \
 	} while (0)
 
 /* rollout_vm.c: one VM's fields */
-void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-		  uint8_t state);
-void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-		   uint8_t op);
-bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-		 uint8_t op);
-void fth_vm_check_answer(struct fth_rollout_run *run,
-			 struct fth_rollout_vm *vm);
-void fth_vm_set_inconclusive(struct fth_rollout_run *run,
-			     struct fth_rollout_vm *vm, bool inconclusive);
+void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state);
+void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op);
+bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op);
+void fth_vm_check_answer(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_vm_set_inconclusive(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
+			     bool inconclusive);
 void fth_vm_fail(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
-void fth_vm_check_health(struct fth_rollout_run *run,
-			 struct fth_rollout_vm *vm);
+void fth_vm_check_health(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 bool fth_vm_may_retry(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
-void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-		 bool rebooted, bool restored);
+void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool rebooted,
+		 bool restored);
 void fth_vm_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
-void fth_run_say(struct fth_rollout_run *run, const char *subject,
-		 const char *text);
+void fth_run_say(struct fth_rollout_run *run, const char *subject, const char *text);
 void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms);
 
 /* rollout_seen.c, rollout_result.c: what guests say */
@@ -65,8 +59,7 @@ void fth_vm_heartbeat(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_result(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 
 /* rollout_budget.c */
-bool fth_budget_allows(const struct fth_rollout *rollout,
-		       const struct fth_rollout_vm *vm,
+bool fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
 		       const struct fth_in_flight *limits);
 bool fth_budget_spent(const struct fth_rollout *rollout, char *ret_why);
 bool fth_budget_window_open(const struct fth_policy *policy, uint64_t now_ms,
@@ -77,12 +70,10 @@ void fth_rollout_advance(struct fth_rollout_run *run);
 bool fth_rollout_is_forward(const struct fth_rollout *rollout);
 void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why);
 void fth_rollout_reverse_pass(struct fth_rollout_run *run);
-void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase,
-			   const char *why);
+void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase, const char *why);
 
 /* rollout_index.c */
-uint32_t fth_index_find(const struct fth_rollout *rollout, uint32_t index,
-			const char *text);
+uint32_t fth_index_find(const struct fth_rollout *rollout, uint32_t index, const char *text);
 void fth_index_add(struct fth_rollout *rollout, uint32_t vm_index);
 /* After a VM changed its host or group: O(fleet), but migrations are rare. */
 void fth_index_rebuild(struct fth_rollout *rollout);

@@ -7,27 +7,23 @@ static bool patched(uint8_t guest_state)
 	return guest_state == FTH_LC_SOAKING || guest_state == FTH_LC_APPLIED;
 }
 
-static void explain_refusal(struct fth_rollout_run *run,
-			    struct fth_rollout_vm *vm, const char *op)
+static void explain_refusal(struct fth_rollout_run *run, struct fth_rollout_vm *vm, const char *op)
 {
 	const struct fth_rollout_event *event = run->event;
 
-	fth_vm_explain(run, vm, "%s refused: %s%s%s", op,
-		       fth_error_text(event->code), event->why[0] ? ": " : "",
-		       event->why);
+	fth_vm_explain(run, vm, "%s refused: %s%s%s", op, fth_error_text(event->code),
+		       event->why[0] ? ": " : "", event->why);
 }
 
 /* Stage or apply was refused: later, from the start, or never. */
-static void refused_forward(struct fth_rollout_run *run,
-			    struct fth_rollout_vm *vm)
+static void refused_forward(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	uint16_t code = run->event->code;
 	bool again = fth_error_retryable(code) || code == FTH_E_NO_PATCH ||
 		     code == FTH_E_WRONG_STATE;
 
 	explain_refusal(run, vm, fth_op_name(vm->op));
-	vm->staged = vm->op == FTH_OP_APPLY && code != FTH_E_NO_PATCH &&
-		     code != FTH_E_BAD_OFFSET &&
+	vm->staged = vm->op == FTH_OP_APPLY && code != FTH_E_NO_PATCH && code != FTH_E_BAD_OFFSET &&
 		     run->event->guest_state == FTH_LC_STAGED;
 	if (!again || !fth_vm_may_retry(run, vm)) {
 		fth_vm_fail(run, vm);
@@ -36,23 +32,20 @@ static void refused_forward(struct fth_rollout_run *run,
 	fth_vm_enter(run, vm, vm->reachable ? FTH_RV_WAITING : FTH_RV_DEFERRED);
 }
 
-static void result_of_apply(struct fth_rollout_run *run,
-			    struct fth_rollout_vm *vm)
+static void result_of_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	if (run->event->code != FTH_E_OK) {
 		refused_forward(run, vm);
 	} else if (patched(run->event->guest_state)) {
 		fth_vm_applied(run, vm);
 	} else {
-		fth_vm_explain(run, vm,
-			       "apply answered 'done' but the patch is '%s'",
+		fth_vm_explain(run, vm, "apply answered 'done' but the patch is '%s'",
 			       fth_lifecycle_name(run->event->guest_state));
 		fth_vm_fail(run, vm);
 	}
 }
 
-static void result_of_confirm(struct fth_rollout_run *run,
-			      struct fth_rollout_vm *vm)
+static void result_of_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_rollout_event *event = run->event;
 
@@ -78,8 +71,7 @@ static void result_of_confirm(struct fth_rollout_run *run,
 }
 
 /* The payload may stay where it can't be removed: the patch is off. */
-static void result_of_unstage(struct fth_rollout_run *run,
-			      struct fth_rollout_vm *vm)
+static void result_of_unstage(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_rollout_event *event = run->event;
 
@@ -100,14 +92,12 @@ static void result_of_unstage(struct fth_rollout_run *run,
 		fth_vm_enter(run, vm, FTH_RV_FAILED);
 }
 
-static void result_of_reverse(struct fth_rollout_run *run,
-			      struct fth_rollout_vm *vm)
+static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_rollout_event *event = run->event;
 	bool spent;
 
-	if (event->code == FTH_E_NO_PATCH ||
-	    event->guest_state == FTH_LC_ABSENT) {
+	if (event->code == FTH_E_NO_PATCH || event->guest_state == FTH_LC_ABSENT) {
 		fth_vm_clean(run, vm);
 		return;
 	}

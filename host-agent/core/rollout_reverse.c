@@ -13,8 +13,7 @@
 
 static bool forward_op(uint8_t op)
 {
-	return op == FTH_OP_STAGE || op == FTH_OP_APPLY ||
-	       op == FTH_OP_CONFIRM;
+	return op == FTH_OP_STAGE || op == FTH_OP_APPLY || op == FTH_OP_CONFIRM;
 }
 
 void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why)
@@ -30,8 +29,7 @@ void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why)
 		vm = &rollout->vms[i];
 		vm->attempts = 0;
 		vm->retry_at_ms = 0;
-		if (vm->touched || vm->state == FTH_RV_FAILED ||
-		    vm->state == FTH_RV_SKIPPED ||
+		if (vm->touched || vm->state == FTH_RV_FAILED || vm->state == FTH_RV_SKIPPED ||
 		    vm->state == FTH_RV_REVERSED)
 			continue;
 		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
@@ -65,8 +63,7 @@ static bool serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (!vm->reachable) {
 		if (vm->state != FTH_RV_DEFERRED) {
 			fth_vm_enter(run, vm, FTH_RV_DEFERRED);
-			fth_vm_explain(run, vm,
-				       "unreachable: goes back when it returns");
+			fth_vm_explain(run, vm, "unreachable: goes back when it returns");
 		}
 		return false;
 	}
@@ -74,10 +71,8 @@ static bool serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		return false;
 	if (run->event->now_ms < vm->retry_at_ms)
 		fth_run_note_due(run, vm->retry_at_ms);
-	else if (fth_budget_allows(run->rollout, vm,
-				   &policy->recall_in_flight))
-		fth_vm_send(run, vm,
-			    vm->staged ? FTH_OP_UNSTAGE : FTH_OP_REVERSE);
+	else if (fth_budget_allows(run->rollout, vm, &policy->recall_in_flight))
+		fth_vm_send(run, vm, vm->staged ? FTH_OP_UNSTAGE : FTH_OP_REVERSE);
 	return true;
 }
 
@@ -101,8 +96,7 @@ void fth_rollout_reverse_pass(struct fth_rollout_run *run)
 			stuck++;
 	}
 	if (moving) {
-		fth_rollout_set_phase(run, FTH_RO_REVERSING,
-				      rollout->reverse_why);
+		fth_rollout_set_phase(run, FTH_RO_REVERSING, rollout->reverse_why);
 	} else if (stuck) {
 		fth_text_format(why, sizeof(why),
 				"%u of %u VMs are unreachable or refuse to "
@@ -110,7 +104,6 @@ void fth_rollout_reverse_pass(struct fth_rollout_run *run)
 				stuck, rollout->vm_count);
 		fth_rollout_set_phase(run, FTH_RO_STUCK, why);
 	} else {
-		fth_rollout_set_phase(run, FTH_RO_REVERSED,
-				      rollout->reverse_why);
+		fth_rollout_set_phase(run, FTH_RO_REVERSED, rollout->reverse_why);
 	}
 }

@@ -25,8 +25,7 @@ static bool eligible(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	    !fth_patterns_match(&policy->select_kernel, vm->release)) {
 		if (vm->state == FTH_RV_SKIPPED)
 			return false;
-		fth_vm_explain(run, vm, "kernel '%s' is not the policy's",
-			       vm->release);
+		fth_vm_explain(run, vm, "kernel '%s' is not the policy's", vm->release);
 		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
 		return false;
 	}
@@ -39,13 +38,10 @@ static bool eligible(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	return true;
 }
 
-static void seen_idle(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-		      uint8_t ours)
+static void seen_idle(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours)
 {
-	if (run->event->guest_state >= FTH_LC_APPLYING &&
-	    ours == FTH_LC_ABSENT) {
-		fth_vm_explain(run, vm,
-			       "another payload of this name is applied there");
+	if (run->event->guest_state >= FTH_LC_APPLYING && ours == FTH_LC_ABSENT) {
+		fth_vm_explain(run, vm, "another payload of this name is applied there");
 		fth_vm_fail(run, vm);
 	} else if (!eligible(run, vm)) {
 		return;
@@ -60,8 +56,7 @@ static void seen_idle(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 }
 
 /* No op is in flight. */
-static void seen_settled(struct fth_rollout_run *run,
-			 struct fth_rollout_vm *vm, uint8_t ours,
+static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
 			 bool rebooted)
 {
 	switch (vm->state) {
@@ -100,15 +95,13 @@ static void seen_settled(struct fth_rollout_run *run,
 }
 
 /* The op in flight was or will be sent again: wait anew for its answer. */
-static void still_in_flight(struct fth_rollout_run *run,
-			    struct fth_rollout_vm *vm, uint8_t state)
+static void still_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state)
 {
 	fth_vm_explain(run, vm, "%s", "");
 	fth_vm_enter(run, vm, state);
 }
 
-static void seen_in_flight(struct fth_rollout_run *run,
-			   struct fth_rollout_vm *vm, uint8_t ours,
+static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
 			   bool rebooted)
 {
 	bool anew = rebooted || run->event->restored;
@@ -140,8 +133,7 @@ static void seen_in_flight(struct fth_rollout_run *run,
 }
 
 /* While reversing: only what this rollout touched is its business. */
-static void seen_reversing(struct fth_rollout_run *run,
-			   struct fth_rollout_vm *vm, uint8_t ours)
+static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours)
 {
 	if (!vm->touched) {
 		if (vm->state != FTH_RV_REVERSED || ours < FTH_LC_STAGED)
@@ -170,10 +162,8 @@ static void seen_reversing(struct fth_rollout_run *run,
 void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_rollout_event *event = run->event;
-	bool rebooted = vm->seen && memcmp(vm->boot_id, event->boot_id,
-					   FTH_UUID_SIZE) != 0;
-	uint8_t ours = event->sha256_matches ? event->guest_state :
-					       FTH_LC_ABSENT;
+	bool rebooted = vm->seen && memcmp(vm->boot_id, event->boot_id, FTH_UUID_SIZE) != 0;
+	uint8_t ours = event->sha256_matches ? event->guest_state : FTH_LC_ABSENT;
 
 	vm->reachable = true;
 	vm->seen = true;
@@ -203,8 +193,7 @@ void fth_vm_lost(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	run->actions->changed = true;
 	if (vm->op) {
 		fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
-		fth_vm_explain(run, vm, "lost before it answered %s",
-			       fth_op_name(vm->op));
+		fth_vm_explain(run, vm, "lost before it answered %s", fth_op_name(vm->op));
 	} else if (vm->state == FTH_RV_WAITING) {
 		fth_vm_enter(run, vm, FTH_RV_DEFERRED);
 		fth_vm_explain(run, vm, "unreachable");
@@ -219,7 +208,6 @@ void fth_vm_heartbeat(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	run->actions->changed = true;
 	if (fth_rollout_is_forward(run->rollout) &&
 	    (vm->state == FTH_RV_SOAKING ||
-	     (vm->state == FTH_RV_DONE &&
-	      run->rollout->phase != FTH_RO_COMPLETE)))
+	     (vm->state == FTH_RV_DONE && run->rollout->phase != FTH_RO_COMPLETE)))
 		fth_vm_check_health(run, vm);
 }

@@ -3,9 +3,8 @@
 #include "core/planner.h"
 #include "core/rollout_internal.h"
 
-void fth_rollout_init(struct fth_rollout *rollout, uint64_t id,
-		      const struct fth_policy *policy, uint64_t seed,
-		      struct fth_rollout_vm *vms, uint32_t vm_max)
+void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth_policy *policy,
+		      uint64_t seed, struct fth_rollout_vm *vms, uint32_t vm_max)
 {
 	memset(rollout, 0, sizeof(*rollout));
 	if (vm_max)
@@ -20,21 +19,18 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id,
 
 static struct fth_rollout_vm *find_vm(struct fth_rollout_run *run)
 {
-	uint32_t at = fth_index_find(run->rollout, FTH_INDEX_VM,
-				     run->event->vm);
+	uint32_t at = fth_index_find(run->rollout, FTH_INDEX_VM, run->event->vm);
 
 	return at == FTH_VM_NONE ? NULL : &run->rollout->vms[at];
 }
 
-static bool selected(const struct fth_rollout *rollout,
-		     const struct fth_rollout_event *event)
+static bool selected(const struct fth_rollout *rollout, const struct fth_rollout_event *event)
 {
 	const struct fth_policy *policy = &rollout->policy;
 
 	return fth_patterns_match(&policy->select_name, event->vm) &&
 	       fth_patterns_match(&policy->select_group, event->group) &&
-	       (!event->release[0] ||
-		fth_patterns_match(&policy->select_kernel, event->release));
+	       (!event->release[0] || fth_patterns_match(&policy->select_kernel, event->release));
 }
 
 /* A VM that the roster has already: it may have moved to another host. */
@@ -42,8 +38,7 @@ static void move_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_rollout_event *event = run->event;
 
-	if (fth_text_equal(vm->host, event->host) &&
-	    fth_text_equal(vm->group, event->group))
+	if (fth_text_equal(vm->host, event->host) && fth_text_equal(vm->group, event->group))
 		return;
 	fth_text_copy(vm->host, sizeof(vm->host), event->host);
 	fth_text_copy(vm->group, sizeof(vm->group), event->group);
@@ -89,15 +84,12 @@ static int add_vm(struct fth_rollout_run *run)
 	vm->reachable = event->reachable;
 	vm->order = rollout->vm_count++;
 	fth_index_add(rollout, vm->order);
-	fth_vm_enter(run, vm,
-		     vm->reachable ? FTH_RV_WAITING : FTH_RV_DEFERRED);
+	fth_vm_enter(run, vm, vm->reachable ? FTH_RV_WAITING : FTH_RV_DEFERRED);
 	if (!vm->reachable)
 		fth_vm_explain(run, vm, "unreachable");
-	if (vm->release[0] &&
-	    !fth_patterns_match(&rollout->policy.kernels, vm->release)) {
+	if (vm->release[0] && !fth_patterns_match(&rollout->policy.kernels, vm->release)) {
 		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
-		fth_vm_explain(run, vm, "kernel '%s' is not the policy's",
-			       vm->release);
+		fth_vm_explain(run, vm, "kernel '%s' is not the policy's", vm->release);
 	}
 	if (rollout->phase != FTH_RO_NEW)
 		join_vm(run, vm);
@@ -115,8 +107,7 @@ static int begin(struct fth_rollout_run *run)
 	fth_planner_assign(rollout);
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[i];
-		if (vm->wave < rollout->policy.wave_count ||
-		    vm->state == FTH_RV_SKIPPED)
+		if (vm->wave < rollout->policy.wave_count || vm->state == FTH_RV_SKIPPED)
 			continue;
 		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
 		fth_vm_explain(run, vm, "behind the last wave");
@@ -135,8 +126,8 @@ static int pause(struct fth_rollout_run *run)
 	    !fth_rollout_is_forward(rollout))
 		return -EINVAL;
 	rollout->paused_phase = rollout->phase;
-	fth_text_format(why, sizeof(why), "by request%s%s",
-			run->event->why[0] ? ": " : "", run->event->why);
+	fth_text_format(why, sizeof(why), "by request%s%s", run->event->why[0] ? ": " : "",
+			run->event->why);
 	fth_rollout_set_phase(run, FTH_RO_PAUSED, why);
 	return 0;
 }
@@ -180,11 +171,10 @@ static int reverse(struct fth_rollout_run *run)
 	struct fth_rollout *rollout = run->rollout;
 	char why[FTH_WHY_MAX];
 
-	if (rollout->phase == FTH_RO_REVERSING ||
-	    rollout->phase == FTH_RO_REVERSED)
+	if (rollout->phase == FTH_RO_REVERSING || rollout->phase == FTH_RO_REVERSED)
 		return -EINVAL;
-	fth_text_format(why, sizeof(why), "by request%s%s",
-			run->event->why[0] ? ": " : "", run->event->why);
+	fth_text_format(why, sizeof(why), "by request%s%s", run->event->why[0] ? ": " : "",
+			run->event->why);
 	fth_rollout_begin_reverse(run, why);
 	return 0;
 }
@@ -228,8 +218,7 @@ static int dispatch(struct fth_rollout_run *run)
 	return 0;
 }
 
-int fth_rollout_step(struct fth_rollout *rollout,
-		     const struct fth_rollout_event *event,
+int fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollout_event *event,
 		     struct fth_rollout_actions *actions)
 {
 	struct fth_rollout_run run = {
@@ -244,8 +233,7 @@ int fth_rollout_step(struct fth_rollout *rollout,
 	error = dispatch(&run);
 	/* Without a change and before the time that is due nothing can move. */
 	if (!error &&
-	    (actions->changed || (rollout->wake_at_ms &&
-				  event->now_ms >= rollout->wake_at_ms)))
+	    (actions->changed || (rollout->wake_at_ms && event->now_ms >= rollout->wake_at_ms)))
 		fth_rollout_advance(&run);
 	actions->wake_at_ms = rollout->wake_at_ms;
 	return error;

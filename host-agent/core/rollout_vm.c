@@ -4,8 +4,7 @@
 
 static uint64_t patience_ms(const struct fth_rollout *rollout)
 {
-	return FTH_ANSWER_WITHIN_MS +
-	       (uint64_t)rollout->policy.guest.deadline_ms;
+	return FTH_ANSWER_WITHIN_MS + (uint64_t)rollout->policy.guest.deadline_ms;
 }
 
 static struct fth_rollout_action *new_action(struct fth_rollout_run *run)
@@ -17,8 +16,7 @@ static struct fth_rollout_action *new_action(struct fth_rollout_run *run)
 	return &actions->entries[actions->count++];
 }
 
-void fth_run_say(struct fth_rollout_run *run, const char *subject,
-		 const char *text)
+void fth_run_say(struct fth_rollout_run *run, const char *subject, const char *text)
 {
 	struct fth_rollout_action *action = new_action(run);
 
@@ -26,8 +24,8 @@ void fth_run_say(struct fth_rollout_run *run, const char *subject,
 		return;
 	memset(action, 0, sizeof(*action));
 	action->kind = FTH_RA_SAY;
-	fth_text_format(action->text, sizeof(action->text), "%s%s%s", subject,
-			text[0] ? ": " : "", text);
+	fth_text_format(action->text, sizeof(action->text), "%s%s%s", subject, text[0] ? ": " : "",
+			text);
 }
 
 void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms)
@@ -36,8 +34,7 @@ void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms)
 		run->wake_ms = due_ms;
 }
 
-void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-		  uint8_t state)
+void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state)
 {
 	vm->state = state;
 	vm->since_ms = run->event->now_ms;
@@ -45,8 +42,7 @@ void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 }
 
 /* In flight means that an op is: the three counts follow @op alone. */
-void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-		   uint8_t op)
+void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op)
 {
 	struct fth_rollout *rollout = run->rollout;
 	int step = !!op - !!vm->op;
@@ -60,8 +56,7 @@ void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 	run->actions->changed = true;
 }
 
-static void put_send(struct fth_rollout_run *run,
-		     struct fth_rollout_vm *vm,
+static void put_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 		     struct fth_rollout_action *action)
 {
 	memset(action, 0, sizeof(*action));
@@ -86,14 +81,11 @@ static struct fth_rollout_action *send_slot(struct fth_rollout_run *run,
 	return new_action(run);
 }
 
-bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-		 uint8_t op)
+bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op)
 {
 	static const uint8_t states[] = {
-		[FTH_OP_STAGE] = FTH_RV_STAGING,
-		[FTH_OP_APPLY] = FTH_RV_APPLYING,
-		[FTH_OP_CONFIRM] = FTH_RV_CONFIRMING,
-		[FTH_OP_REVERSE] = FTH_RV_REVERSING,
+		[FTH_OP_STAGE] = FTH_RV_STAGING,      [FTH_OP_APPLY] = FTH_RV_APPLYING,
+		[FTH_OP_CONFIRM] = FTH_RV_CONFIRMING, [FTH_OP_REVERSE] = FTH_RV_REVERSING,
 		[FTH_OP_UNSTAGE] = FTH_RV_UNSTAGING,
 	};
 	struct fth_rollout_action *action = send_slot(run, vm);
@@ -121,8 +113,7 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
  * the channel is open the frame or its answer was lost on the way; the same op
  * id goes out again, which the guest answers from memory if it knows it.
  */
-void fth_vm_check_answer(struct fth_rollout_run *run,
-			 struct fth_rollout_vm *vm)
+void fth_vm_check_answer(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	uint64_t due_ms = vm->since_ms + patience_ms(run->rollout);
 	struct fth_rollout_action *action;
@@ -144,8 +135,8 @@ void fth_vm_check_answer(struct fth_rollout_run *run,
 		put_send(run, vm, action);
 }
 
-void fth_vm_set_inconclusive(struct fth_rollout_run *run,
-			     struct fth_rollout_vm *vm, bool inconclusive)
+void fth_vm_set_inconclusive(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
+			     bool inconclusive)
 {
 	if (vm->inconclusive == inconclusive)
 		return;
@@ -173,17 +164,14 @@ void fth_vm_fail(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 }
 
 /* Something broke in the guest's kernel since the patch went in. */
-void fth_vm_check_health(struct fth_rollout_run *run,
-			 struct fth_rollout_vm *vm)
+void fth_vm_check_health(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_policy *policy = &run->rollout->policy;
 	uint64_t fresh = vm->taint & ~vm->taint_before;
 
-	if ((policy->health_guest & FTH_HEALTH_GUEST_OOPS) &&
-	    (fresh & FTH_TAINT_DIE))
+	if ((policy->health_guest & FTH_HEALTH_GUEST_OOPS) && (fresh & FTH_TAINT_DIE))
 		fth_vm_explain(run, vm, "oops since the patch was applied");
-	else if ((policy->health_guest & FTH_HEALTH_GUEST_WARN) &&
-		 (fresh & FTH_TAINT_WARN))
+	else if ((policy->health_guest & FTH_HEALTH_GUEST_WARN) && (fresh & FTH_TAINT_WARN))
 		fth_vm_explain(run, vm, "WARN since the patch was applied");
 	else
 		return;
@@ -229,30 +217,26 @@ void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
  * snapshot it goes in again; but a guest that keeps dying before it could be
  * confirmed is not patched for ever.
  */
-void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-		 bool rebooted, bool restored)
+void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool rebooted,
+		 bool restored)
 {
 	bool confirmed = vm->state == FTH_RV_DONE;
 
 	if (!rebooted && !restored) {
-		fth_vm_explain(run, vm,
-			       "patch reverted by itself in the guest");
+		fth_vm_explain(run, vm, "patch reverted by itself in the guest");
 		fth_vm_fail(run, vm);
 		return;
 	}
-	if (rebooted && !confirmed &&
-	    ++vm->reboots >= FTH_ROLLOUT_REBOOTS_MAX) {
+	if (rebooted && !confirmed && ++vm->reboots >= FTH_ROLLOUT_REBOOTS_MAX) {
 		vm->touched = false;
-		fth_vm_explain(run, vm,
-			       "rebooted %u times before it was confirmed",
+		fth_vm_explain(run, vm, "rebooted %u times before it was confirmed",
 			       (uint32_t)vm->reboots);
 		fth_vm_fail(run, vm);
 		return;
 	}
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
-	vm->touched = run->event->sha256_matches &&
-		      run->event->guest_state != FTH_LC_ABSENT;
+	vm->touched = run->event->sha256_matches && run->event->guest_state != FTH_LC_ABSENT;
 	vm->attempts = 0;
 	vm->retry_at_ms = 0;
 	fth_vm_explain(run, vm, "%s: goes again",

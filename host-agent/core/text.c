@@ -5,7 +5,7 @@
 #include <stdarg.h>
 
 /* Longest text these helpers look at, bytes. */
-#define TEXT_MAX 65536u
+#define TEXT_MAX   65536u
 #define DIGITS_MAX 20u /* of 2^64 */
 
 struct out {
@@ -48,8 +48,7 @@ bool fth_text_equal(const char *one, const char *other)
 {
 	uint32_t length = fth_text_length(one, TEXT_MAX);
 
-	return length == fth_text_length(other, TEXT_MAX) &&
-	       !memcmp(one, other, length);
+	return length == fth_text_length(other, TEXT_MAX) && !memcmp(one, other, length);
 }
 
 void fth_text_format(char *ret_text, uint32_t size, const char *format, ...)

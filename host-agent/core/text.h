@@ -12,8 +12,8 @@
  * @size: at least 1
  * @format: %s (NULL prints as nothing), %u (uint32_t), %llu (uint64_t), %%
  */
-__attribute__((format(printf, 3, 4))) void
-fth_text_format(char *ret_text, uint32_t size, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void fth_text_format(char *ret_text, uint32_t size,
+							   const char *format, ...);
 
 /** fth_text_copy() - as fth_text_format() of "%s". */
 void fth_text_copy(char *ret_text, uint32_t size, const char *text);

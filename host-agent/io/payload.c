@@ -32,8 +32,8 @@ struct report {
 	size_t size;
 };
 
-__attribute__((format(printf, 2, 3))) static int
-refuse(const struct report *report, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int refuse(const struct report *report,
+							const char *format, ...)
 {
 	char message[768];
 	va_list args;
@@ -41,8 +41,7 @@ refuse(const struct report *report, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	snprintf(report->text, report->size, "module '%s': %s", report->path,
-		 message);
+	snprintf(report->text, report->size, "module '%s': %s", report->path, message);
 	return -EINVAL;
 }
 
@@ -54,8 +53,7 @@ static int refuse_errno(const struct report *report, const char *what)
 	return -error;
 }
 
-static int read_exactly(const struct report *report, int fd, uint8_t *bytes,
-			size_t size)
+static int read_exactly(const struct report *report, int fd, uint8_t *bytes, size_t size)
 {
 	size_t length = 0;
 	ssize_t got;
@@ -76,8 +74,7 @@ static int read_exactly(const struct report *report, int fd, uint8_t *bytes,
 	return 0;
 }
 
-static int read_file(const struct report *report, int fd,
-		     struct fth_payload *payload)
+static int read_file(const struct report *report, int fd, struct fth_payload *payload)
 {
 	struct stat status;
 	int error;
@@ -113,8 +110,7 @@ static Elf_Data *find_modinfo(Elf *elf)
 	if (elf_getshdrstrndx(elf, &names))
 		return NULL;
 	while ((section = elf_nextscn(elf, section))) {
-		if (!gelf_getshdr(section, &header) ||
-		    header.sh_type == SHT_NOBITS)
+		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
 			continue;
 		name = elf_strptr(elf, names, header.sh_name);
 		if (name && !strcmp(name, ".modinfo"))
@@ -135,8 +131,7 @@ static const char *find_info(const Elf_Data *info, const char *key)
 		nul = memchr(at, 0, (size_t)(end - at));
 		if (!nul)
 			return NULL;
-		if ((size_t)(nul - at) > length && at[length] == '=' &&
-		    !memcmp(at, key, length))
+		if ((size_t)(nul - at) > length && at[length] == '=' && !memcmp(at, key, length))
 			return at + length + 1;
 		at = nul + 1;
 	}
@@ -151,8 +146,7 @@ static int check_info(const struct report *report, const Elf_Data *info,
 	const char *name;
 	size_t length;
 
-	if (!info || !info->d_buf || !info->d_size ||
-	    info->d_size > MODINFO_MAX)
+	if (!info || !info->d_buf || !info->d_size || info->d_size > MODINFO_MAX)
 		return refuse(report, "found no usable section '.modinfo', "
 				      "expected a kernel module");
 	livepatch = find_info(info, "livepatch");
@@ -163,14 +157,14 @@ static int check_info(const struct report *report, const Elf_Data *info,
 			      livepatch ? livepatch : "");
 	name = find_info(info, "name");
 	if (!name || !*name || strlen(name) > FTH_NAME_MAX)
-		return refuse(report,
-			      "found a name of %zu bytes, expected 1 … %d",
+		return refuse(report, "found a name of %zu bytes, expected 1 … %d",
 			      name ? strlen(name) : 0, FTH_NAME_MAX);
 	vermagic = find_info(info, "vermagic");
 	length = vermagic ? strcspn(vermagic, " ") : 0;
 	if (!length || length > FTH_RELEASE_MAX)
-		return refuse(report, "found vermagic '%.64s', expected one "
-				      "that begins with a kernel release",
+		return refuse(report,
+			      "found vermagic '%.64s', expected one "
+			      "that begins with a kernel release",
 			      vermagic ? vermagic : "");
 	memcpy(payload->name, name, strlen(name) + 1);
 	memcpy(payload->release, vermagic, length);
@@ -178,20 +172,17 @@ static int check_info(const struct report *report, const Elf_Data *info,
 	return 0;
 }
 
-static int check_elf(const struct report *report, Elf *elf,
-		     struct fth_payload *payload)
+static int check_elf(const struct report *report, Elf *elf, struct fth_payload *payload)
 {
 	GElf_Ehdr header;
 
 	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
 		return refuse(report, "found no ELF file, expected a module");
-	if (header.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header.e_machine != EM_X86_64)
+	if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64)
 		return refuse(report,
 			      "found ELF class %u machine %u, expected 64 bit "
 			      "x86-64 (class %u machine %u)",
-			      header.e_ident[EI_CLASS], header.e_machine,
-			      ELFCLASS64, EM_X86_64);
+			      header.e_ident[EI_CLASS], header.e_machine, ELFCLASS64, EM_X86_64);
 	if (header.e_type != ET_REL)
 		return refuse(report,
 			      "found ELF type %u, expected %u: a relocatable "
@@ -200,8 +191,8 @@ static int check_elf(const struct report *report, Elf *elf,
 	return check_info(report, find_modinfo(elf), payload);
 }
 
-int fth_payload_load(const char *path, struct fth_payload *ret_payload,
-		     char *ret_error, size_t error_size)
+int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *ret_error,
+		     size_t error_size)
 {
 	struct report report = { path, ret_error, error_size };
 	struct fth_payload payload = { 0 };
@@ -233,9 +224,8 @@ void fth_payload_free(struct fth_payload *payload)
 	payload->bytes = NULL;
 }
 
-int fth_payload_matches(const struct fth_payload *payload,
-			const struct fth_policy *policy, char *ret_error,
-			size_t error_size)
+int fth_payload_matches(const struct fth_payload *payload, const struct fth_policy *policy,
+			char *ret_error, size_t error_size)
 {
 	struct report report = { policy->file, ret_error, error_size };
 	char found[2 * FTH_SHA256_SIZE + 1];
@@ -251,13 +241,10 @@ int fth_payload_matches(const struct fth_payload *payload,
 			      "found a module for kernel '%s', expected one "
 			      "that patch.kernels has",
 			      payload->release);
-	if (!policy->has_sha256 ||
-	    !memcmp(policy->sha256, payload->sha256, FTH_SHA256_SIZE))
+	if (!policy->has_sha256 || !memcmp(policy->sha256, payload->sha256, FTH_SHA256_SIZE))
 		return 0;
 	sodium_bin2hex(found, sizeof(found), payload->sha256, FTH_SHA256_SIZE);
-	sodium_bin2hex(expected, sizeof(expected), policy->sha256,
-		       FTH_SHA256_SIZE);
-	return refuse(&report,
-		      "found SHA-256 '%s', expected '%s' as patch.sha256 says",
-		      found, expected);
+	sodium_bin2hex(expected, sizeof(expected), policy->sha256, FTH_SHA256_SIZE);
+	return refuse(&report, "found SHA-256 '%s', expected '%s' as patch.sha256 says", found,
+		      expected);
 }

@@ -35,8 +35,8 @@ struct fth_payload {
  *
  * Whether it is the module a policy names is fth_payload_matches()'s.
  */
-int fth_payload_load(const char *path, struct fth_payload *ret_payload,
-		     char *ret_error, size_t error_size);
+int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *ret_error,
+		     size_t error_size);
 
 /** fth_payload_free() - what a load took; also of an all-zero structure. */
 void fth_payload_free(struct fth_payload *payload);
@@ -51,8 +51,7 @@ struct fth_policy;
  * @error_size: its bytes
  * Return: 0 or -EINVAL.
  */
-int fth_payload_matches(const struct fth_payload *payload,
-			const struct fth_policy *policy, char *ret_error,
-			size_t error_size);
+int fth_payload_matches(const struct fth_payload *payload, const struct fth_policy *policy,
+			char *ret_error, size_t error_size);
 
 #endif /* FTH_IO_PAYLOAD_H */

@@ -17,50 +17,39 @@ static const cyaml_schema_value_t entry = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, VALUE_MAX),
 };
 
-#define TEXT(name, wanted, slot, limit)                                       \
-	{                                                                     \
-		.key = (name),                                                \
-		.data_offset = offsetof(struct fth_policy_raw,                \
-					scalars[FTH_RAW_##slot]),             \
-		.value = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER | (wanted),  \
-					      char, 0, (limit)) },            \
+#define TEXT(name, wanted, slot, limit)                                                           \
+	{                                                                                         \
+		.key = (name),                                                                    \
+		.data_offset = offsetof(struct fth_policy_raw, scalars[FTH_RAW_##slot]),          \
+		.value = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER | (wanted), char, 0, (limit)) }, \
 	}
-#define VALUE(name, slot) TEXT(name, CYAML_FLAG_OPTIONAL, slot, VALUE_MAX)
+#define VALUE(name, slot)    TEXT(name, CYAML_FLAG_OPTIONAL, slot, VALUE_MAX)
 #define REQUIRED(name, slot) TEXT(name, 0, slot, VALUE_MAX)
-#define LIST(name, slot, limit)                                               \
-	{                                                                     \
-		.key = (name),                                                \
-		.data_offset = offsetof(struct fth_policy_raw,                \
-					lists[FTH_RAW_##slot].entries),       \
-		.count_offset = offsetof(struct fth_policy_raw,               \
-					 lists[FTH_RAW_##slot].count),        \
-		.count_size = sizeof(uint32_t),                               \
-		.value = { CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER |          \
-							CYAML_FLAG_OPTIONAL,  \
-						char *, &entry, 0, (limit)) }, \
+#define LIST(name, slot, limit)                                                                   \
+	{                                                                                         \
+		.key = (name),                                                                    \
+		.data_offset = offsetof(struct fth_policy_raw, lists[FTH_RAW_##slot].entries),    \
+		.count_offset = offsetof(struct fth_policy_raw, lists[FTH_RAW_##slot].count),     \
+		.count_size = sizeof(uint32_t),                                                   \
+		.value = { CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, char *, \
+						&entry, 0, (limit)) },                            \
 	}
-#define MAPPING(name, wanted, children)                                       \
-	{                                                                     \
-		.key = (name),                                                \
-		.value = { CYAML_VALUE_MAPPING((wanted),                      \
-					       struct fth_policy_raw,         \
-					       (children)) },                 \
+#define MAPPING(name, wanted, children)                                                        \
+	{                                                                                      \
+		.key = (name),                                                                 \
+		.value = { CYAML_VALUE_MAPPING((wanted), struct fth_policy_raw, (children)) }, \
 	}
 #define SECTION(name, children) MAPPING(name, CYAML_FLAG_OPTIONAL, children)
 
 static const cyaml_schema_field_t patch[] = {
-	REQUIRED("name", NAME),
-	TEXT("file", 0, FILE, FTH_POLICY_PATH_MAX),
-	VALUE("sha256", SHA256),
-	LIST("kernels", KERNELS, FTH_POLICY_PATTERNS_MAX),
+	REQUIRED("name", NAME),	 TEXT("file", 0, FILE, FTH_POLICY_PATH_MAX),
+	VALUE("sha256", SHA256), LIST("kernels", KERNELS, FTH_POLICY_PATTERNS_MAX),
 	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t consistency[] = {
-	LIST("flags", FLAGS, 2),
-	VALUE("leave", LEAVE),
-	VALUE("switch", SWITCH),
-	LIST("extend-set", EXTEND_SET, FTH_EXTEND_SET_MAX),
+	LIST("flags", FLAGS, 2), VALUE("leave", LEAVE),
+	VALUE("switch", SWITCH), LIST("extend-set", EXTEND_SET, FTH_EXTEND_SET_MAX),
 	CYAML_FIELD_END,
 };
 

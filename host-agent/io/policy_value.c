@@ -15,11 +15,11 @@
 
 #include "core/policy_range.h"
 
-#define SHOWN_MAX 64	/* bytes of a stranger's text in a message */
+#define SHOWN_MAX      64 /* bytes of a stranger's text in a message */
 #define WORDS_TEXT_MAX 256 /* bytes of a list of allowed words */
-#define NUMBER_MAX (1ull << 53)
-#define HUNDREDTHS 100u
-#define COUNT_MAX 100000u /* VMs */
+#define NUMBER_MAX     (1ull << 53)
+#define HUNDREDTHS     100u
+#define COUNT_MAX      100000u /* VMs */
 
 /* Reads digits at *@at and moves it behind them. */
 static int parse_number(const char **at, uint64_t *ret_number)
@@ -45,11 +45,8 @@ int fth_policy_value_parse_duration(const char *text, uint64_t *ret_us)
 		const char *unit;
 		uint64_t us;
 	} units[] = {
-		{ "us", 1 },
-		{ "ms", 1000 },
-		{ "s", 1000000 },
-		{ "m", 60000000 },
-		{ "h", 3600000000ull },
+		{ "us", 1 },	   { "ms", 1000 },	   { "s", 1000000 },
+		{ "m", 60000000 }, { "h", 3600000000ull },
 	};
 	uint64_t number;
 	size_t i;
@@ -80,8 +77,7 @@ int fth_policy_value_parse_share(const char *text, struct fth_share *ret_share)
 		return -EINVAL;
 	if (*text == '.') {
 		digits = ++text;
-		if (parse_number(&text, &fraction) || text - digits > 2 ||
-		    *text != '%')
+		if (parse_number(&text, &fraction) || text - digits > 2 || *text != '%')
 			return -EINVAL;
 		if (text - digits == 1)
 			fraction *= 10;
@@ -90,14 +86,13 @@ int fth_policy_value_parse_share(const char *text, struct fth_share *ret_share)
 	if (percent ? text[1] : *text)
 		return -EINVAL;
 	ret_share->percent = percent;
-	ret_share->value = (uint32_t)(percent ? number * HUNDREDTHS + fraction :
-						number);
+	ret_share->value = (uint32_t)(percent ? number * HUNDREDTHS + fraction : number);
 	return 0;
 }
 
 /* A duration's number in the row's unit; -EINVAL also between two units. */
-static int parse_in_range(const struct fth_policy_range *range,
-			  const char *text, uint64_t *ret_number)
+static int parse_in_range(const struct fth_policy_range *range, const char *text,
+			  uint64_t *ret_number)
 {
 	bool is_us = range->unit == FTH_UNIT_US;
 	uint64_t number;
@@ -120,8 +115,7 @@ static int parse_in_range(const struct fth_policy_range *range,
 	return 0;
 }
 
-static int refuse_number(struct fth_yaml *yaml,
-			 const struct fth_policy_range *range,
+static int refuse_number(struct fth_yaml *yaml, const struct fth_policy_range *range,
 			 const struct fth_policy *policy, const char *text)
 {
 	char low[FTH_POLICY_RANGE_TEXT_MAX];
@@ -133,36 +127,32 @@ static int refuse_number(struct fth_yaml *yaml,
 	fth_policy_range_format(range, range->min, low);
 	fth_policy_range_format(range, range->max, high);
 	/* The default, which is still there, is the example. */
-	fth_policy_range_format(range, fth_policy_range_get(range, policy),
-				usual);
+	fth_policy_range_format(range, fth_policy_range_get(range, policy), usual);
 	if (range->word)
 		snprintf(word, sizeof(word), ", or '%s'", range->word);
 	if (range->unit == FTH_UNIT_MS || is_us)
-		return fth_yaml_refuse(
-			yaml, range->key,
-			"found '%.*s', expected a duration such as '%s' (units "
-			"%sms, s, m, h; %s … %s)%s",
-			SHOWN_MAX, text, usual, is_us ? "us, " : "", low, high,
-			word);
-	return fth_yaml_refuse(yaml, range->key,
-			       "found '%.*s', expected a number, %s … %s%s",
+		return fth_yaml_refuse(yaml, range->key,
+				       "found '%.*s', expected a duration such as '%s' (units "
+				       "%sms, s, m, h; %s … %s)%s",
+				       SHOWN_MAX, text, usual, is_us ? "us, " : "", low, high,
+				       word);
+	return fth_yaml_refuse(yaml, range->key, "found '%.*s', expected a number, %s … %s%s",
 			       SHOWN_MAX, text, low, high, word);
 }
 
-static int convert_numbers(struct fth_yaml *yaml,
-			   const struct fth_policy_raw *raw,
+static int convert_numbers(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			   struct fth_policy *policy)
 {
 	/* In the order of the range table, which is that of the file. */
 	static const uint8_t slots[] = {
-		FTH_RAW_DEADLINE,      FTH_RAW_STOP_MAX,
-		FTH_RAW_NUDGE_AFTER,   FTH_RAW_NUDGE_EVERY,
-		FTH_RAW_FREEZE_BUDGET, FTH_RAW_FREEZE_ATTEMPTS,
+		FTH_RAW_DEADLINE,	FTH_RAW_STOP_MAX,
+		FTH_RAW_NUDGE_AFTER,	FTH_RAW_NUDGE_EVERY,
+		FTH_RAW_FREEZE_BUDGET,	FTH_RAW_FREEZE_ATTEMPTS,
 		FTH_RAW_CONFIRM_WITHIN, FTH_RAW_HOST_LOSS_AFTER,
-		FTH_RAW_SOAK,	       FTH_RAW_FLEET,
-		FTH_RAW_HOST,	       FTH_RAW_GROUP,
-		FTH_RAW_RECALL_FLEET,  FTH_RAW_RECALL_HOST,
-		FTH_RAW_RECALL_GROUP,  FTH_RAW_HEALTH_TIMEOUT,
+		FTH_RAW_SOAK,		FTH_RAW_FLEET,
+		FTH_RAW_HOST,		FTH_RAW_GROUP,
+		FTH_RAW_RECALL_FLEET,	FTH_RAW_RECALL_HOST,
+		FTH_RAW_RECALL_GROUP,	FTH_RAW_HEALTH_TIMEOUT,
 	};
 	const struct fth_policy_range *range;
 	uint64_t number;
@@ -187,14 +177,12 @@ struct words {
 	bool bits; /* numbers are single bits */
 };
 
-static const char *own_name(const char *const *names, uint32_t count,
-			    uint32_t number)
+static const char *own_name(const char *const *names, uint32_t count, uint32_t number)
 {
 	return number < count && names[number] ? names[number] : "?";
 }
 
-static int own_parse(const char *const *names, uint32_t count,
-		     struct fth_span word)
+static int own_parse(const char *const *names, uint32_t count, struct fth_span word)
 {
 	uint32_t i;
 
@@ -206,34 +194,31 @@ static int own_parse(const char *const *names, uint32_t count,
 }
 
 /* The vocabularies that only the host knows. */
-#define OWN_WORDS(set, ...)                                                \
-	static const char *const set##_names[] = { __VA_ARGS__ };          \
-	static const char *set##_name(uint32_t number)                     \
-	{                                                                  \
-		return own_name(set##_names,                               \
-				sizeof(set##_names) / sizeof(char *),      \
-				number);                                   \
-	}                                                                  \
-	static int set##_parse(struct fth_span word)                       \
-	{                                                                  \
-		return own_parse(set##_names,                              \
-				 sizeof(set##_names) / sizeof(char *),     \
-				 word);                                    \
+#define OWN_WORDS(set, ...)                                                                 \
+	static const char *const set##_names[] = { __VA_ARGS__ };                           \
+	static const char *set##_name(uint32_t number)                                      \
+	{                                                                                   \
+		return own_name(set##_names, sizeof(set##_names) / sizeof(char *), number); \
+	}                                                                                   \
+	static int set##_parse(struct fth_span word)                                        \
+	{                                                                                   \
+		return own_parse(set##_names, sizeof(set##_names) / sizeof(char *), word);  \
 	}
 
 OWN_WORDS(gate, [FTH_GATE_AUTO] = "auto", [FTH_GATE_MANUAL] = "manual")
 OWN_WORDS(then, [FTH_THEN_REVERSE] = "reverse", [FTH_THEN_PAUSE] = "pause")
 OWN_WORDS(flag, [1] = "in-thread", [2] = "in-time")
-OWN_WORDS(guest_health, [FTH_HEALTH_GUEST_OOPS] = "oops",
-	  [FTH_HEALTH_GUEST_WARN] = "warn",
+OWN_WORDS(guest_health, [FTH_HEALTH_GUEST_OOPS] = "oops", [FTH_HEALTH_GUEST_WARN] = "warn",
 	  [FTH_HEALTH_GUEST_EFFECT] = "effect")
 OWN_WORDS(host_health, [FTH_HEALTH_HOST_VCPU_PROGRESS] = "vcpu-progress",
 	  [FTH_HEALTH_HOST_DOMAIN_STATE] = "domain-state")
-OWN_WORDS(day, [1 << 0] = "mon", [1 << 1] = "tue", [1 << 2] = "wed",
-	  [1 << 3] = "thu", [1 << 4] = "fri", [1 << 5] = "sat",
-	  [1 << 6] = "sun")
+OWN_WORDS(day, [1 << 0] = "mon", [1 << 1] = "tue", [1 << 2] = "wed", [1 << 3] = "thu",
+	  [1 << 4] = "fri", [1 << 5] = "sat", [1 << 6] = "sun")
 
-#define WORDS_OF(set, is_bits) { set##_parse, set##_name, is_bits }
+#define WORDS_OF(set, is_bits)                   \
+	{                                        \
+		set##_parse, set##_name, is_bits \
+	}
 
 /* "a, b, c": every number has its name, the first without one ends. */
 static void list_words(const struct words *words, char *ret_text)
@@ -242,37 +227,30 @@ static void list_words(const struct words *words, char *ret_text)
 	size_t length = 0;
 
 	ret_text[0] = 0;
-	while (strcmp(words->name(number), "?") != 0 &&
-	       length < WORDS_TEXT_MAX) {
-		length += (size_t)snprintf(ret_text + length,
-					   WORDS_TEXT_MAX - length, "%s%s",
-					   length ? ", " : "",
-					   words->name(number));
+	while (strcmp(words->name(number), "?") != 0 && length < WORDS_TEXT_MAX) {
+		length += (size_t)snprintf(ret_text + length, WORDS_TEXT_MAX - length, "%s%s",
+					   length ? ", " : "", words->name(number));
 		number = words->bits ? number << 1 : number + 1;
 	}
 }
 
-static int parse_word(struct fth_yaml *yaml, const char *key,
-		      const struct words *words, const char *text,
-		      uint32_t *ret_number)
+static int parse_word(struct fth_yaml *yaml, const char *key, const struct words *words,
+		      const char *text, uint32_t *ret_number)
 {
-	struct fth_span span = { (const uint8_t *)text,
-				 (uint32_t)strlen(text) };
+	struct fth_span span = { (const uint8_t *)text, (uint32_t)strlen(text) };
 	char allowed[WORDS_TEXT_MAX];
 	int number = words->parse(span);
 
 	if (number < 0) {
 		list_words(words, allowed);
-		return fth_yaml_refuse(yaml, key,
-				       "found '%.*s', expected one of: %s",
-				       SHOWN_MAX, text, allowed);
+		return fth_yaml_refuse(yaml, key, "found '%.*s', expected one of: %s", SHOWN_MAX,
+				       text, allowed);
 	}
 	*ret_number = (uint32_t)number;
 	return 0;
 }
 
-static int convert_words(struct fth_yaml *yaml,
-			 const struct fth_policy_raw *raw,
+static int convert_words(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			 struct fth_policy *policy)
 {
 	const struct {
@@ -285,18 +263,17 @@ static int convert_words(struct fth_yaml *yaml,
 		  WORDS_OF(fth_leave, false) },
 		{ "consistency.switch", FTH_RAW_SWITCH, &policy->guest.switches,
 		  WORDS_OF(fth_switch, false) },
-		{ "transition.on-deadline", FTH_RAW_ON_DEADLINE,
-		  &policy->guest.on_deadline, WORDS_OF(fth_on_deadline, false) },
+		{ "transition.on-deadline", FTH_RAW_ON_DEADLINE, &policy->guest.on_deadline,
+		  WORDS_OF(fth_on_deadline, false) },
 		{ "freeze.use", FTH_RAW_FREEZE_USE, &policy->guest.freeze_use,
 		  WORDS_OF(fth_freeze_use, false) },
 		{ "freeze.way", FTH_RAW_FREEZE_WAY, &policy->guest.freeze_way,
 		  WORDS_OF(fth_freeze_way, false) },
-		{ "revert.mode", FTH_RAW_REVERT_MODE,
-		  &policy->guest.revert_mode, WORDS_OF(fth_revert_mode, false) },
-		{ "rollout.gate", FTH_RAW_GATE, &policy->gate,
-		  WORDS_OF(gate, false) },
-		{ "rollout.failures.then", FTH_RAW_THEN,
-		  &policy->failures_then, WORDS_OF(then, false) },
+		{ "revert.mode", FTH_RAW_REVERT_MODE, &policy->guest.revert_mode,
+		  WORDS_OF(fth_revert_mode, false) },
+		{ "rollout.gate", FTH_RAW_GATE, &policy->gate, WORDS_OF(gate, false) },
+		{ "rollout.failures.then", FTH_RAW_THEN, &policy->failures_then,
+		  WORDS_OF(then, false) },
 	};
 	uint32_t number = 0;
 	int error;
@@ -307,8 +284,7 @@ static int convert_words(struct fth_yaml *yaml,
 
 		if (!text)
 			continue;
-		error = parse_word(yaml, rows[i].key, &rows[i].words, text,
-				   &number);
+		error = parse_word(yaml, rows[i].key, &rows[i].words, text, &number);
 		if (error)
 			return error;
 		*rows[i].target = (uint8_t)number;
@@ -322,8 +298,7 @@ static void entry_key(const char *key, uint32_t index, char *ret_key)
 }
 
 /* A list of words as a set of bits; a word that stands twice is a slip. */
-static int convert_set(struct fth_yaml *yaml, const char *key,
-		       const struct fth_raw_list *list,
+static int convert_set(struct fth_yaml *yaml, const char *key, const struct fth_raw_list *list,
 		       const struct words *words, uint32_t *ret_set)
 {
 	char at[FTH_YAML_KEY_MAX];
@@ -350,8 +325,7 @@ static int convert_set(struct fth_yaml *yaml, const char *key,
 	return 0;
 }
 
-static int convert_flags(struct fth_yaml *yaml,
-			 const struct fth_policy_raw *raw,
+static int convert_flags(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			 struct fth_policy *policy)
 {
 	static const struct words words = WORDS_OF(flag, true);
@@ -365,17 +339,14 @@ static int convert_flags(struct fth_yaml *yaml,
 				       "found beside 'leave' or 'switch', "
 				       "expected either flags or leave and "
 				       "switch");
-	error = convert_set(yaml, "consistency.flags",
-			    &raw->lists[FTH_RAW_FLAGS], &words, &set);
+	error = convert_set(yaml, "consistency.flags", &raw->lists[FTH_RAW_FLAGS], &words, &set);
 	if (error)
 		return error;
-	fth_model_from_flags(set & 1, set & 2, &policy->guest.leave,
-			     &policy->guest.switches);
+	fth_model_from_flags(set & 1, set & 2, &policy->guest.leave, &policy->guest.switches);
 	return 0;
 }
 
-static int convert_sets(struct fth_yaml *yaml,
-			const struct fth_policy_raw *raw,
+static int convert_sets(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			struct fth_policy *policy)
 {
 	uint32_t days = policy->window_days;
@@ -387,8 +358,7 @@ static int convert_sets(struct fth_yaml *yaml,
 	} rows[] = {
 		{ "revert.on", FTH_RAW_REVERT_ON, &policy->guest.revert_on,
 		  WORDS_OF(fth_revert_on, true) },
-		{ "rollout.window.days", FTH_RAW_WINDOW_DAYS, &days,
-		  WORDS_OF(day, true) },
+		{ "rollout.window.days", FTH_RAW_WINDOW_DAYS, &days, WORDS_OF(day, true) },
 		{ "health.guest", FTH_RAW_HEALTH_GUEST, &policy->health_guest,
 		  WORDS_OF(guest_health, true) },
 		{ "health.host", FTH_RAW_HEALTH_HOST, &policy->health_host,
@@ -398,8 +368,8 @@ static int convert_sets(struct fth_yaml *yaml,
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		error = convert_set(yaml, rows[i].key, &raw->lists[rows[i].slot],
-				    &rows[i].words, rows[i].target);
+		error = convert_set(yaml, rows[i].key, &raw->lists[rows[i].slot], &rows[i].words,
+				    rows[i].target);
 		if (error)
 			return error;
 	}
@@ -408,9 +378,8 @@ static int convert_sets(struct fth_yaml *yaml,
 }
 
 /* Texts of a list into rows of @size bytes. */
-static int convert_texts(struct fth_yaml *yaml, const char *key,
-			 const struct fth_raw_list *list, char *target,
-			 size_t size)
+static int convert_texts(struct fth_yaml *yaml, const char *key, const struct fth_raw_list *list,
+			 char *target, size_t size)
 {
 	char at[FTH_YAML_KEY_MAX];
 	size_t length;
@@ -429,8 +398,7 @@ static int convert_texts(struct fth_yaml *yaml, const char *key,
 	return 0;
 }
 
-static int convert_lists(struct fth_yaml *yaml,
-			 const struct fth_policy_raw *raw,
+static int convert_lists(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			 struct fth_policy *policy)
 {
 	const struct {
@@ -439,57 +407,47 @@ static int convert_lists(struct fth_yaml *yaml,
 		struct fth_patterns *target;
 	} rows[] = {
 		{ "patch.kernels", FTH_RAW_KERNELS, &policy->kernels },
-		{ "rollout.select.name", FTH_RAW_SELECT_NAME,
-		  &policy->select_name },
-		{ "rollout.select.group", FTH_RAW_SELECT_GROUP,
-		  &policy->select_group },
-		{ "rollout.select.kernel", FTH_RAW_SELECT_KERNEL,
-		  &policy->select_kernel },
+		{ "rollout.select.name", FTH_RAW_SELECT_NAME, &policy->select_name },
+		{ "rollout.select.group", FTH_RAW_SELECT_GROUP, &policy->select_group },
+		{ "rollout.select.kernel", FTH_RAW_SELECT_KERNEL, &policy->select_kernel },
 		{ "rollout.canary", FTH_RAW_CANARY, &policy->canary },
 	};
 	int error;
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		error = convert_texts(yaml, rows[i].key,
-				      &raw->lists[rows[i].slot],
-				      rows[i].target->entries[0].text,
-				      sizeof(struct fth_pattern));
+		error = convert_texts(yaml, rows[i].key, &raw->lists[rows[i].slot],
+				      rows[i].target->entries[0].text, sizeof(struct fth_pattern));
 		if (error)
 			return error;
 		rows[i].target->count = raw->lists[rows[i].slot].count;
 	}
 	policy->command_count = raw->lists[FTH_RAW_HEALTH_COMMAND].count;
-	return convert_texts(yaml, "health.command",
-			     &raw->lists[FTH_RAW_HEALTH_COMMAND],
+	return convert_texts(yaml, "health.command", &raw->lists[FTH_RAW_HEALTH_COMMAND],
 			     policy->command[0], sizeof(policy->command[0]));
 }
 
-static int convert_extend_set(struct fth_yaml *yaml,
-			      const struct fth_policy_raw *raw,
+static int convert_extend_set(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			      struct fth_policy *policy)
 {
 	const struct fth_raw_list *list = &raw->lists[FTH_RAW_EXTEND_SET];
 	uint32_t i;
 	int error;
 
-	error = convert_texts(yaml, "consistency.extend-set", list,
-			      policy->extend_set[0],
+	error = convert_texts(yaml, "consistency.extend-set", list, policy->extend_set[0],
 			      sizeof(policy->extend_set[0]));
 	if (error)
 		return error;
 	policy->guest.extend_set_count = (uint8_t)list->count;
 	for (i = 0; i < list->count; i++) {
-		policy->guest.extend_set[i].data =
-			(const uint8_t *)policy->extend_set[i];
-		policy->guest.extend_set[i].length =
-			(uint32_t)strlen(policy->extend_set[i]);
+		policy->guest.extend_set[i].data = (const uint8_t *)policy->extend_set[i];
+		policy->guest.extend_set[i].length = (uint32_t)strlen(policy->extend_set[i]);
 	}
 	return 0;
 }
 
-static int convert_share(struct fth_yaml *yaml, const char *key,
-			 const char *text, struct fth_share *ret_share)
+static int convert_share(struct fth_yaml *yaml, const char *key, const char *text,
+			 struct fth_share *ret_share)
 {
 	if (!text || !fth_policy_value_parse_share(text, ret_share))
 		return 0;
@@ -499,8 +457,7 @@ static int convert_share(struct fth_yaml *yaml, const char *key,
 			       SHOWN_MAX, text);
 }
 
-static int convert_shares(struct fth_yaml *yaml,
-			  const struct fth_policy_raw *raw,
+static int convert_shares(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			  struct fth_policy *policy)
 {
 	const struct fth_raw_list *waves = &raw->lists[FTH_RAW_WAVES];
@@ -512,23 +469,20 @@ static int convert_shares(struct fth_yaml *yaml,
 		policy->wave_count = waves->count;
 	for (i = 0; i < waves->count; i++) {
 		entry_key("rollout.waves", i, at);
-		error = convert_share(yaml, at, waves->entries[i],
-				      &policy->waves[i]);
+		error = convert_share(yaml, at, waves->entries[i], &policy->waves[i]);
 		if (error)
 			return error;
 	}
-	error = convert_share(yaml, "rollout.failures.max",
-			      raw->scalars[FTH_RAW_FAILURES_MAX],
+	error = convert_share(yaml, "rollout.failures.max", raw->scalars[FTH_RAW_FAILURES_MAX],
 			      &policy->failures_max);
 	if (error)
 		return error;
 	return convert_share(yaml, "rollout.failures.inconclusive",
-			     raw->scalars[FTH_RAW_INCONCLUSIVE],
-			     &policy->inconclusive_max);
+			     raw->scalars[FTH_RAW_INCONCLUSIVE], &policy->inconclusive_max);
 }
 
-static int convert_time(struct fth_yaml *yaml, const char *key,
-			const char *text, uint16_t *ret_minute)
+static int convert_time(struct fth_yaml *yaml, const char *key, const char *text,
+			uint16_t *ret_minute)
 {
 	unsigned int hour;
 	unsigned int minute;
@@ -537,8 +491,8 @@ static int convert_time(struct fth_yaml *yaml, const char *key,
 	if (!text)
 		return 0;
 	if (strspn(text, "0123456789:") != strlen(text) ||
-	    sscanf(text, "%2u:%2u%n", &hour, &minute, &used) != 2 ||
-	    used != 5 || text[used] || hour > 23 || minute > 59)
+	    sscanf(text, "%2u:%2u%n", &hour, &minute, &used) != 2 || used != 5 || text[used] ||
+	    hour > 23 || minute > 59)
 		return fth_yaml_refuse(yaml, key,
 				       "found '%.*s', expected a time of day "
 				       "in UTC such as '22:00' (00:00 … 23:59)",
@@ -547,20 +501,17 @@ static int convert_time(struct fth_yaml *yaml, const char *key,
 	return 0;
 }
 
-static int convert_window(struct fth_yaml *yaml,
-			  const struct fth_policy_raw *raw,
+static int convert_window(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			  struct fth_policy *policy)
 {
 	int error;
 
 	policy->has_window = raw->scalars[FTH_RAW_WINDOW_FROM] != NULL;
-	error = convert_time(yaml, "rollout.window.from",
-			     raw->scalars[FTH_RAW_WINDOW_FROM],
+	error = convert_time(yaml, "rollout.window.from", raw->scalars[FTH_RAW_WINDOW_FROM],
 			     &policy->window_from_min);
 	if (error)
 		return error;
-	return convert_time(yaml, "rollout.window.to",
-			    raw->scalars[FTH_RAW_WINDOW_TO],
+	return convert_time(yaml, "rollout.window.to", raw->scalars[FTH_RAW_WINDOW_TO],
 			    &policy->window_to_min);
 }
 
@@ -575,8 +526,7 @@ static int nibble(char digit)
 	return -1;
 }
 
-static int convert_sha256(struct fth_yaml *yaml, const char *text,
-			  struct fth_policy *policy)
+static int convert_sha256(struct fth_yaml *yaml, const char *text, struct fth_policy *policy)
 {
 	size_t length = strlen(text);
 	size_t i;
@@ -589,14 +539,12 @@ static int convert_sha256(struct fth_yaml *yaml, const char *text,
 				       "digits",
 				       SHOWN_MAX, text);
 	for (i = 0; i < FTH_SHA256_SIZE; i++)
-		policy->sha256[i] = (uint8_t)(nibble(text[2 * i]) << 4 |
-					      nibble(text[2 * i + 1]));
+		policy->sha256[i] = (uint8_t)(nibble(text[2 * i]) << 4 | nibble(text[2 * i + 1]));
 	policy->has_sha256 = true;
 	return 0;
 }
 
-static int convert_head(struct fth_yaml *yaml,
-			const struct fth_policy_raw *raw,
+static int convert_head(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			struct fth_policy *policy)
 {
 	const char *name = raw->scalars[FTH_RAW_NAME];
@@ -604,8 +552,7 @@ static int convert_head(struct fth_yaml *yaml,
 	size_t length = strlen(name);
 
 	if (strcmp(version, "1") != 0)
-		return fth_yaml_refuse(yaml, "version",
-				       "found '%.*s', expected 1", SHOWN_MAX,
+		return fth_yaml_refuse(yaml, "version", "found '%.*s', expected 1", SHOWN_MAX,
 				       version);
 	if (!length || length > FTH_NAME_MAX)
 		return fth_yaml_refuse(yaml, "patch.name",
@@ -618,16 +565,13 @@ static int convert_head(struct fth_yaml *yaml,
 	return convert_sha256(yaml, raw->scalars[FTH_RAW_SHA256], policy);
 }
 
-int fth_policy_value_convert(struct fth_yaml *yaml,
-			     const struct fth_policy_raw *raw,
+int fth_policy_value_convert(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			     struct fth_policy *policy)
 {
-	static int (*const steps[])(struct fth_yaml *,
-				    const struct fth_policy_raw *,
+	static int (*const steps[])(struct fth_yaml *, const struct fth_policy_raw *,
 				    struct fth_policy *) = {
-		convert_head,  convert_words,	   convert_flags,
-		convert_sets,  convert_extend_set, convert_numbers,
-		convert_lists, convert_shares,	   convert_window,
+		convert_head,	 convert_words, convert_flags,	convert_sets,	convert_extend_set,
+		convert_numbers, convert_lists, convert_shares, convert_window,
 	};
 	int error = 0;
 	size_t i;

@@ -17,8 +17,7 @@
  * Checks how a value is written and the range of each number; what may stand
  * together is fth_policy_validate()'s.
  */
-int fth_policy_value_convert(struct fth_yaml *yaml,
-			     const struct fth_policy_raw *raw,
+int fth_policy_value_convert(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			     struct fth_policy *policy);
 
 /**
@@ -27,8 +26,7 @@ int fth_policy_value_convert(struct fth_yaml *yaml,
  * @ret_share: untouched on error
  * Return: 0 or -EINVAL.
  */
-int fth_policy_value_parse_share(const char *text,
-				 struct fth_share *ret_share);
+int fth_policy_value_parse_share(const char *text, struct fth_share *ret_share);
 
 /**
  * fth_policy_value_parse_duration() - "250ms", "5m", "2h"

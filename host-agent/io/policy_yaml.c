@@ -20,8 +20,7 @@ static const cyaml_config_t config = {
 };
 
 /* @file against the folder of @path; both may be relative. */
-static int make_absolute(struct fth_yaml *yaml, const char *path,
-			 const char *file, char *ret_file)
+static int make_absolute(struct fth_yaml *yaml, const char *path, const char *file, char *ret_file)
 {
 	const char *slash = strrchr(path, '/');
 	int folder = slash ? (int)(slash - path) + 1 : 0;
@@ -31,17 +30,15 @@ static int make_absolute(struct fth_yaml *yaml, const char *path,
 	if (file[0] == '/')
 		folder = 0;
 	else if (path[0] != '/' && !getcwd(current, sizeof(current)))
-		return fth_yaml_refuse(yaml, "patch.file",
-				       "the current folder has no path: %s",
+		return fth_yaml_refuse(yaml, "patch.file", "the current folder has no path: %s",
 				       strerror(errno));
-	length = snprintf(ret_file, FTH_POLICY_PATH_MAX + 1, "%s%s%.*s%s",
-			  current, current[0] ? "/" : "", folder, path, file);
+	length = snprintf(ret_file, FTH_POLICY_PATH_MAX + 1, "%s%s%.*s%s", current,
+			  current[0] ? "/" : "", folder, path, file);
 	if (!file[0] || length > (int)FTH_POLICY_PATH_MAX)
 		return fth_yaml_refuse(yaml, "patch.file",
 				       "found a path of %d bytes, expected "
 				       "1 … %u",
-				       file[0] ? length : 0,
-				       FTH_POLICY_PATH_MAX);
+				       file[0] ? length : 0, FTH_POLICY_PATH_MAX);
 	return 0;
 }
 
@@ -54,8 +51,7 @@ static int convert(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 	fth_policy_defaults(policy);
 	error = fth_policy_value_convert(yaml, raw, policy);
 	if (!error)
-		error = make_absolute(yaml, yaml->path,
-				      raw->scalars[FTH_RAW_FILE], policy->file);
+		error = make_absolute(yaml, yaml->path, raw->scalars[FTH_RAW_FILE], policy->file);
 	if (error)
 		return error;
 	if (fth_policy_validate(policy, &fault))
@@ -73,30 +69,26 @@ static int load_raw(struct fth_yaml *yaml, const char *text, size_t length,
 	error = fth_yaml_check(yaml, &fth_policy_schema);
 	if (error)
 		return error;
-	failed = cyaml_load_data((const uint8_t *)text, length, &config,
-				 &fth_policy_schema, (cyaml_data_t **)&raw,
-				 NULL);
+	failed = cyaml_load_data((const uint8_t *)text, length, &config, &fth_policy_schema,
+				 (cyaml_data_t **)&raw, NULL);
 	if (failed == CYAML_ERR_OOM)
 		return fth_yaml_refuse(yaml, "", "out of memory");
 	if (failed != CYAML_OK || !raw)
-		return fth_yaml_refuse(yaml, "", "not a policy: %s",
-				       cyaml_strerror(failed));
+		return fth_yaml_refuse(yaml, "", "not a policy: %s", cyaml_strerror(failed));
 	error = convert(yaml, raw, policy);
 	cyaml_free(&config, &fth_policy_schema, raw, 0);
 	return error;
 }
 
 int fth_policy_yaml_parse(const char *text, size_t length, const char *path,
-			  struct fth_policy *ret_policy, char *ret_error,
-			  size_t error_size)
+			  struct fth_policy *ret_policy, char *ret_error, size_t error_size)
 {
 	struct fth_policy *policy;
 	struct fth_yaml yaml;
 	int error;
 
 	if (length > FTH_POLICY_FILE_MAX) {
-		snprintf(ret_error, error_size,
-			 "%s: found %zu bytes, expected at most %u", path,
+		snprintf(ret_error, error_size, "%s: found %zu bytes, expected at most %u", path,
 			 length, FTH_POLICY_FILE_MAX);
 		return -EINVAL;
 	}
@@ -132,8 +124,8 @@ static int read_whole(int fd, char *text, size_t *ret_length)
 	return 0;
 }
 
-int fth_policy_yaml_load(const char *path, struct fth_policy *ret_policy,
-			 char *ret_error, size_t error_size)
+int fth_policy_yaml_load(const char *path, struct fth_policy *ret_policy, char *ret_error,
+			 size_t error_size)
 {
 	size_t length = 0;
 	char *text;
@@ -143,18 +135,16 @@ int fth_policy_yaml_load(const char *path, struct fth_policy *ret_policy,
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		error = -errno;
-		snprintf(ret_error, error_size, "%s: can't be opened: %s",
-			 path, strerror(-error));
+		snprintf(ret_error, error_size, "%s: can't be opened: %s", path, strerror(-error));
 		return error;
 	}
 	text = malloc(FTH_POLICY_FILE_MAX + 1);
 	error = text ? read_whole(fd, text, &length) : -ENOMEM;
 	if (error)
-		snprintf(ret_error, error_size, "%s: can't be read: %s", path,
-			 strerror(-error));
+		snprintf(ret_error, error_size, "%s: can't be read: %s", path, strerror(-error));
 	else
-		error = fth_policy_yaml_parse(text, length, path, ret_policy,
-					      ret_error, error_size);
+		error = fth_policy_yaml_parse(text, length, path, ret_policy, ret_error,
+					      error_size);
 	free(text);
 	close(fd);
 	return error;

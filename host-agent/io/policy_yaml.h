@@ -5,8 +5,8 @@
 
 #include "core/policy.h"
 
-#define FTH_POLICY_FILE_MAX (64u * 1024) /* bytes */
-#define FTH_POLICY_ERROR_MAX 1024u	 /* bytes of a message, with its NUL */
+#define FTH_POLICY_FILE_MAX  (64u * 1024) /* bytes */
+#define FTH_POLICY_ERROR_MAX 1024u /* bytes of a message, with its NUL */
 
 /**
  * fth_policy_yaml_parse() - a policy out of memory
@@ -24,15 +24,14 @@
  * Source: DESIGN section 9; the schema is documented in policies/README.md.
  */
 int fth_policy_yaml_parse(const char *text, size_t length, const char *path,
-			  struct fth_policy *ret_policy, char *ret_error,
-			  size_t error_size);
+			  struct fth_policy *ret_policy, char *ret_error, size_t error_size);
 
 /**
  * fth_policy_yaml_load() - a policy out of a file
  * @path: see fth_policy_yaml_parse()
  * Return: as fth_policy_yaml_parse(); -errno when the file can't be read.
  */
-int fth_policy_yaml_load(const char *path, struct fth_policy *ret_policy,
-			 char *ret_error, size_t error_size);
+int fth_policy_yaml_load(const char *path, struct fth_policy *ret_policy, char *ret_error,
+			 size_t error_size);
 
 #endif /* FTH_IO_POLICY_YAML_H */

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX 64	/* bytes of a stranger's text in a message */
+#define SHOWN_MAX   64 /* bytes of a stranger's text in a message */
 #define ALLOWED_MAX 512 /* bytes of a list of keys */
 
 struct walk {
@@ -24,14 +24,13 @@ struct walk {
 	char key[FTH_YAML_KEY_MAX];
 };
 
-static int write_error(struct fth_yaml *yaml, yaml_mark_t mark,
-		       const char *key, const char *message)
+static int write_error(struct fth_yaml *yaml, yaml_mark_t mark, const char *key,
+		       const char *message)
 {
 	char *at;
 
-	snprintf(yaml->error, yaml->error_size, "%s:%zu:%zu: %s%s%s%s",
-		 yaml->path, mark.line + 1, mark.column + 1,
-		 key[0] ? "key '" : "", key, key[0] ? "': " : "", message);
+	snprintf(yaml->error, yaml->error_size, "%s:%zu:%zu: %s%s%s%s", yaml->path, mark.line + 1,
+		 mark.column + 1, key[0] ? "key '" : "", key, key[0] ? "': " : "", message);
 	/* One line, whatever a key or value has in it. */
 	for (at = yaml->error; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 127)
@@ -39,9 +38,8 @@ static int write_error(struct fth_yaml *yaml, yaml_mark_t mark,
 	return -EINVAL;
 }
 
-__attribute__((format(printf, 4, 5))) static int
-refuse_at(struct fth_yaml *yaml, yaml_mark_t mark, const char *key,
-	  const char *format, ...)
+__attribute__((format(printf, 4, 5))) static int refuse_at(struct fth_yaml *yaml, yaml_mark_t mark,
+							   const char *key, const char *format, ...)
 {
 	char message[1024];
 	va_list args;
@@ -62,10 +60,8 @@ static int scan(struct fth_yaml *yaml, yaml_parser_t *parser)
 
 	do {
 		if (!yaml_parser_parse(parser, &event))
-			return refuse_at(yaml, parser->problem_mark, "",
-					 "not YAML: %s",
-					 parser->problem ? parser->problem :
-							   "out of memory");
+			return refuse_at(yaml, parser->problem_mark, "", "not YAML: %s",
+					 parser->problem ? parser->problem : "out of memory");
 		type = event.type;
 		if (type == YAML_DOCUMENT_START_EVENT && ++documents > 1)
 			error = refuse_at(yaml, event.start_mark, "",
@@ -75,36 +71,31 @@ static int scan(struct fth_yaml *yaml, yaml_parser_t *parser)
 			error = refuse_at(yaml, event.start_mark, "",
 					  "found alias '*%.*s', expected the "
 					  "value itself",
-					  SHOWN_MAX,
-					  (char *)event.data.alias.anchor);
+					  SHOWN_MAX, (char *)event.data.alias.anchor);
 		yaml_event_delete(&event);
 	} while (!error && type != YAML_STREAM_END_EVENT);
 	return error;
 }
 
-static int parse(struct fth_yaml *yaml, const char *text, size_t length,
-		 bool only_scan)
+static int parse(struct fth_yaml *yaml, const char *text, size_t length, bool only_scan)
 {
 	yaml_parser_t parser;
 	int error = 0;
 
 	if (!yaml_parser_initialize(&parser))
-		return refuse_at(yaml, (yaml_mark_t){ 0 }, "",
-				 "out of memory");
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text,
-				     length);
+		return refuse_at(yaml, (yaml_mark_t){ 0 }, "", "out of memory");
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
 	if (only_scan)
 		error = scan(yaml, &parser);
 	else if (!yaml_parser_load(&parser, &yaml->document))
 		error = refuse_at(yaml, parser.problem_mark, "", "not YAML: %s",
-				  parser.problem ? parser.problem :
-						   "out of memory");
+				  parser.problem ? parser.problem : "out of memory");
 	yaml_parser_delete(&parser);
 	return error;
 }
 
-int fth_yaml_open(const char *text, size_t length, const char *path,
-		  char *error, size_t error_size, struct fth_yaml *ret_yaml)
+int fth_yaml_open(const char *text, size_t length, const char *path, char *error, size_t error_size,
+		  struct fth_yaml *ret_yaml)
 {
 	struct fth_yaml yaml = {
 		.path = path,
@@ -142,8 +133,7 @@ static const char *kind_of(const yaml_node_t *node)
 	}
 }
 
-static const cyaml_schema_field_t *
-find_field(const cyaml_schema_field_t *fields, const char *key)
+static const cyaml_schema_field_t *find_field(const cyaml_schema_field_t *fields, const char *key)
 {
 	for (; fields->key; fields++)
 		if (!strcmp(fields->key, key))
@@ -157,8 +147,7 @@ static void list_keys(const cyaml_schema_field_t *fields, char *ret_text)
 
 	ret_text[0] = 0;
 	for (; fields->key && length < ALLOWED_MAX; fields++)
-		length += (size_t)snprintf(ret_text + length,
-					   ALLOWED_MAX - length, "%s%s",
+		length += (size_t)snprintf(ret_text + length, ALLOWED_MAX - length, "%s%s",
 					   length ? ", " : "", fields->key);
 }
 
@@ -168,28 +157,25 @@ static size_t descend(struct walk *walk, const char *key, int index)
 	size_t length = strlen(walk->key);
 
 	if (key)
-		snprintf(walk->key + length, sizeof(walk->key) - length,
-			 "%s%.*s", length ? "." : "", SHOWN_MAX, key);
+		snprintf(walk->key + length, sizeof(walk->key) - length, "%s%.*s",
+			 length ? "." : "", SHOWN_MAX, key);
 	else
-		snprintf(walk->key + length, sizeof(walk->key) - length,
-			 "[%d]", index);
+		snprintf(walk->key + length, sizeof(walk->key) - length, "[%d]", index);
 	return length;
 }
 
-static int check_node(struct walk *walk, yaml_node_t *node,
-		      const cyaml_schema_value_t *schema);
+static int check_node(struct walk *walk, yaml_node_t *node, const cyaml_schema_value_t *schema);
 
 static int check_scalar(struct walk *walk, const yaml_node_t *node,
 			const cyaml_schema_value_t *schema)
 {
 	if (node->type != YAML_SCALAR_NODE)
 		return refuse_at(walk->yaml, node->start_mark, walk->key,
-				 "found %s, expected a single value",
-				 kind_of(node));
+				 "found %s, expected a single value", kind_of(node));
 	if (node->data.scalar.length > schema->string.max)
 		return refuse_at(walk->yaml, node->start_mark, walk->key,
-				 "found %zu bytes, expected at most %u",
-				 node->data.scalar.length, schema->string.max);
+				 "found %zu bytes, expected at most %u", node->data.scalar.length,
+				 schema->string.max);
 	if (strlen(scalar(node)) != node->data.scalar.length)
 		return refuse_at(walk->yaml, node->start_mark, walk->key,
 				 "found a NUL byte, expected text");
@@ -207,18 +193,15 @@ static int check_sequence(struct walk *walk, const yaml_node_t *node,
 
 	if (node->type != YAML_SEQUENCE_NODE)
 		return refuse_at(walk->yaml, node->start_mark, walk->key,
-				 "found %s, expected a list such as [a, b]",
-				 kind_of(node));
-	count = (size_t)(node->data.sequence.items.top -
-			 node->data.sequence.items.start);
+				 "found %s, expected a list such as [a, b]", kind_of(node));
+	count = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
 	if (count > schema->sequence.max)
 		return refuse_at(walk->yaml, node->start_mark, walk->key,
-				 "found %zu entries, expected at most %u",
-				 count, schema->sequence.max);
-	for (item = node->data.sequence.items.start;
-	     !error && item < node->data.sequence.items.top; item++) {
-		cut = descend(walk, NULL,
-			      (int)(item - node->data.sequence.items.start));
+				 "found %zu entries, expected at most %u", count,
+				 schema->sequence.max);
+	for (item = node->data.sequence.items.start; !error && item < node->data.sequence.items.top;
+	     item++) {
+		cut = descend(walk, NULL, (int)(item - node->data.sequence.items.start));
 		error = check_node(walk, yaml_document_get_node(document, *item),
 				   schema->sequence.entry);
 		walk->key[cut] = 0;
@@ -227,8 +210,7 @@ static int check_sequence(struct walk *walk, const yaml_node_t *node,
 }
 
 /* Compares with all pairs before: a mapping has few keys, all of them known. */
-static int check_twice(struct walk *walk, const yaml_node_t *node,
-		       const yaml_node_pair_t *pair)
+static int check_twice(struct walk *walk, const yaml_node_t *node, const yaml_node_pair_t *pair)
 {
 	yaml_document_t *document = &walk->yaml->document;
 	const yaml_node_t *key = yaml_document_get_node(document, pair->key);
@@ -246,8 +228,7 @@ static int check_twice(struct walk *walk, const yaml_node_t *node,
 	return 0;
 }
 
-static int check_pair(struct walk *walk, const yaml_node_t *node,
-		      const yaml_node_pair_t *pair,
+static int check_pair(struct walk *walk, const yaml_node_t *node, const yaml_node_pair_t *pair,
 		      const cyaml_schema_field_t *fields)
 {
 	yaml_document_t *document = &walk->yaml->document;
@@ -259,17 +240,14 @@ static int check_pair(struct walk *walk, const yaml_node_t *node,
 
 	if (key->type != YAML_SCALAR_NODE)
 		return refuse_at(walk->yaml, key->start_mark, walk->key,
-				 "found %s as a key, expected a word",
-				 kind_of(key));
+				 "found %s as a key, expected a word", kind_of(key));
 	cut = descend(walk, scalar(key), 0);
 	field = find_field(fields, scalar(key));
 	if (field) {
 		error = check_twice(walk, node, pair);
 		if (!error)
-			error = check_node(
-				walk,
-				yaml_document_get_node(document, pair->value),
-				&field->value);
+			error = check_node(walk, yaml_document_get_node(document, pair->value),
+					   &field->value);
 	} else {
 		list_keys(fields, allowed);
 		error = refuse_at(walk->yaml, key->start_mark, walk->key,
@@ -279,16 +257,13 @@ static int check_pair(struct walk *walk, const yaml_node_t *node,
 	return error;
 }
 
-static bool has_key(struct walk *walk, const yaml_node_t *node,
-		    const char *name)
+static bool has_key(struct walk *walk, const yaml_node_t *node, const char *name)
 {
 	yaml_document_t *document = &walk->yaml->document;
 	const yaml_node_pair_t *pair;
 
-	for (pair = node->data.mapping.pairs.start;
-	     pair < node->data.mapping.pairs.top; pair++)
-		if (!strcmp(scalar(yaml_document_get_node(document, pair->key)),
-			    name))
+	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++)
+		if (!strcmp(scalar(yaml_document_get_node(document, pair->key)), name))
 			return true;
 	return false;
 }
@@ -305,24 +280,22 @@ static int check_mapping(struct walk *walk, const yaml_node_t *node,
 	list_keys(fields, allowed);
 	if (node->type != YAML_MAPPING_NODE)
 		return refuse_at(walk->yaml, node->start_mark, walk->key,
-				 "found %s, expected a mapping with keys: %s",
-				 kind_of(node), allowed);
-	for (pair = node->data.mapping.pairs.start;
-	     !error && pair < node->data.mapping.pairs.top; pair++)
+				 "found %s, expected a mapping with keys: %s", kind_of(node),
+				 allowed);
+	for (pair = node->data.mapping.pairs.start; !error && pair < node->data.mapping.pairs.top;
+	     pair++)
 		error = check_pair(walk, node, pair, fields);
 	for (field = fields; !error && field->key; field++) {
-		if ((field->value.flags & CYAML_FLAG_OPTIONAL) ||
-		    has_key(walk, node, field->key))
+		if ((field->value.flags & CYAML_FLAG_OPTIONAL) || has_key(walk, node, field->key))
 			continue;
 		descend(walk, field->key, 0);
 		error = refuse_at(walk->yaml, node->start_mark, walk->key,
-				  "missing, expected it in this mapping");
+				  "missing, expected here: it has no default");
 	}
 	return error;
 }
 
-static int check_node(struct walk *walk, yaml_node_t *node,
-		      const cyaml_schema_value_t *schema)
+static int check_node(struct walk *walk, yaml_node_t *node, const cyaml_schema_value_t *schema)
 {
 	switch (schema->type) {
 	case CYAML_MAPPING:
@@ -340,13 +313,12 @@ int fth_yaml_check(struct fth_yaml *yaml, const cyaml_schema_value_t *schema)
 	struct walk walk = { .yaml = yaml };
 
 	if (!root)
-		return refuse_at(yaml, (yaml_mark_t){ 0 }, "",
-				 "found nothing, expected a policy");
+		return refuse_at(yaml, (yaml_mark_t){ 0 }, "", "found nothing, expected a policy");
 	return check_node(&walk, root, schema);
 }
 
-static yaml_node_t *child_of(struct fth_yaml *yaml, yaml_node_t *node,
-			     const char *part, size_t length)
+static yaml_node_t *child_of(struct fth_yaml *yaml, yaml_node_t *node, const char *part,
+			     size_t length)
 {
 	const yaml_node_pair_t *pair;
 	const yaml_node_t *key;
@@ -355,31 +327,25 @@ static yaml_node_t *child_of(struct fth_yaml *yaml, yaml_node_t *node,
 
 	if (part[0] == '[' && node->type == YAML_SEQUENCE_NODE) {
 		index = strtoul(part + 1, NULL, 10);
-		count = (size_t)(node->data.sequence.items.top -
-				 node->data.sequence.items.start);
-		return index < count ? yaml_document_get_node(
-					       &yaml->document,
-					       node->data.sequence.items
-						       .start[index]) :
-				       NULL;
+		count = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+		return index < count
+			       ? yaml_document_get_node(&yaml->document,
+							node->data.sequence.items.start[index])
+			       : NULL;
 	}
 	if (node->type != YAML_MAPPING_NODE)
 		return NULL;
-	for (pair = node->data.mapping.pairs.start;
-	     pair < node->data.mapping.pairs.top; pair++) {
+	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
 		key = yaml_document_get_node(&yaml->document, pair->key);
-		if (key->type == YAML_SCALAR_NODE &&
-		    key->data.scalar.length == length &&
+		if (key->type == YAML_SCALAR_NODE && key->data.scalar.length == length &&
 		    !memcmp(scalar(key), part, length))
-			return yaml_document_get_node(&yaml->document,
-						      pair->value);
+			return yaml_document_get_node(&yaml->document, pair->value);
 	}
 	return NULL;
 }
 
 /* The node of @key, or the nearest above it; @ret_exact says which. */
-static yaml_node_t *find_node(struct fth_yaml *yaml, const char *key,
-			      bool *ret_exact)
+static yaml_node_t *find_node(struct fth_yaml *yaml, const char *key, bool *ret_exact)
 {
 	yaml_node_t *node = yaml_document_get_root_node(&yaml->document);
 	yaml_node_t *child;
@@ -407,8 +373,7 @@ bool fth_yaml_has(struct fth_yaml *yaml, const char *key)
 	return exact;
 }
 
-int fth_yaml_refuse(struct fth_yaml *yaml, const char *key, const char *format,
-		    ...)
+int fth_yaml_refuse(struct fth_yaml *yaml, const char *key, const char *format, ...)
 {
 	char message[1024];
 	va_list args;
@@ -417,6 +382,5 @@ int fth_yaml_refuse(struct fth_yaml *yaml, const char *key, const char *format,
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	return write_error(yaml, find_node(yaml, key, &exact)->start_mark, key,
-			   message);
+	return write_error(yaml, find_node(yaml, key, &exact)->start_mark, key, message);
 }

@@ -35,8 +35,8 @@ struct fth_yaml {
  * Return: 0; -EINVAL with @error set: no YAML, more than one document, or
  * aliases, which could make a small file large.
  */
-int fth_yaml_open(const char *text, size_t length, const char *path,
-		  char *error, size_t error_size, struct fth_yaml *ret_yaml);
+int fth_yaml_open(const char *text, size_t length, const char *path, char *error, size_t error_size,
+		  struct fth_yaml *ret_yaml);
 
 void fth_yaml_close(struct fth_yaml *yaml);
 
@@ -59,8 +59,7 @@ bool fth_yaml_has(struct fth_yaml *yaml, const char *key);
  * @format: what was found and what is allowed
  * Return: -EINVAL always.
  */
-__attribute__((format(printf, 3, 4))) int
-fth_yaml_refuse(struct fth_yaml *yaml, const char *key, const char *format,
-		...);
+__attribute__((format(printf, 3, 4))) int fth_yaml_refuse(struct fth_yaml *yaml, const char *key,
+							  const char *format, ...);
 
 #endif /* FTH_IO_YAML_PLACE_H */

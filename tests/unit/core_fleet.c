@@ -16,15 +16,14 @@
 
 #include "fother/lifecycle.h"
 
-#define START_MS 1700000000000ull
+#define START_MS   1700000000000ull
 #define OOPS_TAINT (1ull << 7)
 
 void fleet_fail(const struct fleet *fleet, const char *format, ...)
 {
 	va_list args;
 
-	fprintf(stderr, "seed 0x%llx step %u: ",
-		(unsigned long long)fleet->seed, fleet->steps);
+	fprintf(stderr, "seed 0x%llx step %u: ", (unsigned long long)fleet->seed, fleet->steps);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -59,8 +58,7 @@ static void random_policy(struct fleet *fleet)
 	fth_policy_defaults(policy);
 	memcpy(policy->name, "p", 2);
 	memcpy(policy->file, "/p", 3);
-	memcpy(policy->waves, wave_sets[fleet_random(fleet, 4)],
-	       sizeof(wave_sets[0]));
+	memcpy(policy->waves, wave_sets[fleet_random(fleet, 4)], sizeof(wave_sets[0]));
 	for (policy->wave_count = 1;
 	     policy->wave_count < 3 && policy->waves[policy->wave_count].value;)
 		policy->wave_count++;
@@ -70,22 +68,18 @@ static void random_policy(struct fleet *fleet)
 	policy->in_flight.fleet = fleet_random(fleet, 5);
 	policy->in_flight.host = fleet_random(fleet, 3);
 	policy->in_flight.group = fleet_random(fleet, 3);
-	policy->recall_in_flight.fleet =
-		policy->in_flight.fleet ? policy->in_flight.fleet + 2 : 0;
+	policy->recall_in_flight.fleet = policy->in_flight.fleet ? policy->in_flight.fleet + 2 : 0;
 	policy->recall_in_flight.host = policy->in_flight.host;
 	policy->recall_in_flight.group = 0;
 	policy->failures_max.percent = chance(fleet, 50);
-	policy->failures_max.value = policy->failures_max.percent ?
-					     fleet_random(fleet, 60) * 100 :
-					     fleet_random(fleet, 3);
+	policy->failures_max.value = policy->failures_max.percent ? fleet_random(fleet, 60) * 100
+								  : fleet_random(fleet, 3);
 	policy->inconclusive_max.percent = false;
 	policy->inconclusive_max.value = fleet_random(fleet, 4);
-	policy->failures_then = chance(fleet, 70) ? FTH_THEN_REVERSE :
-						    FTH_THEN_PAUSE;
+	policy->failures_then = chance(fleet, 70) ? FTH_THEN_REVERSE : FTH_THEN_PAUSE;
 }
 
-struct fth_rollout_event fleet_event(struct fleet *fleet, uint8_t kind,
-				     uint32_t vm)
+struct fth_rollout_event fleet_event(struct fleet *fleet, uint8_t kind, uint32_t vm)
 {
 	struct fth_rollout_event event;
 
@@ -111,18 +105,14 @@ void fleet_init(struct fleet *fleet, uint64_t seed)
 	random_policy(fleet);
 	if (fth_policy_validate(&fleet->policy, &fault))
 		fleet_fail(fleet, "policy: %s: %s", fault.key, fault.why);
-	fth_rollout_init(&fleet->live, 7, &fleet->policy, seed,
-			 fleet->live_vms, FLEET_VMS_MAX);
-	fth_rollout_init(&fleet->shadow, 7, &fleet->policy, seed,
-			 fleet->shadow_vms, FLEET_VMS_MAX);
+	fth_rollout_init(&fleet->live, 7, &fleet->policy, seed, fleet->live_vms, FLEET_VMS_MAX);
+	fth_rollout_init(&fleet->shadow, 7, &fleet->policy, seed, fleet->shadow_vms, FLEET_VMS_MAX);
 	for (i = 0; i < fleet->vm_count; i++) {
 		fleet->guests[i].boot = i + 1;
 		fleet->guests[i].bad = chance(fleet, 6);
-		fleet->guests[i].capabilities =
-			chance(fleet, 97) ? ~0ull : 0;
+		fleet->guests[i].capabilities = chance(fleet, 97) ? ~0ull : 0;
 		event = fleet_event(fleet, FTH_RE_ADD_VM, i);
-		snprintf(event.host, sizeof(event.host), "host-%u",
-			 fleet_random(fleet, 4));
+		snprintf(event.host, sizeof(event.host), "host-%u", fleet_random(fleet, 4));
 		if (chance(fleet, 60))
 			snprintf(event.group, sizeof(event.group), "group-%u",
 				 fleet_random(fleet, 3));
@@ -130,15 +120,13 @@ void fleet_init(struct fleet *fleet, uint64_t seed)
 	}
 }
 
-static void send_to_guest(struct fleet *fleet,
-			  const struct fth_rollout_action *action)
+static void send_to_guest(struct fleet *fleet, const struct fth_rollout_action *action)
 {
 	struct guest *guest = &fleet->guests[action->vm_index];
 	bool outward = action->op == FTH_OP_STAGE || action->op == FTH_OP_APPLY;
 
 	if (fleet->reversed && (outward || action->op == FTH_OP_CONFIRM))
-		fleet_fail(fleet, "invariant 4: %s sent after the recall",
-			   fth_op_name(action->op));
+		fleet_fail(fleet, "invariant 4: %s sent after the recall", fth_op_name(action->op));
 	if (!guest->up || guest->wire_count == FLEET_WIRE_MAX ||
 	    (fleet->faults && chance(fleet, 5)))
 		return;
@@ -150,38 +138,35 @@ static void send_to_guest(struct fleet *fleet,
 }
 
 /* Counted from the VMs themselves, not from the machine's own counters. */
-static void check_limit(const struct fleet *fleet, uint32_t vm, uint32_t limit,
-			bool by_host, bool by_group)
+static void check_limit(const struct fleet *fleet, uint32_t vm, uint32_t limit, bool by_host,
+			bool by_group)
 {
 	const struct fth_rollout_vm *vms = fleet->live.vms;
 	uint32_t count = 0;
 	uint32_t i;
 
 	for (i = 0; i < fleet->live.vm_count; i++)
-		if (vms[i].op &&
-		    (!by_host || !strcmp(vms[i].host, vms[vm].host)) &&
+		if (vms[i].op && (!by_host || !strcmp(vms[i].host, vms[vm].host)) &&
 		    (!by_group || !strcmp(vms[i].group, vms[vm].group)))
 			count++;
 	if (limit && count > limit)
-		fleet_fail(fleet, "invariant 1: %u in flight, allowed %u (%s)",
-			   count, limit,
-			   by_host ? "host" : by_group ? "group" : "fleet");
+		fleet_fail(fleet, "invariant 1: %u in flight, allowed %u (%s)", count, limit,
+			   by_host    ? "host"
+			   : by_group ? "group"
+				      : "fleet");
 }
 
 static bool is_recall(uint8_t phase)
 {
-	return phase == FTH_RO_REVERSING || phase == FTH_RO_REVERSED ||
-	       phase == FTH_RO_STUCK;
+	return phase == FTH_RO_REVERSING || phase == FTH_RO_REVERSED || phase == FTH_RO_STUCK;
 }
 
-static void check_budgets(const struct fleet *fleet,
-			  const struct fth_rollout_actions *actions)
+static void check_budgets(const struct fleet *fleet, const struct fth_rollout_actions *actions)
 {
 	const struct fth_rollout *live = &fleet->live;
 	const struct fth_policy *policy = &live->policy;
-	const struct fth_in_flight *limits = is_recall(live->phase) ?
-						     &policy->recall_in_flight :
-						     &policy->in_flight;
+	const struct fth_in_flight *limits = is_recall(live->phase) ? &policy->recall_in_flight
+								    : &policy->in_flight;
 	bool spent;
 	uint32_t i;
 
@@ -193,20 +178,16 @@ static void check_budgets(const struct fleet *fleet,
 	}
 	spent = live->failures - live->failures_excused >
 			fth_share_of(&policy->failures_max, live->selected) ||
-		live->inconclusive >
-			fth_share_of(&policy->inconclusive_max, live->selected);
+		live->inconclusive > fth_share_of(&policy->inconclusive_max, live->selected);
 	/* An op that goes out again to a VM that is silent is no start. */
 	for (i = 0; spent && i < actions->count; i++)
 		if (actions->entries[i].kind == FTH_RA_SEND &&
 		    actions->entries[i].op <= FTH_OP_APPLY &&
-		    live->vms[actions->entries[i].vm_index].state !=
-			    FTH_RV_UNKNOWN)
+		    live->vms[actions->entries[i].vm_index].state != FTH_RV_UNKNOWN)
 			fleet_fail(fleet, "invariant 1: started a VM on a "
 					  "spent budget");
-	if (spent && (live->phase == FTH_RO_RUNNING ||
-		      live->phase == FTH_RO_SOAKING ||
-		      live->phase == FTH_RO_GATED ||
-		      live->phase == FTH_RO_COMPLETE))
+	if (spent && (live->phase == FTH_RO_RUNNING || live->phase == FTH_RO_SOAKING ||
+		      live->phase == FTH_RO_GATED || live->phase == FTH_RO_COMPLETE))
 		fleet_fail(fleet, "spent budget, yet the phase is %s",
 			   fth_rollout_phase_name(live->phase));
 }
@@ -221,24 +202,23 @@ static void check_counts(const struct fleet *fleet)
 	uint32_t i;
 
 	fth_rollout_count(live, &counts);
-	if (counts.waiting + counts.deferred + counts.in_flight +
-		    counts.soaking + counts.done + counts.failed +
-		    counts.reversed + counts.skipped != counts.total)
+	if (counts.waiting + counts.deferred + counts.in_flight + counts.soaking + counts.done +
+		    counts.failed + counts.reversed + counts.skipped !=
+	    counts.total)
 		fleet_fail(fleet, "counts don't add up");
 	for (i = 0; i < live->vm_count; i++) {
 		in_flight += live->vms[i].op != 0;
 		failures += live->vms[i].failure_counted;
-		inconclusive += live->vms[i].inconclusive &&
-				!live->vms[i].excused;
+		inconclusive += live->vms[i].inconclusive && !live->vms[i].excused;
 	}
 	if (in_flight != live->in_flight || in_flight != counts.in_flight)
-		fleet_fail(fleet, "%u VMs have an op, counted %u, shown %u",
-			   in_flight, live->in_flight, counts.in_flight);
+		fleet_fail(fleet, "%u VMs have an op, counted %u, shown %u", in_flight,
+			   live->in_flight, counts.in_flight);
 	if (failures != live->failures || inconclusive != live->inconclusive)
-		fleet_fail(fleet, "failures %u counted %u, inconclusive %u "
-				  "counted %u",
-			   failures, live->failures, inconclusive,
-			   live->inconclusive);
+		fleet_fail(fleet,
+			   "failures %u counted %u, inconclusive %u "
+			   "counted %u",
+			   failures, live->failures, inconclusive, live->inconclusive);
 }
 
 static bool same(const struct fth_rollout *one, const struct fth_rollout *other)
@@ -246,13 +226,11 @@ static bool same(const struct fth_rollout *one, const struct fth_rollout *other)
 	size_t head = offsetof(struct fth_rollout, vms);
 
 	return !memcmp(one, other, head) &&
-	       !memcmp(one->vms, other->vms,
-		       sizeof(*one->vms) * FLEET_VMS_MAX);
+	       !memcmp(one->vms, other->vms, sizeof(*one->vms) * FLEET_VMS_MAX);
 }
 
 /* What was changed goes through the bytes of a record into the shadow. */
-static void journal(struct fleet *fleet, const struct fth_rollout_event *event,
-		    bool changed)
+static void journal(struct fleet *fleet, const struct fth_rollout_event *event, bool changed)
 {
 	struct fth_rollout_action entries[FTH_ROLLOUT_ACTIONS_MAX];
 	struct fth_rollout_actions actions = {
@@ -275,8 +253,8 @@ static void journal(struct fleet *fleet, const struct fth_rollout_event *event,
 	}
 	if (!same(&fleet->live, &fleet->shadow))
 		fleet_fail(fleet, "invariant 3: %s",
-			   changed ? "replay differs from the live state" :
-				     "a change was not journalled");
+			   changed ? "replay differs from the live state"
+				   : "a change was not journalled");
 }
 
 int fleet_step(struct fleet *fleet, struct fth_rollout_event *event)
@@ -413,8 +391,7 @@ static void obey_reverse(struct guest *guest, uint64_t op_id)
 		answer(guest, op_id, FTH_E_NO_PATCH);
 		return;
 	}
-	if (guest->state == FTH_LC_STAGED || guest->apply_op_due ==
-						     FTH_OP_REVERSE) {
+	if (guest->state == FTH_LC_STAGED || guest->apply_op_due == FTH_OP_REVERSE) {
 		answer(guest, op_id, FTH_E_WRONG_STATE);
 		return;
 	}
@@ -425,8 +402,7 @@ static void obey_reverse(struct guest *guest, uint64_t op_id)
 	guest->op_id = op_id;
 }
 
-static void obey(struct fleet *fleet, struct guest *guest,
-		 const struct wire *message)
+static void obey(struct fleet *fleet, struct guest *guest, const struct wire *message)
 {
 	uint32_t i;
 
@@ -445,32 +421,26 @@ static void obey(struct fleet *fleet, struct guest *guest,
 	}
 	if (message->op == FTH_OP_REVERSE) {
 		obey_reverse(guest, message->op_id);
-	} else if (message->op == FTH_OP_STAGE &&
-		   guest->state <= FTH_LC_STAGED) {
+	} else if (message->op == FTH_OP_STAGE && guest->state <= FTH_LC_STAGED) {
 		guest->state = FTH_LC_STAGED;
 		answer(guest, message->op_id, FTH_E_OK);
-	} else if (message->op == FTH_OP_UNSTAGE &&
-		   guest->state <= FTH_LC_STAGED) {
+	} else if (message->op == FTH_OP_UNSTAGE && guest->state <= FTH_LC_STAGED) {
 		guest->state = FTH_LC_ABSENT;
 		answer(guest, message->op_id, FTH_E_OK);
-	} else if (message->op == FTH_OP_CONFIRM &&
-		   guest->state == FTH_LC_SOAKING) {
+	} else if (message->op == FTH_OP_CONFIRM && guest->state == FTH_LC_SOAKING) {
 		guest->state = FTH_LC_APPLIED;
 		answer(guest, message->op_id, FTH_E_OK);
-	} else if (message->op == FTH_OP_APPLY &&
-		   guest->state == FTH_LC_STAGED) {
+	} else if (message->op == FTH_OP_APPLY && guest->state == FTH_LC_STAGED) {
 		guest->state = FTH_LC_APPLYING;
 		guest->apply_op_due = FTH_OP_APPLY;
 		guest->op_id = message->op_id;
 	} else {
 		answer(guest, message->op_id,
-		       guest->state == FTH_LC_ABSENT ? FTH_E_NO_PATCH :
-						       FTH_E_WRONG_STATE);
+		       guest->state == FTH_LC_ABSENT ? FTH_E_NO_PATCH : FTH_E_WRONG_STATE);
 	}
 }
 
-static void take_result(struct fleet *fleet, uint32_t vm,
-			const struct wire *message)
+static void take_result(struct fleet *fleet, uint32_t vm, const struct wire *message)
 {
 	struct fth_rollout_event event = fleet_event(fleet, FTH_RE_RESULT, vm);
 
@@ -502,8 +472,7 @@ void fleet_run_guest(struct fleet *fleet, uint32_t vm)
 		return;
 	message = guest->wire[0];
 	guest->wire_count--;
-	memmove(guest->wire, guest->wire + 1,
-		guest->wire_count * sizeof(*guest->wire));
+	memmove(guest->wire, guest->wire + 1, guest->wire_count * sizeof(*guest->wire));
 	if (fleet->faults && chance(fleet, 5))
 		return;
 	if (message.to_guest)

@@ -6,8 +6,8 @@
 #include "core/journal.h"
 #include "core/rollout.h"
 
-#define FLEET_VMS_MAX 16u
-#define FLEET_WIRE_MAX 64u /* messages under way per guest */
+#define FLEET_VMS_MAX	 16u
+#define FLEET_WIRE_MAX	 64u /* messages under way per guest */
 #define FLEET_MEMORY_MAX 64u /* op ids a guest remembers */
 
 /* What a message on the wire is. */
@@ -20,11 +20,11 @@ struct wire {
 };
 
 struct guest {
-	bool up;	/* its channel is open */
-	uint8_t state;	/* enum fth_lifecycle_state */
+	bool up; /* its channel is open */
+	uint8_t state; /* enum fth_lifecycle_state */
 	uint32_t boot;
 	bool oopsed;
-	bool bad;	/* breaks when patched */
+	bool bad; /* breaks when patched */
 	uint8_t apply_op_due; /* an op runs: FTH_OP_APPLY or _REVERSE */
 	uint64_t op_id;
 	uint64_t soaking_since_ms;
@@ -32,7 +32,10 @@ struct guest {
 	uint32_t wire_count;
 	uint32_t memory_count;
 	struct wire wire[FLEET_WIRE_MAX];
-	struct { uint64_t op_id; uint16_t code; } memory[FLEET_MEMORY_MAX];
+	struct {
+		uint64_t op_id;
+		uint16_t code;
+	} memory[FLEET_MEMORY_MAX];
 };
 
 struct fleet {
@@ -69,8 +72,7 @@ void fleet_init(struct fleet *fleet, uint64_t seed);
 int fleet_step(struct fleet *fleet, struct fth_rollout_event *event);
 
 /** fleet_event() - an event of @kind about VM @vm, time set. */
-struct fth_rollout_event fleet_event(struct fleet *fleet, uint8_t kind,
-				     uint32_t vm);
+struct fth_rollout_event fleet_event(struct fleet *fleet, uint8_t kind, uint32_t vm);
 
 /** fleet_see() - the guest speaks: its channel is open from now on. */
 void fleet_see(struct fleet *fleet, uint32_t vm);
@@ -88,7 +90,7 @@ void fleet_reboot(struct fleet *fleet, uint32_t vm);
 void fleet_crash_agent(struct fleet *fleet);
 
 /** fleet_fail() - name the seed and what is wrong, then abort. */
-__attribute__((noreturn, format(printf, 2, 3))) void
-fleet_fail(const struct fleet *fleet, const char *format, ...);
+__attribute__((noreturn, format(printf, 2, 3))) void fleet_fail(const struct fleet *fleet,
+								const char *format, ...);
 
 #endif /* FTH_TESTS_CORE_FLEET_H */

@@ -14,7 +14,7 @@
 
 #include "core_fleet.h"
 
-#define SEEDS 2000u
+#define SEEDS	     2000u
 #define FAULTY_STEPS 150u
 #define QUIET_ROUNDS 3000u /* bounded time, counted in rounds over the fleet */
 
@@ -32,8 +32,8 @@ static void by_hand(struct fleet *fleet, uint8_t kind)
 	struct fth_rollout before = fleet->live;
 
 	event.vm[0] = 0;
-	if (fleet_step(fleet, &event) == -EINVAL &&
-	    before.phase != fleet->live.phase && !fleet->faults)
+	if (fleet_step(fleet, &event) == -EINVAL && before.phase != fleet->live.phase &&
+	    !fleet->faults)
 		fleet_fail(fleet, "a refused event changed the phase");
 }
 
@@ -85,8 +85,7 @@ static void faulty(struct fleet *fleet)
 		if (!fleet_random(fleet, 6))
 			random_fault(fleet);
 		else if (fleet_random(fleet, 4))
-			fleet_run_guest(fleet, fleet_random(fleet,
-							    fleet->vm_count));
+			fleet_run_guest(fleet, fleet_random(fleet, fleet->vm_count));
 		else
 			tick(fleet);
 	}
@@ -111,8 +110,7 @@ static void quiet(struct fleet *fleet)
 		for (vm = 0; vm < fleet->vm_count; vm++)
 			fleet_run_guest(fleet, vm);
 		tick(fleet);
-		if (fleet->live.phase == FTH_RO_PAUSED ||
-		    fleet->live.phase == FTH_RO_GATED)
+		if (fleet->live.phase == FTH_RO_PAUSED || fleet->live.phase == FTH_RO_GATED)
 			by_hand(fleet, FTH_RE_RESUME);
 	}
 	fleet_fail(fleet, "invariant 6: still %s (%s) after the faults ended",
@@ -130,18 +128,15 @@ static void check_end(struct fleet *fleet)
 		vm = &fleet->live.vms[i];
 		guest = &fleet->guests[i];
 		if (vm->state == FTH_RV_DONE && guest->state != FTH_LC_APPLIED)
-			fleet_fail(fleet, "'%s' is done, its patch is %s",
-				   vm->name, fth_lifecycle_name(guest->state));
-		if (fleet->live.phase == FTH_RO_REVERSED &&
-		    guest->state != FTH_LC_ABSENT)
-			fleet_fail(fleet, "reversed, but '%s' (%s) is %s",
-				   vm->name,
+			fleet_fail(fleet, "'%s' is done, its patch is %s", vm->name,
+				   fth_lifecycle_name(guest->state));
+		if (fleet->live.phase == FTH_RO_REVERSED && guest->state != FTH_LC_ABSENT)
+			fleet_fail(fleet, "reversed, but '%s' (%s) is %s", vm->name,
 				   fth_rollout_vm_state_name(vm->state),
 				   fth_lifecycle_name(guest->state));
 		if (vm->state == FTH_RV_WAITING)
 			fleet_fail(fleet, "%s, but '%s' waits: %s",
-				   fth_rollout_phase_name(fleet->live.phase),
-				   vm->name, vm->why);
+				   fth_rollout_phase_name(fleet->live.phase), vm->name, vm->why);
 	}
 }
 
@@ -176,9 +171,8 @@ static void test_random_rollouts(void **state)
 	/* A run that never completes or never reverses would prove little. */
 	assert_true(endings[FTH_RO_COMPLETE] > SEEDS / 50);
 	assert_true(endings[FTH_RO_REVERSED] > SEEDS / 50);
-	print_message("%u complete, %u reversed, %u stuck\n",
-		      endings[FTH_RO_COMPLETE], endings[FTH_RO_REVERSED],
-		      endings[FTH_RO_STUCK]);
+	print_message("%u complete, %u reversed, %u stuck\n", endings[FTH_RO_COMPLETE],
+		      endings[FTH_RO_REVERSED], endings[FTH_RO_STUCK]);
 }
 
 int main(void)
