@@ -115,6 +115,12 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)
 
+# Programs of the end-to-end tests that stand beside the agent.
+$(H)/e2e/%: $(H)/obj/tests/e2e/%.o $(H)/libfother.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
+
 # The fuzzers see the pure parts only; these need no library.
 $(H)/fuzz/%: tests/fuzz/%.c $(wildcard protocol/*.c protocol/*.h include/fother/*.h tests/fuzz/*.h)
 	$(call say,FUZZ)

@@ -168,7 +168,7 @@ static void control_send(struct fth_port *port, u32 id, u16 event, u16 value)
 	}
 	if (err)
 		dev_warn_ratelimited(&port->vdev->dev,
-				     "fother: control message %u for port %u not sent: %d\n",
+				     "control message %u for port %u not sent: %d\n",
 				     event, id, err);
 	else
 		virtqueue_kick(vq);
@@ -217,7 +217,7 @@ static void port_open(struct fth_port *port)
 	fth_link_up();
 	port_set_ready(port, true);
 	control_send(port, port->id, VIRTIO_CONSOLE_PORT_OPEN, 1);
-	dev_info(&port->vdev->dev, "fother: port %u is open\n", port->id);
+	dev_info(&port->vdev->dev, "port %u is open\n", port->id);
 }
 
 static void port_close(struct fth_port *port)
@@ -227,7 +227,7 @@ static void port_close(struct fth_port *port)
 	port_set_ready(port, false);
 	fth_channel_flush();
 	fth_link_down();
-	dev_info(&port->vdev->dev, "fother: port %u is gone\n", port->id);
+	dev_info(&port->vdev->dev, "port %u is gone\n", port->id);
 }
 
 static void control_name(struct fth_port *port, u32 id, const char *name, u32 length)

@@ -114,7 +114,7 @@ static void give_to_stock(struct device *device)
 	}
 	device_unlock(device);
 	if (device_attach(device) < 0)
-		dev_warn(device, "fother: controller could not be given back to its driver\n");
+		dev_warn(device, "controller could not be given back to its driver\n");
 }
 
 static void take(struct device *device)

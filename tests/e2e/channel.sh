@@ -1,0 +1,239 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The channel of one guest against a host by hand (tests/e2e/peer.c): commands and
+# their memory, broken input, a host that goes or does not read, the controller
+# unplugged, the module unloaded, the stock driver before and after it.
+# shellcheck disable=SC2317 # functions are called by ok and its like
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+
+NAME=fother_demo_cmdline
+PATCHED="this has been live patched"
+UUID=6ba7b810-9dad-11d1-80b4-00c04fd430c8
+BUILD=${BUILD:-build}
+KREL=${KREL:-$(tools/kernel release 6.1)}
+MODULE=$BUILD/guest/$KREL/examples/$NAME.ko
+PEER=$BUILD/host/e2e/peer
+# Answers that a throttled host's socket and the guest's queue can't hold.
+FLOOD=40000
+WAIT_S=60
+
+DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-channel.XXXXXX")
+SOCKET=$DIR/vm.sock
+
+clean_up() {
+	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
+	rm -rf "$DIR"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# peer LINE...: one connection, one line for each command; output in $OUT too.
+peer() {
+	OUT=$(printf '%s\n' "$@" | "$PEER" "$SOCKET" 2>&1)
+	local status=$?
+	printf '%s\n' "$OUT"
+	return $status
+}
+
+# says NAME PATTERN LINE...: what a peer prints matches.
+says() {
+	local name=$1 pattern=$2
+	shift 2
+	peer "$@" >/dev/null
+	like "$OUT" "$pattern" "$name"
+}
+
+guest() { tools/vm exec --dir "$DIR" --name vm --timeout $WAIT_S -- sh -c "$1"; }
+counter() { guest "cat /sys/kernel/fother/channel/$1"; }
+counter_above() { [ "$(counter "$1")" -gt "$2" ]; }
+is_patched() { [ "$(guest 'cat /proc/cmdline')" = "$PATCHED" ]; }
+is_original() { ! is_patched; }
+module_gone() { guest "! grep -q '^$NAME ' /proc/modules"; }
+device_is() { [ "$(counter device)" "$1" none ]; }
+stock_has_port() { guest 'grep -qx org.fother.0 /sys/class/virtio-ports/*/name'; }
+greets() { peer hello | grep -q '^ack '; }
+
+# qmp COMMAND [ARGUMENTS]: fails when QEMU answers with an error.
+qmp() {
+	local arguments=${2:-'{}'} answer
+	answer=$(printf '%s\n' '{"execute":"qmp_capabilities"}' \
+		"{\"execute\":\"$1\",\"arguments\":$arguments}" |
+		socat -t 2 - "UNIX-CONNECT:$DIR/vm.qmp")
+	! grep -q '"error"' <<<"$answer" || { echo "$answer"; return 1; }
+}
+
+add_controller() { qmp device_add "{\"driver\":\"virtio-serial-pci\",\"id\":\"$1\",\"max_ports\":$2}"; }
+add_port() { # ID CONTROLLER NUMBER CHARDEV NAME
+	qmp device_add "{\"driver\":\"virtserialport\",\"id\":\"$1\",\"bus\":\"$2.0\",\"nr\":$3,
+		\"chardev\":\"$4\",\"name\":\"$5\"}"
+}
+
+test_hello() {
+	says "HELLO is answered with what the guest is" \
+		"ack release=$KREL vcpus=2 epoch=3 uuid=$UUID boot=????????-* build=20 caps=*" "hello 3"
+	says "a heartbeat is echoed" "*heartbeat*" hello heartbeat
+	is "$(counter session)" open "the session is open in sysfs"
+}
+
+test_stage() {
+	says "a payload is staged" "*result 10 ok payload staged*$NAME staged*" \
+		hello "stage 10 3 $NAME $MODULE"
+	says "a repeated STAGE is answered from memory" "*result 10 ok payload staged*" \
+		hello "stage 10 3 $NAME $MODULE"
+	says "the same payload again is there already" "*result 11 ok payload was staged already*" \
+		hello "stage 11 3 $NAME $MODULE"
+	says "an op id of another command is refused" "*result 10 malformed *'10'*was stage*" \
+		hello "unstage 10 3 $NAME"
+	says "QUERY lists it" "*result 12 ok*patch $NAME staged*" hello "query 12"
+	says "UNSTAGE drops it" "*result 13 ok*" hello "unstage 13 3 $NAME"
+	says "UNSTAGE of nothing says so" "*result 14 no_patch *'$NAME'*" hello "unstage 14 3 $NAME"
+}
+
+test_bad_payloads() {
+	sed "s/vermagic=6\.1\.0-/vermagic=6.1.9-/" "$MODULE" >"$DIR/other.ko"
+	sed 's/livepatch=Y/livepatch=N/' "$MODULE" >"$DIR/plain.ko"
+	head -c 20000 "$MODULE" >"$DIR/short.ko"
+	seq 5000 >"$DIR/text.ko"
+	says "a wrong hash is refused" "*result 20 bad_hash *expected*dropped*" \
+		hello "stage 20 3 $NAME $MODULE hash"
+	says "a chunk out of order is refused" "*result 21 bad_offset *expected 8192*" \
+		hello "stage 21 3 $NAME $MODULE skip"
+	says "its op id may begin again" "*result 21 ok payload staged*" \
+		hello "stage 21 3 $NAME $MODULE" "unstage 29 3 $NAME"
+	says "a module for another kernel is refused" \
+		"*result 22 wrong_kernel *is for '6.1.9-*', this kernel is '$KREL'*" \
+		hello "stage 22 3 $NAME $DIR/other.ko"
+	says "a module that is no livepatch is refused" "*result 23 malformed *livepatch=Y*" \
+		hello "stage 23 3 $NAME $DIR/plain.ko"
+	says "a module cut short is refused" "*result 24 malformed *ELF*" \
+		hello "stage 24 3 $NAME $DIR/short.ko"
+	says "a text is refused" "*result 25 malformed *ELF*" hello "stage 25 3 $NAME $DIR/text.ko"
+	says "a module of another name is refused" "*result 26 malformed *calls itself '$NAME'*" \
+		hello "stage 26 3 another_name $MODULE"
+	says "a name that is no module's is refused" "*result 27 malformed *name*" \
+		hello "stage 27 3 -r $MODULE"
+	says "APPLY of what is not staged is refused" "*result 28 no_patch *staged*" \
+		hello "apply 28 3 $NAME $MODULE"
+}
+
+test_gone_in_the_middle() {
+	says "half a payload is left behind" "*ack*" hello "stage 30 3 $NAME $MODULE half"
+	says "and is no payload" "*result 31 ok*" hello "query 31"
+	nok "not listed either" grep -q "patch" <<<"$OUT"
+	says "the next session begins anew" "*result 30 ok payload staged*" \
+		hello "stage 30 3 $NAME $MODULE"
+}
+
+test_apply() {
+	says "APPLY comes to soaking" "*result 40 ok*patch $NAME soaking*" \
+		hello "apply 40 4 $NAME $MODULE"
+	ok "the guest runs the patch" is_patched
+	says "a repeated APPLY is answered from memory" "*result 40 ok*" \
+		hello "apply 40 4 $NAME $MODULE"
+	says "another APPLY is refused" "*result 41 wrong_state *" hello "apply 41 4 $NAME $MODULE"
+	says "an older epoch is refused" "*result 42 stale_epoch *epoch 3, newest seen is 4*" \
+		hello "reverse 42 3 $NAME"
+	says "HELLO tells the newest epoch" "*epoch=4 *$NAME soaking*" "hello 2"
+	says "CONFIRM makes it applied" "*result 43 ok*patch $NAME applied*" \
+		hello "confirm 43 4 $NAME"
+	says "UNSTAGE is refused meanwhile" "*result 44 wrong_state *applied*" \
+		hello "unstage 44 4 $NAME"
+	nok "fother can't be unloaded meanwhile" guest "rmmod fother"
+	says "REVERSE comes to staged" "*result 45 ok*patch $NAME staged*" \
+		hello "reverse 45 4 $NAME"
+	ok "the guest runs the original" is_original
+	ok "and the module is gone" module_gone
+	says "a repeated REVERSE is answered from memory" "*result 45 ok*" \
+		hello "reverse 45 4 $NAME"
+	says "another REVERSE is refused" "*result 46 wrong_state *staged, not applied*" \
+		hello "reverse 46 4 $NAME"
+	says "it can be applied again, and reverts unconfirmed with an event" \
+		"*result 47 ok*event 2 $NAME staged *" hello "apply 47 4 $NAME $MODULE 1000" event
+	ok "the guest runs the original again" is_original
+	ok "and the module is gone again" module_gone
+}
+
+test_broken_bytes() {
+	local before
+	before=$(counter skipped_bytes)
+	says "the session survives garbage" "*heartbeat*" hello "garbage 200000" heartbeat
+	ok "which is counted" counter_above skipped_bytes "$before"
+	before=$(counter bad_payloads)
+	says "and a wrong checksum" "*heartbeat*" hello badcrc heartbeat
+	ok "which is counted too" counter_above bad_payloads "$before"
+	says "a frame cut off is no trouble for the next host" "*ack*ack*heartbeat*" \
+		hello cut close open hello heartbeat
+	before=$(counter malformed)
+	says "a command without its fields is answered" "*result 50 malformed *required*" \
+		hello "bad 50"
+	ok "and counted" counter_above malformed "$before"
+}
+
+test_host_does_not_read() {
+	local before
+	before=$(counter tx_dropped)
+	says "a host that does not read is heard all the same" "*flood $FLOOD sent*" \
+		hello "flood $FLOOD"
+	ok "what has no room is dropped and counted" counter_above tx_dropped "$before"
+	says "and the next host is served" "*ack*result 51 ok*" hello "query 51"
+}
+
+test_hotplug() {
+	ok "the controller is unplugged" qmp device_del '{"id":"fotherbus0"}'
+	eventually $WAIT_S "the guest lets go of it" device_is =
+	eventually $WAIT_S "and QEMU too" add_controller fotherbus0 2
+	ok "a port is added later" add_port port0 fotherbus0 1 fother0 org.fother.0
+	eventually $WAIT_S "the guest finds it" device_is !=
+	ok "and answers" greets
+	ok "the port alone is unplugged" qmp device_del '{"id":"port0"}'
+	eventually $WAIT_S "the session ends" test "$(counter session)" = down
+	ok "it is plugged again" add_port port1 fotherbus0 1 fother0 org.fother.0
+	ok "and answers" greets
+}
+
+test_stock_driver() {
+	ok "fother is unloaded" guest "rmmod fother"
+	eventually $WAIT_S "the stock driver has the port" stock_has_port
+	ok "fother is loaded again" guest "insmod /lib/modules/$KREL/fother.ko selftest=1"
+	ok "and answers" greets
+	nok "the stock driver has no port of ours" stock_has_port
+	ok "both are unloaded" guest "rmmod fother && rmmod virtio_console"
+	ok "fother comes without the stock driver" guest "insmod /lib/modules/$KREL/fother.ko"
+	ok "and answers" greets
+	ok "the stock driver comes later" guest \
+		"insmod /lib/modules/$KREL/kernel/drivers/char/virtio_console.ko"
+	ok "fother still answers" greets
+	ok "fother goes" guest "rmmod fother"
+	eventually $WAIT_S "the stock driver has the port again" stock_has_port
+}
+
+test_shared_controller() {
+	ok "the port goes" qmp device_del '{"id":"port1"}'
+	ok "a large controller comes" add_controller shared 8
+	ok "with our port" add_port port2 shared 1 fother0 org.fother.0
+	ok "fother is loaded" guest "insmod /lib/modules/$KREL/fother.ko"
+	eventually $WAIT_S "it refuses the controller" \
+		guest "dmesg | grep -q \"controller refused: port 'org.fother.0' shares it\""
+	ok "which stays with the stock driver" stock_has_port
+	ok "fother goes" guest "rmmod fother"
+	is "$(guest "dmesg | grep -c 'controller refused'")" 1 "it said so once"
+}
+
+make -s "$PEER" || bail "can't build '$PEER'"
+tools/vm start --name vm --dir "$DIR" --smp 2 --uuid $UUID || bail "no guest"
+test_hello
+test_stage
+test_bad_payloads
+test_gone_in_the_middle
+test_apply
+test_broken_bytes
+test_host_does_not_read
+test_hotplug
+test_stock_driver
+test_shared_controller
+ok "the guest's log is clean" tools/vm check --dir "$DIR" --name vm
+done_testing
