@@ -9,7 +9,7 @@ export BUILD FOTHER_CACHE
 CC := gcc
 CLANG ?= clang
 PKG_CONFIG ?= pkg-config
-HOST_LIBS := libevent libevent_pthreads libvirt sqlite3 jansson libcyaml yaml-0.1 libcurl libsodium libcrypto \
+HOST_LIBS := libevent libevent_pthreads libvirt libxml-2.0 sqlite3 jansson libcyaml yaml-0.1 libcurl libsodium libcrypto \
 	libelf
 DEFAULT_KERNEL := 6.1
 

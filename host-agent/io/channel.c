@@ -213,8 +213,8 @@ static void connect_now(struct fth_channel *channel)
 		return;
 	}
 	channel->buffer = malloc(FTH_DECODER_BUFFER_SIZE);
-	channel->stream = bufferevent_socket_new(fth_loop_base(channel->loop), fd,
-						 BEV_OPT_CLOSE_ON_FREE);
+	channel->stream =
+		bufferevent_socket_new(fth_loop_base(channel->loop), fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!channel->stream)
 		close(fd);
 	if (!channel->stream || !channel->buffer) {

@@ -95,8 +95,9 @@ static void took_request(struct evhttp_request *raw, void *context)
 	request->post = evhttp_request_get_command(raw) == EVHTTP_REQ_POST;
 	evhttp_connection_set_closecb(connection, peer_gone, request);
 	if (!allowed(http, connection)) {
-		fth_http_error(request, 403, "forbidden",
-			       "this user may not talk to the agent; root, the agent's own user and its --group may");
+		fth_http_error(
+			request, 403, "forbidden",
+			"this user may not talk to the agent; root, the agent's own user and its --group may");
 	} else if (!request->post && evhttp_request_get_command(raw) != EVHTTP_REQ_GET) {
 		fth_http_error(request, 405, "bad_method", "expected GET or POST");
 	} else if (!decoded || strlen(decoded) >= sizeof(request->path)) {
@@ -159,7 +160,7 @@ int fth_http_new(struct fth_loop *loop, const char *path, gid_t group,
 		 struct fth_http **ret_http)
 {
 	struct fth_http *http;
-	int fd, error;
+	int fd = -1, error;
 
 	if (strlen(path) >= sizeof(http->address.sun_path))
 		return -ENAMETOOLONG;
@@ -226,9 +227,10 @@ int fth_http_body(struct fth_http_request *request, json_t **ret_body)
 		fth_http_error(request, 400, "bad_request",
 			       "request: found JSON that is no object, expected {..}");
 	else
-		fth_http_error(request, 400, "bad_request",
-			       "request is not JSON: line %d, column %d: %s; expected an object {..}",
-			       fault.line, fault.column, fault.text);
+		fth_http_error(
+			request, 400, "bad_request",
+			"request is not JSON: line %d, column %d: %s; expected an object {..}",
+			fault.line, fault.column, fault.text);
 	json_decref(body);
 	return -EINVAL;
 }

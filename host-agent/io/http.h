@@ -11,11 +11,11 @@ struct fth_http;
 struct fth_http_request;
 struct fth_loop;
 
-#define FTH_HTTP_BODY_MAX 65536	  /* bytes of a request's body */
-#define FTH_HTTP_HEADERS_MAX 8192 /* bytes of its headers */
-#define FTH_HTTP_PATH_MAX 512u	  /* bytes of a decoded path */
+#define FTH_HTTP_BODY_MAX 65536	   /* bytes of a request's body */
+#define FTH_HTTP_HEADERS_MAX 8192  /* bytes of its headers */
+#define FTH_HTTP_PATH_MAX 512u	   /* bytes of a decoded path */
 #define FTH_HTTP_MESSAGE_MAX 2048u /* bytes of an error's message */
-#define FTH_HTTP_IDLE_S 60	  /* seconds until an idle peer is dropped */
+#define FTH_HTTP_IDLE_S 60	   /* seconds until an idle peer is dropped */
 
 /**
  * fth_http_new() - listen

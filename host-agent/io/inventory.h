@@ -9,10 +9,10 @@ struct fth_loop;
 struct fth_sockets;
 struct fth_libvirt;
 
-#define FTH_SOCKETS_VMS_MAX 4096u	/* sockets in one folder */
-#define FTH_SOCKETS_RESCAN_MS 5000u	/* without any word of inotify */
-#define FTH_SIDECAR_MAX 65536u		/* bytes of NAME.json */
-#define FTH_LIBVIRT_RETRY_MS 2000u	/* between two connects */
+#define FTH_SOCKETS_VMS_MAX 4096u   /* sockets in one folder */
+#define FTH_SOCKETS_RESCAN_MS 5000u /* without any word of inotify */
+#define FTH_SIDECAR_MAX 65536u	    /* bytes of NAME.json */
+#define FTH_LIBVIRT_RETRY_MS 2000u  /* between two connects */
 
 /**
  * struct fth_inventory_vm - what an inventory knows of one VM; borrowed
@@ -66,9 +66,8 @@ void fth_sockets_free(struct fth_sockets *sockets);
  * libvirt calls block and call back on any thread, so it has a thread of its
  * own; a lost libvirtd is connected to again for ever.
  */
-int fth_libvirt_new(struct fth_loop *loop, const char *uri,
-		    const struct fth_inventory_hooks *hooks, void *context,
-		    struct fth_libvirt **ret_libvirt);
+int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inventory_hooks *hooks,
+		    void *context, struct fth_libvirt **ret_libvirt);
 
 /** fth_libvirt_free() - after fth_loop_stop(); ends the thread. */
 void fth_libvirt_free(struct fth_libvirt *libvirt);

@@ -168,7 +168,8 @@ static void take_socket(struct fth_sockets *sockets, int folder_fd, const char *
 	entry->inode = status.st_ino;
 	entry->changed = status.st_ctim;
 	read_sidecar(sockets, folder_fd, entry);
-	if (old.inode != entry->inode || memcmp(&old.changed, &entry->changed, sizeof(old.changed)) ||
+	if (old.inode != entry->inode ||
+	    memcmp(&old.changed, &entry->changed, sizeof(old.changed)) ||
 	    strcmp(old.host, entry->host) != 0 || strcmp(old.group, entry->group) != 0)
 		tell(sockets, entry);
 }

@@ -97,8 +97,8 @@ int fth_loop_new(struct fth_loop **ret_loop)
 	loop->rate = ev_token_bucket_cfg_new(FTH_GUEST_RATE_MAX, FTH_GUEST_BURST_MAX,
 					     EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, &second);
 	if (loop->post_fd >= 0 && loop->base)
-		loop->post_event = event_new(loop->base, loop->post_fd, EV_READ | EV_PERSIST,
-					     run_posts, loop);
+		loop->post_event =
+			event_new(loop->base, loop->post_fd, EV_READ | EV_PERSIST, run_posts, loop);
 	if (!loop->rate || !loop->post_event || event_add(loop->post_event, NULL)) {
 		fth_loop_free(loop);
 		return -ENOMEM;

@@ -11,9 +11,9 @@ struct ev_token_bucket_cfg;
 struct fth_loop;
 struct fth_timer;
 
-#define FTH_LOOP_POSTS_MAX 1024u  /* items of other threads that wait */
-#define FTH_LOOP_SIGNALS_MAX 4u	  /* signals with a handler */
-#define FTH_GUEST_RATE_MAX 262144u /* bytes a second read of one guest */
+#define FTH_LOOP_POSTS_MAX 1024u    /* items of other threads that wait */
+#define FTH_LOOP_SIGNALS_MAX 4u	    /* signals with a handler */
+#define FTH_GUEST_RATE_MAX 262144u  /* bytes a second read of one guest */
 #define FTH_GUEST_BURST_MAX 524288u /* bytes of one guest at once */
 
 /**

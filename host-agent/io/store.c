@@ -190,9 +190,10 @@ static int check_schema(struct fth_store *store)
 		return execute(store, schema, "create the tables");
 	if (application == APPLICATION_ID && version == SCHEMA_VERSION)
 		return 0;
-	snprintf(store->why, sizeof(store->why),
-		 "found application id %lld, version %lld, expected %d, %d: not a journal of this agent",
-		 (long long)application, (long long)version, APPLICATION_ID, SCHEMA_VERSION);
+	snprintf(
+		store->why, sizeof(store->why),
+		"found application id %lld, version %lld, expected %d, %d: not a journal of this agent",
+		(long long)application, (long long)version, APPLICATION_ID, SCHEMA_VERSION);
 	return -EINVAL;
 }
 

@@ -11,7 +11,7 @@
 
 struct fth_store;
 
-#define FTH_STORE_WHY_MAX 512u	   /* bytes of a reason, with its NUL */
+#define FTH_STORE_WHY_MAX 512u		  /* bytes of a reason, with its NUL */
 #define FTH_STORE_ROLLOUT_MAX 0x7fffffffu /* ids are the upper half of op ids */
 
 /**

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The agent's life: start, one flush after the other, housekeeping, end. */
+#include "app/agent.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/http.h"
+#include "io/log.h"
+#include "io/loop.h"
+
+uint64_t fth_agent_now(struct fth_agent *agent)
+{
+	uint64_t now_ms = fth_loop_wall_ms();
+
+	if (now_ms > agent->now_ms)
+		agent->now_ms = now_ms;
+	return agent->now_ms;
+}
+
+void fth_agent_mark(struct fth_agent *agent)
+{
+	agent->dirty = true;
+	fth_timer_set(agent->flush_timer, 0);
+}
+
+void fth_agent_plan_wake(struct fth_agent *agent)
+{
+	const struct fth_live *live;
+	uint64_t due_ms = UINT64_MAX;
+	uint32_t i;
+
+	for (i = 0; agent->store_ok && i < agent->live_count; i++) {
+		live = agent->lives[i];
+		if (!live->superseded && live->synced && live->rollout->wake_at_ms &&
+		    live->rollout->wake_at_ms < due_ms)
+			due_ms = live->rollout->wake_at_ms;
+	}
+	if (due_ms == UINT64_MAX)
+		fth_timer_clear(agent->wake_timer);
+	else
+		fth_timer_set(agent->wake_timer,
+			      due_ms > agent->now_ms ? due_ms - agent->now_ms : 0);
+}
+
+static void send_queued(struct fth_agent *agent)
+{
+	struct fth_guest *guest = agent->send_first;
+
+	agent->send_first = NULL;
+	while (guest) {
+		struct fth_guest *next = guest->next_send;
+
+		guest->queued = false;
+		guest->next_send = NULL;
+		fth_executor_pump(guest);
+		guest = next;
+	}
+}
+
+int fth_agent_flush(struct fth_agent *agent)
+{
+	uint32_t i;
+
+	if (!agent->dirty)
+		return agent->store_ok ? 0 : -EIO;
+	if (!agent->store_ok || fth_store_commit(agent->store)) {
+		fth_agent_fail_store(agent);
+		return -EIO;
+	}
+	agent->dirty = false;
+	for (i = 0; i < agent->live_count; i++) {
+		agent->lives[i]->uncommitted = false;
+		agent->lives[i]->stored = true;
+	}
+	send_queued(agent);
+	fth_agent_plan_wake(agent);
+	return 0;
+}
+
+static void flush_due(void *context)
+{
+	fth_agent_flush(context);
+}
+
+static void wake_due(void *context)
+{
+	fth_live_tick_due(context);
+}
+
+/* Half a history is worse than none: the supervisor starts us anew. */
+static void rebuild(struct fth_agent *agent)
+{
+	struct fth_live *live;
+	uint32_t i;
+
+	for (i = 0; i < agent->live_count; i++) {
+		live = agent->lives[i];
+		if (!live->uncommitted || !live->stored)
+			continue;
+		if (fth_replay_again(live)) {
+			fth_log(FTH_LOG_ERROR,
+				"rollout %llu: the journal can't be read either: %s; the agent ends",
+				(unsigned long long)live->rollout->id, fth_store_why(agent->store));
+			abort();
+		}
+		live->synced = false;
+	}
+}
+
+void fth_agent_fail_store(struct fth_agent *agent)
+{
+	if (agent->store_ok) {
+		snprintf(agent->store_why, sizeof(agent->store_why), "%s",
+			 fth_store_why(agent->store));
+		fth_log(FTH_LOG_ERROR,
+			"journal in '%s': %s; nothing new is started, trying again every %u ms",
+			agent->state_folder, agent->store_why, FTH_AGENT_STORE_RETRY_MS);
+	}
+	agent->store_ok = false;
+	agent->dirty = false;
+	agent->store_retry_ms = fth_agent_now(agent) + FTH_AGENT_STORE_RETRY_MS;
+	fth_store_rollback(agent->store);
+	rebuild(agent);
+	fth_agent_plan_wake(agent);
+}
+
+static void ask_again(struct fth_guest *guest, void *context)
+{
+	struct fth_agent *agent = context;
+	uint32_t i;
+
+	for (i = 0; guest->present && i < agent->live_count; i++)
+		fth_live_add_guest(agent->lives[i], guest);
+	if (guest->open)
+		fth_guest_query(guest, true, false);
+	fth_executor_queue(guest);
+}
+
+/* What guests said meanwhile was not kept: they are asked anew. */
+static void try_store(struct fth_agent *agent)
+{
+	uint32_t i;
+
+	if (agent->store_ok || fth_agent_now(agent) < agent->store_retry_ms)
+		return;
+	agent->store_retry_ms = agent->now_ms + FTH_AGENT_STORE_RETRY_MS;
+	if (fth_store_probe(agent->store))
+		return;
+	fth_log(FTH_LOG_NOTICE, "journal in '%s': can be written again", agent->state_folder);
+	agent->store_ok = true;
+	agent->store_why[0] = '\0';
+	for (i = 0; i < agent->live_count; i++) {
+		agent->lives[i]->synced = false;
+		fth_live_sync(agent->lives[i]);
+	}
+	fth_guest_each(agent, ask_again, agent);
+}
+
+static void turn_guest(struct fth_guest *guest, void *context)
+{
+	(void)context;
+	fth_guest_turn(guest);
+}
+
+static void turn_due(void *context)
+{
+	struct fth_agent *agent = context;
+
+	fth_agent_now(agent);
+	try_store(agent);
+	fth_live_turn(agent);
+	fth_guest_each(agent, turn_guest, NULL);
+	fth_timer_set(agent->turn_timer, FTH_AGENT_TURN_MS);
+}
+
+static int make_folder(const char *path, mode_t mode)
+{
+	if (!mkdir(path, mode) || errno == EEXIST)
+		return 0;
+	fth_log(FTH_LOG_ERROR, "folder '%s': %s", path, strerror(errno));
+	return -errno;
+}
+
+/* Two agents on one journal would both believe themselves alone. */
+static int lock_state(struct fth_agent *agent)
+{
+	char path[PATH_MAX];
+
+	if (make_folder(agent->state_folder, 0700))
+		return -EIO;
+	snprintf(path, sizeof(path), "%s/lock", agent->state_folder);
+	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (agent->lock_fd >= 0 && !flock(agent->lock_fd, LOCK_EX | LOCK_NB))
+		return 0;
+	fth_log(FTH_LOG_ERROR, "state folder '%s': %s", agent->state_folder,
+		errno == EWOULDBLOCK
+			? "another fotherd uses it; end that one first, or give --state"
+			: strerror(errno));
+	return -errno;
+}
+
+static int open_store(struct fth_agent *agent)
+{
+	char path[PATH_MAX], why[FTH_STORE_WHY_MAX];
+	int error;
+
+	snprintf(path, sizeof(path), "%s/journal.db", agent->state_folder);
+	error = fth_store_open(path, &agent->store, why);
+	if (error) {
+		fth_log(FTH_LOG_ERROR, "%s", why);
+		return error;
+	}
+	error = fth_store_raise_epoch(agent->store, &agent->epoch, &agent->salt);
+	if (error) {
+		fth_log(FTH_LOG_ERROR, "journal '%s': %s; the agent can't start", path,
+			fth_store_why(agent->store));
+		return error;
+	}
+	agent->store_ok = true;
+	error = fth_replay_all(agent);
+	if (error)
+		fth_log(FTH_LOG_ERROR, "journal '%s': replay failed: %s", path, strerror(-error));
+	return error;
+}
+
+static int make_timers(struct fth_agent *agent)
+{
+	if (fth_timer_new(agent->loop, flush_due, agent, &agent->flush_timer) ||
+	    fth_timer_new(agent->loop, turn_due, agent, &agent->turn_timer) ||
+	    fth_timer_new(agent->loop, wake_due, agent, &agent->wake_timer))
+		return -ENOMEM;
+	fth_timer_set(agent->turn_timer, FTH_AGENT_TURN_MS);
+	return 0;
+}
+
+static int open_inventories(struct fth_agent *agent, const struct fth_agent_options *options)
+{
+	int error = 0;
+
+	if (options->sockets) {
+		error = fth_sockets_new(agent->loop, options->sockets, &fth_guest_hooks, agent,
+					&agent->sockets);
+		if (error)
+			fth_log(FTH_LOG_ERROR, "folder of sockets '%s': %s", options->sockets,
+				strerror(-error));
+	}
+	if (!error && options->uri) {
+		error = fth_libvirt_new(agent->loop, options->uri, &fth_guest_hooks, agent,
+					&agent->libvirt);
+		if (error)
+			fth_log(FTH_LOG_ERROR, "libvirt '%s': %s", options->uri, strerror(-error));
+	}
+	return error;
+}
+
+static int open_api(struct fth_agent *agent, const struct fth_agent_options *options)
+{
+	char folder[PATH_MAX];
+	int error;
+
+	snprintf(folder, sizeof(folder), "%s", options->api);
+	if (make_folder(dirname(folder), 0755))
+		return -EIO;
+	error = fth_http_new(agent->loop, options->api, options->group, fth_api_handle, agent,
+			     &agent->http);
+	if (error)
+		fth_log(FTH_LOG_ERROR, "API socket '%s': %s", options->api,
+			error == -EADDRINUSE ? "another agent listens there" : strerror(-error));
+	return error;
+}
+
+int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options,
+		  struct fth_agent **ret_agent)
+{
+	struct fth_agent *agent = calloc(1, sizeof(*agent));
+	int error;
+
+	if (!agent)
+		return -ENOMEM;
+	agent->loop = loop;
+	agent->lock_fd = -1;
+	agent->state_folder = options->state;
+	agent->fault = options->fault;
+	error = make_timers(agent);
+	if (!error)
+		error = lock_state(agent);
+	if (!error)
+		error = open_store(agent);
+	agent->started_ms = fth_agent_now(agent);
+	if (!error)
+		error = open_inventories(agent, options);
+	if (!error)
+		error = open_api(agent, options);
+	if (error) {
+		fth_loop_stop(loop); /* so that no thread waits for us */
+		fth_agent_free(agent);
+		return error;
+	}
+	fth_live_turn(agent);
+	fth_log(FTH_LOG_NOTICE, "fotherd %s: epoch %llu, %u rollouts in the journal, API on '%s'",
+		FTH_AGENT_VERSION, (unsigned long long)agent->epoch, agent->live_count,
+		options->api);
+	*ret_agent = agent;
+	return 0;
+}
+
+void fth_agent_free(struct fth_agent *agent)
+{
+	uint32_t i;
+
+	if (!agent)
+		return;
+	fth_http_free(agent->http);
+	fth_libvirt_free(agent->libvirt);
+	fth_sockets_free(agent->sockets);
+	for (i = 0; i < agent->live_count; i++)
+		fth_live_free(agent->lives[i]);
+	fth_guest_free_all(agent);
+	if (agent->store)
+		fth_store_commit(agent->store); /* events whose flush was due */
+	fth_store_close(agent->store);
+	fth_timer_free(agent->flush_timer);
+	fth_timer_free(agent->turn_timer);
+	fth_timer_free(agent->wake_timer);
+	if (agent->lock_fd >= 0)
+		close(agent->lock_fd);
+	free(agent);
+}

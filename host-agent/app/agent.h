@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * fotherd's root structure, its guests and its rollouts.
+ *
+ * DESIGN
+ * One thread (the loop's) owns all of this.  An input becomes an event of the
+ * rollouts it concerns; fth_live_step() advances them in memory and adds the
+ * event to the store's open transaction; fth_agent_flush() commits, and only
+ * then are commands sent.  So an event costs no copy of the state, many events
+ * of one turn share one fsync, and nothing is sent before its intent is
+ * durable.  If the commit fails, nothing was sent either: the rollouts are
+ * rebuilt from the journal, and new work is refused until a write succeeds.
+ */
+#ifndef FTH_APP_AGENT_H
+#define FTH_APP_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "app/fault.h"
+#include "core/rollout.h"
+#include "fother/codec.h"
+#include "io/inventory.h"
+#include "io/payload.h"
+#include "io/store.h"
+
+struct fth_channel;
+struct fth_http;
+struct fth_http_request;
+struct fth_loop;
+struct fth_timer;
+
+#define FTH_AGENT_VERSION "0.1"
+#define FTH_AGENT_TURN_MS 1000u		/* between two rounds of housekeeping */
+#define FTH_AGENT_SYNC_WITHIN_MS 10000u /* after start: guests may still greet */
+#define FTH_AGENT_LIVE_MAX 1024u	/* rollouts in one journal */
+#define FTH_AGENT_STORE_RETRY_MS 2000u	/* between two tries of a full disk */
+#define FTH_GUEST_QUERY_EVERY_MS 1000u	/* a guest is asked at most this often */
+#define FTH_GUEST_ANSWER_MS 5000u	/* a QUERY is given up after this */
+#define FTH_GUEST_ASKERS_MAX 8u		/* API requests that wait for one guest */
+#define FTH_GUEST_INVENTORY_MAX 15u
+#define FTH_STAGE_WINDOW 262144u   /* bytes of a payload on their way */
+#define FTH_RESEND_AFTER_MS 30000u /* an op of which nothing was heard */
+
+/* A patch as its guest last showed it. */
+struct fth_guest_patch {
+	char name[FTH_NAME_MAX + 1];
+	bool has_sha256;
+	uint8_t sha256[FTH_SHA256_SIZE];
+	uint8_t state;
+	uint8_t flags;
+	uint32_t functions;
+	uint64_t hits;
+};
+
+/**
+ * struct fth_binding - one guest in one rollout
+ * @wants_send: its pending op is to be sent (again)
+ */
+struct fth_binding {
+	struct fth_binding *next;
+	struct fth_live *live;
+	uint32_t vm_index;
+	bool wants_send;
+};
+
+/**
+ * struct fth_guest - a VM that an inventory or a rollout knows
+ * @present: an inventory has it now
+ * @heard: it greeted since the agent started, or it can't
+ * @known: the fields from @uuid to @patches are its own word
+ * @remembered: @boot_id and @uptime_ms are, perhaps from before a restart
+ * @current: whose op is on its way to the guest; NULL if none
+ * @current_op: that op's id
+ * @word_ms: when the guest last spoke of it
+ * @stage_sent, @stage_acked: bytes, while it is a STAGE
+ * @unwritten: a command is in the output buffer
+ * @query_op: QUERY on its way, 0 = none
+ * @query_due: ask again when FTH_GUEST_QUERY_EVERY_MS has passed
+ * @query_feeds: the answer is to be given to the rollouts
+ * @query_restored: and the guest came out of a snapshot
+ * @next_send, @queued: of the agent's list of guests to look at
+ */
+struct fth_guest {
+	struct fth_agent *agent;
+	char name[FTH_VM_NAME_MAX + 1];
+	char host[FTH_HOST_NAME_MAX + 1];
+	char group[FTH_GROUP_NAME_MAX + 1];
+	char inventory[FTH_GUEST_INVENTORY_MAX + 1];
+	bool present;
+	bool running;
+	bool open;
+	bool heard;
+	bool known;
+	bool remembered;
+	struct fth_channel *channel;
+	struct fth_binding *bindings;
+
+	uint8_t uuid[FTH_UUID_SIZE];
+	bool has_uuid;
+	uint8_t boot_id[FTH_UUID_SIZE];
+	uint8_t build_id[FTH_BUILD_ID_MAX];
+	uint32_t build_id_size;
+	char release[FTH_RELEASE_MAX + 1];
+	char engine[FTH_RELEASE_MAX + 1];
+	uint64_t capabilities;
+	uint64_t uptime_ms;
+	uint64_t taint;
+	uint16_t vcpus;
+	uint32_t patch_count;
+	struct fth_guest_patch *patches;
+
+	struct fth_binding *current;
+	uint64_t current_op;
+	uint8_t current_kind;
+	uint64_t word_ms;
+	uint32_t stage_sent;
+	uint32_t stage_acked;
+	bool unwritten;
+
+	uint64_t query_op;
+	uint64_t query_ms;
+	bool query_due;
+	bool query_feeds;
+	bool query_restored;
+	uint32_t asker_count;
+	struct fth_http_request *askers[FTH_GUEST_ASKERS_MAX];
+
+	struct fth_guest *next_send;
+	bool queued;
+};
+
+/**
+ * struct fth_live - a rollout with what it needs
+ * @payload: bytes are NULL when a reversed one no longer needs them
+ * @superseded: a newer rollout has the same patch name: gets no events
+ * @synced: all its guests were heard, or given up, since the agent started;
+ *	before that its clock stands still at @last_ms
+ * @uncommitted: it has stepped since the last commit
+ * @stored: its row is committed
+ */
+struct fth_live {
+	struct fth_agent *agent;
+	struct fth_rollout *rollout;
+	struct fth_rollout_vm *vms;
+	struct fth_payload payload;
+	char path[FTH_POLICY_PATH_MAX + 1];
+	uint64_t last_ms;
+	bool superseded;
+	bool synced;
+	bool uncommitted;
+	bool stored;
+	bool full;
+};
+
+struct fth_agent {
+	struct fth_loop *loop;
+	struct fth_store *store;
+	struct fth_http *http;
+	struct fth_sockets *sockets;
+	struct fth_libvirt *libvirt;
+	struct fth_fault fault;
+	const char *state_folder;
+	int lock_fd;
+
+	void *guests; /* tsearch() tree, by name */
+	uint32_t guest_count;
+	uint32_t open_count;
+	struct fth_guest *send_first;
+
+	struct fth_live *lives[FTH_AGENT_LIVE_MAX]; /* by id */
+	uint32_t live_count;
+	struct fth_rollout_action actions[FTH_ROLLOUT_ACTIONS_MAX];
+
+	uint64_t epoch;
+	uint64_t salt;
+	uint64_t query_count;
+	uint64_t now_ms; /* never goes back */
+	uint64_t started_ms;
+	bool store_ok;
+	char store_why[FTH_STORE_WHY_MAX];
+	uint64_t store_retry_ms;
+	bool dirty; /* something waits for a commit */
+	struct fth_timer *flush_timer;
+	struct fth_timer *turn_timer;
+	struct fth_timer *wake_timer;
+};
+
+/**
+ * struct fth_agent_options - what the command line says
+ * @sockets: folder of chardev sockets, or NULL
+ * @uri: libvirt's, or NULL
+ * @state: folder of the journal and the payloads; made if missing
+ * @api: path of the API's socket; its folder is made if missing
+ * @group: who may talk to the API beside root; (gid_t)-1 = nobody
+ */
+struct fth_agent_options {
+	const char *sockets;
+	const char *uri;
+	const char *state;
+	const char *api;
+	gid_t group;
+	struct fth_fault fault;
+};
+
+/* agent.c */
+
+/**
+ * fth_agent_new() - open the journal, replay it, find the VMs, listen
+ * @options: its strings are borrowed for the agent's life
+ * Return: 0 or -errno; the reason was logged.
+ */
+int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options,
+		  struct fth_agent **ret_agent);
+
+/** fth_agent_free() - after the loop ended; NULL is fine. */
+void fth_agent_free(struct fth_agent *agent);
+
+/** fth_agent_now() - wall clock in ms; never goes back, also over restarts. */
+uint64_t fth_agent_now(struct fth_agent *agent);
+
+/**
+ * fth_agent_flush() - make events durable, then send what they led to
+ * Return: 0 or -EIO: the events did not happen, as far as rollouts know.
+ */
+int fth_agent_flush(struct fth_agent *agent);
+
+/** fth_agent_mark() - something waits for fth_agent_flush(), which will come. */
+void fth_agent_mark(struct fth_agent *agent);
+
+/** fth_agent_fail_store() - a write failed: rebuild, refuse, try again later. */
+void fth_agent_fail_store(struct fth_agent *agent);
+
+/** fth_agent_plan_wake() - set the timer of the TICK that is due first. */
+void fth_agent_plan_wake(struct fth_agent *agent);
+
+/* guest.c */
+
+/** fth_guest_get() - the guest of that name, made if need be; NULL: no memory */
+struct fth_guest *fth_guest_get(struct fth_agent *agent, const char *name);
+
+/** fth_guest_find() - or NULL. */
+struct fth_guest *fth_guest_find(struct fth_agent *agent, const char *name);
+
+/** fth_guest_each() - call @take with every guest, by name. */
+void fth_guest_each(struct fth_agent *agent, void (*take)(struct fth_guest *guest, void *context),
+		    void *context);
+
+/** fth_guest_free_all() - at the agent's end. */
+void fth_guest_free_all(struct fth_agent *agent);
+
+/** fth_guest_hooks - what inventories call. */
+extern const struct fth_inventory_hooks fth_guest_hooks;
+
+/** fth_guest_patch() - the patch of that name, or NULL. */
+const struct fth_guest_patch *fth_guest_patch(const struct fth_guest *guest, const char *name);
+
+/** fth_guest_turn() - housekeeping of one guest. */
+void fth_guest_turn(struct fth_guest *guest);
+
+/**
+ * fth_guest_query() - ask the guest for its state
+ * @feeds: give the answer to the rollouts
+ * @restored: it came out of a snapshot
+ */
+void fth_guest_query(struct fth_guest *guest, bool feeds, bool restored);
+
+/**
+ * fth_guest_ask() - answer an API request by what the guest says now
+ * @request: taken on 0
+ * Return: 0; -ENOTCONN; -EBUSY when FTH_GUEST_ASKERS_MAX wait already.
+ */
+int fth_guest_ask(struct fth_guest *guest, struct fth_http_request *request);
+
+/** fth_guest_feed_seen() - tell one rollout what the guest said last. */
+int fth_guest_feed_seen(struct fth_guest *guest, struct fth_binding *binding, bool restored);
+
+/* guest_word.c: what a guest says of itself */
+int fth_guest_take_patches(struct fth_guest *guest, const struct fth_patch_info *patches,
+			   uint32_t count);
+int fth_guest_take_ack(struct fth_guest *guest, const struct fth_msg_hello_ack *ack);
+void fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,
+			 struct fth_rollout_event *event);
+void fth_guest_fill_result(const struct fth_guest *guest, const struct fth_live *live,
+			   const struct fth_msg_result *result, struct fth_rollout_event *event);
+void fth_guest_span_text(char *text, size_t size, struct fth_span span);
+
+/* executor.c */
+
+/** fth_executor_queue() - look at @guest after the next commit. */
+void fth_executor_queue(struct fth_guest *guest);
+
+/** fth_executor_pump() - send what is pending and fits. */
+void fth_executor_pump(struct fth_guest *guest);
+
+/** fth_executor_resend_all() - the session is new: all pending ops anew. */
+void fth_executor_resend_all(struct fth_guest *guest);
+
+/** fth_executor_progress() - the guest says how far an op is. */
+void fth_executor_progress(struct fth_guest *guest, uint64_t wire_op,
+			   const struct fth_msg_progress *progress);
+
+/** fth_executor_result() - the guest says how an op ended. */
+void fth_executor_result(struct fth_guest *guest, uint64_t wire_op,
+			 const struct fth_msg_result *result);
+
+/** fth_executor_turn() - an op of which nothing is heard is sent again. */
+void fth_executor_turn(struct fth_guest *guest);
+
+/* live.c */
+
+/** fth_live_find() - by id, or NULL. */
+struct fth_live *fth_live_find(struct fth_agent *agent, uint64_t id);
+
+/**
+ * fth_live_step() - one event in
+ * @event: now_ms is filled in
+ * Return: 0; -EROFS while the journal can't be written; fth_rollout_step()'s.
+ * Not durable before fth_agent_flush().
+ */
+int fth_live_step(struct fth_live *live, struct fth_rollout_event *event);
+
+/** fth_live_add_guest() - offer a guest to a rollout. */
+int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest);
+
+/** fth_live_sync() - the guests of a replayed rollout: heard or lost. */
+void fth_live_sync(struct fth_live *live);
+
+/** fth_live_turn() - sync those whose time has come. */
+void fth_live_turn(struct fth_agent *agent);
+
+/** fth_live_tick_due() - TICK the rollouts whose time has come. */
+void fth_live_tick_due(struct fth_agent *agent);
+
+/** fth_live_free() - also the bindings; NULL is fine. */
+void fth_live_free(struct fth_live *live);
+
+/** fth_live_bind_all() - tie all VMs of a rebuilt rollout to guests. */
+int fth_live_bind_all(struct fth_live *live);
+void fth_live_unbind_all(struct fth_live *live);
+
+/** fth_live_rank() - the newest of each name counts, the others are superseded. */
+void fth_live_rank(struct fth_agent *agent);
+
+/* create.c */
+
+struct fth_create_error {
+	int status;	  /* HTTP */
+	const char *code; /* of the API */
+	char message[1536];
+};
+
+/**
+ * fth_create_rollout() - policy file to running rollout
+ * @path: absolute
+ * @ret_error: filled on error
+ * Return: the rollout, durable; NULL on error.
+ */
+struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
+				    struct fth_create_error *ret_error);
+
+/* replay.c */
+
+/** fth_replay_all() - rollouts and VMs out of the journal; 0 or -errno. */
+int fth_replay_all(struct fth_agent *agent);
+
+/** fth_replay_again() - rebuild one from the journal; 0 or -errno. */
+int fth_replay_again(struct fth_live *live);
+
+/** fth_live_new() - memory for one rollout; see fth_rollout_init(). */
+struct fth_live *fth_live_new(struct fth_agent *agent, uint64_t id, uint64_t seed, uint32_t vm_max,
+			      const struct fth_policy *policy, const char *path);
+
+/* cache.c: payloads by their hash, in the state folder */
+int fth_cache_put(const char *state, const struct fth_payload *payload);
+int fth_cache_load(const char *state, const uint8_t *sha256, struct fth_payload *ret_payload,
+		   char *ret_error, size_t error_size);
+
+/* api.c */
+
+/** fth_api_handle() - answers every request. */
+void fth_api_handle(void *context, struct fth_http_request *request);
+
+/** fth_api_explain() - the answer to those who asked for stragglers. */
+void fth_api_explain(const struct fth_guest *guest, const struct fth_msg_result *result,
+		     struct fth_http_request *request);
+
+#endif /* FTH_APP_AGENT_H */

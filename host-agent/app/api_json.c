@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Snapshots of guests and rollouts as JSON; the shapes stand in docs/api.md. */
+#include "app/api_json.h"
+
+#include <stdio.h>
+
+#include "io/channel.h"
+#include "io/http.h"
+
+#define UUID_TEXT_SIZE 37
+#define HEX_TEXT_SIZE (2 * FTH_BUILD_ID_MAX + 1)
+
+static json_t *text(const char *string)
+{
+	return fth_http_json_text(string, strlen(string));
+}
+
+static json_t *uuid_text(const uint8_t *uuid, bool known)
+{
+	char string[UUID_TEXT_SIZE];
+	size_t i, used = 0;
+
+	if (!known)
+		return text("");
+	for (i = 0; i < FTH_UUID_SIZE; i++)
+		used += (size_t)snprintf(string + used, sizeof(string) - used, "%s%02x",
+					 i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+	return text(string);
+}
+
+static json_t *hex_text(const uint8_t *bytes, size_t size)
+{
+	char string[HEX_TEXT_SIZE] = "";
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		snprintf(string + 2 * i, 3, "%02x", bytes[i]);
+	return text(string);
+}
+
+static json_t *span_text(struct fth_span span)
+{
+	char string[FTH_DETAIL_MAX + 1];
+
+	fth_guest_span_text(string, sizeof(string), span);
+	return text(string);
+}
+
+json_t *fth_api_json_status(const struct fth_agent *agent)
+{
+	return json_pack("{s:s, s:I, s:{s:b, s:o}, s:I, s:I, s:I}", "version", FTH_AGENT_VERSION,
+			 "epoch", (json_int_t)agent->epoch, "store", "ok", agent->store_ok, "why",
+			 text(agent->store_why), "vms", (json_int_t)agent->guest_count,
+			 "sessions_open", (json_int_t)agent->open_count, "rollouts",
+			 (json_int_t)agent->live_count);
+}
+
+static json_t *capabilities(uint64_t mask)
+{
+	json_t *list = json_array();
+
+	for (; mask; mask &= mask - 1)
+		json_array_append_new(list, text(fth_capability_name(mask & -mask)));
+	return list;
+}
+
+json_t *fth_api_json_patches(const struct fth_guest *guest)
+{
+	json_t *list = json_array();
+	uint32_t i;
+
+	for (i = 0; i < guest->patch_count; i++) {
+		const struct fth_guest_patch *patch = &guest->patches[i];
+
+		json_array_append_new(
+			list,
+			json_pack("{s:o, s:s, s:I, s:I, s:o, s:b, s:b}", "name", text(patch->name),
+				  "state", fth_lifecycle_name(patch->state), "functions",
+				  (json_int_t)patch->functions, "hits", (json_int_t)patch->hits,
+				  "sha256",
+				  hex_text(patch->sha256, patch->has_sha256 ? FTH_SHA256_SIZE : 0),
+				  "by_hand", (patch->flags & FTH_PATCH_BY_HAND) != 0, "forced",
+				  (patch->flags & FTH_PATCH_FORCED) != 0));
+	}
+	return list;
+}
+
+json_t *fth_api_json_stragglers(const struct fth_msg_result *result)
+{
+	json_t *list = json_array();
+	uint32_t i;
+
+	for (i = 0; i < result->straggler_count; i++) {
+		const struct fth_straggler_info *task = &result->stragglers[i];
+
+		json_array_append_new(
+			list, json_pack("{s:I, s:o, s:o, s:I, s:o}", "pid", (json_int_t)task->pid,
+					"comm", span_text(task->comm), "where",
+					span_text(task->where), "since_ms",
+					(json_int_t)task->since_ms, "next", span_text(task->next)));
+	}
+	return list;
+}
+
+static const char *session_name(const struct fth_channel_stats *stats)
+{
+	static const char *const names[] = {
+		[FTH_SS_DOWN] = "down",
+		[FTH_SS_GREETING] = "greeting",
+		[FTH_SS_OPEN] = "open",
+	};
+
+	return names[stats->state];
+}
+
+json_t *fth_api_json_guest(const struct fth_guest *guest)
+{
+	struct fth_channel_stats stats = { 0 };
+	json_t *json;
+
+	if (guest->channel)
+		fth_channel_stats(guest->channel, &stats);
+	json = json_pack("{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o}", "name",
+			 text(guest->name), "host", text(guest->host), "group", text(guest->group),
+			 "inventory", guest->inventory, "running", guest->running, "session",
+			 session_name(&stats), "release", text(guest->release), "uuid",
+			 uuid_text(guest->uuid, guest->known && guest->has_uuid), "boot_id",
+			 uuid_text(guest->boot_id, guest->remembered), "build_id",
+			 hex_text(guest->build_id, guest->build_id_size), "engine",
+			 text(guest->engine));
+	if (!json)
+		return NULL;
+	json_object_set_new(json, "capabilities", capabilities(guest->capabilities));
+	json_object_set_new(json, "vcpus", json_integer(guest->vcpus));
+	json_object_set_new(json, "uptime_ms", json_integer((json_int_t)guest->uptime_ms));
+	json_object_set_new(json, "taint", json_integer((json_int_t)guest->taint));
+	json_object_set_new(json, "heard_ms", json_integer((json_int_t)stats.heard_ms));
+	json_object_set_new(json, "bad_frames", json_integer((json_int_t)stats.bad_frames));
+	json_object_set_new(json, "dropped_frames", json_integer((json_int_t)stats.dropped_frames));
+	json_object_set_new(json, "patches", fth_api_json_patches(guest));
+	return json;
+}
+
+static json_t *counts_json(const struct fth_rollout *rollout)
+{
+	struct fth_rollout_counts counts;
+
+	fth_rollout_count(rollout, &counts);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "total",
+			 (json_int_t)counts.total, "waiting", (json_int_t)counts.waiting,
+			 "deferred", (json_int_t)counts.deferred, "in_flight",
+			 (json_int_t)counts.in_flight, "unknown", (json_int_t)counts.unknown,
+			 "soaking", (json_int_t)counts.soaking, "done", (json_int_t)counts.done,
+			 "failed", (json_int_t)counts.failed, "reversed",
+			 (json_int_t)counts.reversed, "skipped", (json_int_t)counts.skipped);
+}
+
+static json_t *vm_json(const struct fth_rollout_vm *vm)
+{
+	return json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:I, s:o}", "name", text(vm->name),
+			 "host", text(vm->host), "group", text(vm->group), "wave",
+			 (json_int_t)vm->wave, "state", fth_rollout_vm_state_name(vm->state),
+			 "guest_state", fth_lifecycle_name(vm->guest_state), "op",
+			 vm->op ? fth_op_name(vm->op) : "", "since_ms", (json_int_t)vm->since_ms,
+			 "why", text(vm->why));
+}
+
+json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
+{
+	const struct fth_rollout *rollout = live->rollout;
+	json_t *json, *vms;
+	uint32_t i;
+
+	json = json_pack("{s:I, s:s, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "id",
+			 (json_int_t)rollout->id, "patch", rollout->policy.name, "policy",
+			 text(live->path), "phase", fth_rollout_phase_name(rollout->phase), "why",
+			 text(rollout->why), "wave", (json_int_t)rollout->wave, "waves",
+			 (json_int_t)rollout->policy.wave_count, "started_ms",
+			 (json_int_t)rollout->started_ms, "ended_ms", (json_int_t)rollout->ended_ms,
+			 "soak_until_ms", (json_int_t)rollout->soak_until_ms, "failures",
+			 (json_int_t)rollout->failures, "inconclusive",
+			 (json_int_t)rollout->inconclusive, "counts", counts_json(rollout));
+	if (!json || !with_vms)
+		return json;
+	vms = json_array();
+	for (i = 0; i < rollout->vm_count; i++)
+		json_array_append_new(vms, vm_json(&rollout->vms[i]));
+	json_object_set_new(json, "vms", vms);
+	return json;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Snapshots of guests and rollouts as JSON; the shapes stand in docs/api.md. */
+#ifndef FTH_APP_API_JSON_H
+#define FTH_APP_API_JSON_H
+
+#include <jansson.h>
+
+#include "app/agent.h"
+
+/* Each returns a new reference, or NULL without memory. */
+json_t *fth_api_json_status(const struct fth_agent *agent);
+json_t *fth_api_json_guest(const struct fth_guest *guest);
+json_t *fth_api_json_patches(const struct fth_guest *guest);
+json_t *fth_api_json_stragglers(const struct fth_msg_result *result);
+json_t *fth_api_json_live(const struct fth_live *live, bool with_vms);
+
+#endif /* FTH_APP_API_JSON_H */

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Payloads by their hash, in the state folder: a restart needs no other file. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/agent.h"
+
+#define HEX_SIZE (2 * FTH_SHA256_SIZE + 1)
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static void hex(const uint8_t *bytes, char *ret_text)
+{
+	size_t i;
+
+	for (i = 0; i < FTH_SHA256_SIZE; i++)
+		snprintf(ret_text + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t size)
+{
+	while (size) {
+		ssize_t written = write(fd, bytes, size);
+
+		if (written < 0 && errno != EINTR)
+			return -errno;
+		if (written > 0) {
+			bytes += written;
+			size -= (size_t)written;
+		}
+	}
+	return 0;
+}
+
+static int write_file(int folder_fd, const char *name, const struct fth_payload *payload)
+{
+	__attribute__((cleanup(close_fd))) int fd =
+		openat(folder_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = write_all(fd, payload->bytes, payload->size);
+	if (!error && fsync(fd))
+		error = -errno;
+	return error;
+}
+
+int fth_cache_put(const char *state, const struct fth_payload *payload)
+{
+	__attribute__((cleanup(close_fd))) int folder_fd = -1;
+	char folder[PATH_MAX], name[HEX_SIZE + 3], temporary[HEX_SIZE + 8], digits[HEX_SIZE];
+	int error;
+
+	hex(payload->sha256, digits);
+	snprintf(folder, sizeof(folder), "%s/payloads", state);
+	snprintf(name, sizeof(name), "%s.ko", digits);
+	snprintf(temporary, sizeof(temporary), "%s.tmp", digits);
+	if (mkdir(folder, 0700) && errno != EEXIST)
+		return -errno;
+	folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder_fd < 0)
+		return -errno;
+	error = write_file(folder_fd, temporary, payload);
+	if (!error && renameat(folder_fd, temporary, folder_fd, name))
+		error = -errno;
+	if (!error && fsync(folder_fd))
+		error = -errno;
+	if (error)
+		unlinkat(folder_fd, temporary, 0);
+	return error;
+}
+
+int fth_cache_load(const char *state, const uint8_t *sha256, struct fth_payload *ret_payload,
+		   char *ret_error, size_t error_size)
+{
+	char path[PATH_MAX], digits[HEX_SIZE];
+	struct fth_payload payload;
+	int error;
+
+	hex(sha256, digits);
+	snprintf(path, sizeof(path), "%s/payloads/%s.ko", state, digits);
+	error = fth_payload_load(path, &payload, ret_error, error_size);
+	if (error)
+		return error;
+	if (memcmp(payload.sha256, sha256, FTH_SHA256_SIZE) != 0) {
+		snprintf(ret_error, error_size,
+			 "module '%s': its bytes are not those it is named by", path);
+		fth_payload_free(&payload);
+		return -EINVAL;
+	}
+	*ret_payload = payload;
+	return 0;
+}

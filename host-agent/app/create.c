@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A new rollout: policy and module are checked, kept, and journalled as one. */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/agent.h"
+#include "io/loop.h"
+#include "io/policy_yaml.h"
+
+#define ROSTER_SPARE 64u /* VMs that may join, beside as many again */
+
+/* What is collected on the way; freed as a whole unless it is taken. */
+struct draft {
+	struct fth_agent *agent;
+	const char *path;
+	char *text;
+	size_t text_size;
+	struct fth_policy *policy;
+	struct fth_payload payload;
+	uint32_t selected;
+	uint32_t other_kernel;
+	const struct fth_guest *other_guest;
+	const struct fth_live *in_way;
+	const struct fth_guest *in_way_guest;
+	struct fth_create_error *error;
+};
+
+static void drop_draft(struct draft *draft)
+{
+	free(draft->text);
+	free(draft->policy);
+	fth_payload_free(&draft->payload);
+}
+
+__attribute__((format(printf, 4, 5))) static int refuse(struct draft *draft, int status,
+							const char *code, const char *format, ...)
+{
+	va_list args;
+
+	draft->error->status = status;
+	draft->error->code = code;
+	va_start(args, format);
+	vsnprintf(draft->error->message, sizeof(draft->error->message), format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static int read_policy(struct draft *draft)
+{
+	int fd = open(draft->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t length;
+
+	draft->text = malloc(FTH_POLICY_FILE_MAX + 1);
+	draft->policy = malloc(sizeof(*draft->policy));
+	if (!draft->text || !draft->policy) {
+		if (fd >= 0)
+			close(fd);
+		return refuse(draft, 500, "internal", "out of memory");
+	}
+	length = fd < 0 ? -1 : read(fd, draft->text, FTH_POLICY_FILE_MAX + 1);
+	if (length < 0)
+		refuse(draft, 400, "policy", "policy '%s': %s", draft->path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (length < 0)
+		return -EINVAL;
+	draft->text_size = (size_t)length;
+	return 0;
+}
+
+static int check_policy(struct draft *draft)
+{
+	struct fth_policy_fault fault;
+	char why[FTH_POLICY_ERROR_MAX];
+
+	if (draft->text_size > FTH_POLICY_FILE_MAX)
+		return refuse(draft, 400, "policy", "policy '%s': longer than %u bytes",
+			      draft->path, FTH_POLICY_FILE_MAX);
+	if (fth_policy_yaml_parse(draft->text, draft->text_size, draft->path, draft->policy, why,
+				  sizeof(why)))
+		return refuse(draft, 400, "policy", "%s", why);
+	if (fth_policy_unsupported(draft->policy, &fault))
+		return refuse(draft, 400, "policy", "%s: key '%s': %s", draft->path, fault.key,
+			      fault.why);
+	if (fth_payload_load(draft->policy->file, &draft->payload, why, sizeof(why)) ||
+	    fth_payload_matches(&draft->payload, draft->policy, why, sizeof(why)))
+		return refuse(draft, 400, "policy", "%s", why);
+	return 0;
+}
+
+static bool selects(const struct fth_policy *policy, const struct fth_guest *guest)
+{
+	return fth_patterns_match(&policy->select_name, guest->name) &&
+	       fth_patterns_match(&policy->select_group, guest->group) &&
+	       (!guest->known || fth_patterns_match(&policy->select_kernel, guest->release));
+}
+
+/* Moving a guest in two rollouts at once would only make them wait for each other. */
+static bool is_moving(const struct fth_live *live)
+{
+	uint8_t phase = live->rollout->phase;
+
+	return !live->superseded && phase != FTH_RO_COMPLETE && phase != FTH_RO_REVERSED &&
+	       phase != FTH_RO_STUCK;
+}
+
+static void look_at(struct fth_guest *guest, void *context)
+{
+	struct draft *draft = context;
+	const struct fth_binding *binding;
+
+	if (!guest->present || !selects(draft->policy, guest))
+		return;
+	draft->selected++;
+	if (guest->known && strcmp(guest->release, draft->payload.release) != 0) {
+		draft->other_kernel++;
+		draft->other_guest = guest;
+	}
+	for (binding = guest->bindings; binding; binding = binding->next) {
+		if (!is_moving(binding->live))
+			continue;
+		draft->in_way = binding->live;
+		draft->in_way_guest = guest;
+	}
+}
+
+static int check_fleet(struct draft *draft)
+{
+	const char *name = draft->policy->name;
+	const struct fth_live *live;
+	uint32_t i;
+
+	for (i = 0; i < draft->agent->live_count; i++) {
+		live = draft->agent->lives[i];
+		if (!live->superseded && !strcmp(live->rollout->policy.name, name) &&
+		    live->rollout->phase != FTH_RO_REVERSED && live->rollout->phase != FTH_RO_STUCK)
+			return refuse(
+				draft, 409, "conflict",
+				"rollout %llu of patch '%s' is %s; reverse it before another one begins",
+				(unsigned long long)live->rollout->id, name,
+				fth_rollout_phase_name(live->rollout->phase));
+	}
+	fth_guest_each(draft->agent, look_at, draft);
+	if (draft->in_way)
+		return refuse(
+			draft, 409, "conflict",
+			"vm '%s' is being moved by rollout %llu of patch '%s', which is %s; wait for its end",
+			draft->in_way_guest->name, (unsigned long long)draft->in_way->rollout->id,
+			draft->in_way->rollout->policy.name,
+			fth_rollout_phase_name(draft->in_way->rollout->phase));
+	if (!draft->selected)
+		return refuse(draft, 409, "conflict",
+			      "policy '%s' selects none of the %u VMs known; see 'fother vm list'",
+			      draft->path, draft->agent->guest_count);
+	if (draft->other_kernel == draft->selected)
+		return refuse(
+			draft, 400, "policy",
+			"module '%s' is for kernel '%s', but none of the %u VMs selected runs it (vm '%s' runs '%s'); build it for their kernel",
+			draft->policy->file, draft->payload.release, draft->selected,
+			draft->other_guest->name, draft->other_guest->release);
+	return 0;
+}
+
+/* Other kernels than the module's own are none of the policy's from here on. */
+static void narrow(struct draft *draft)
+{
+	struct fth_policy *policy = draft->policy;
+
+	memset(&policy->kernels, 0, sizeof(policy->kernels));
+	policy->kernels.count = 1;
+	strcpy(policy->kernels.entries[0].text, draft->payload.release);
+	policy->has_sha256 = true;
+	memcpy(policy->sha256, draft->payload.sha256, FTH_SHA256_SIZE);
+}
+
+static int add_row(struct draft *draft, struct fth_live *live)
+{
+	struct fth_store_rollout row = {
+		.id = live->rollout->id,
+		.seed = live->rollout->seed,
+		.created_ms = draft->agent->now_ms,
+		.vm_max = live->rollout->vm_max,
+		.path = draft->path,
+		.text = { (const uint8_t *)draft->text, (uint32_t)draft->text_size },
+		.release = draft->payload.release,
+	};
+
+	memcpy(row.sha256, draft->payload.sha256, FTH_SHA256_SIZE);
+	return fth_store_add_rollout(draft->agent->store, &row);
+}
+
+struct roster {
+	struct fth_live *live;
+	int error;
+};
+
+static void add_present(struct fth_guest *guest, void *context)
+{
+	struct roster *roster = context;
+
+	if (!roster->error && guest->present)
+		roster->error = fth_live_add_guest(roster->live, guest);
+}
+
+static void add_seen(struct fth_guest *guest, void *context)
+{
+	struct roster *roster = context;
+	struct fth_binding *binding;
+
+	for (binding = guest->bindings; binding; binding = binding->next)
+		if (binding->live == roster->live && guest->open && guest->known && !roster->error)
+			roster->error = fth_guest_feed_seen(guest, binding, false);
+}
+
+static int run_events(struct fth_live *live)
+{
+	struct fth_rollout_event begin = { .kind = FTH_RE_BEGIN };
+	struct roster roster = { live, 0 };
+
+	fth_guest_each(live->agent, add_present, &roster);
+	if (!roster.error)
+		roster.error = fth_live_step(live, &begin);
+	if (!roster.error)
+		fth_guest_each(live->agent, add_seen, &roster);
+	return roster.error;
+}
+
+/* All of it is one transaction; a failure takes @live out of the agent again. */
+static int enlist(struct draft *draft, struct fth_live *live)
+{
+	struct fth_agent *agent = draft->agent;
+	int error;
+
+	error = fth_agent_flush(agent); /* others' events don't hang on ours */
+	if (!error)
+		error = add_row(draft, live);
+	if (error) {
+		fth_agent_fail_store(agent);
+		return error;
+	}
+	live->synced = true;
+	agent->lives[agent->live_count++] = live;
+	fth_live_rank(agent);
+	error = run_events(live);
+	if (!error) {
+		fth_agent_mark(agent);
+		error = fth_agent_flush(agent);
+	}
+	if (error && !live->stored) {
+		fth_store_rollback(agent->store);
+		agent->live_count--;
+		fth_live_rank(agent);
+	}
+	return error;
+}
+
+static struct fth_live *make(struct draft *draft)
+{
+	uint32_t vm_max = 2 * draft->selected + ROSTER_SPARE;
+	struct fth_live *live;
+	uint64_t id;
+
+	if (fth_store_next_rollout(draft->agent->store, &id))
+		return NULL;
+	if (vm_max > FTH_ROLLOUT_VMS_MAX)
+		vm_max = FTH_ROLLOUT_VMS_MAX;
+	live = fth_live_new(draft->agent, id, fth_loop_random(), vm_max, draft->policy,
+			    draft->path);
+	if (!live)
+		return NULL;
+	live->payload = draft->payload;
+	memset(&draft->payload, 0, sizeof(draft->payload));
+	return live;
+}
+
+struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
+				    struct fth_create_error *ret_error)
+{
+	__attribute__((cleanup(drop_draft))) struct draft draft = {
+		.agent = agent,
+		.path = path,
+		.error = ret_error,
+	};
+	struct fth_live *live;
+	int error;
+
+	if (read_policy(&draft) || check_policy(&draft) || check_fleet(&draft))
+		return NULL;
+	if (agent->live_count == FTH_AGENT_LIVE_MAX) {
+		refuse(&draft, 409, "conflict", "the journal holds %u rollouts already",
+		       agent->live_count);
+		return NULL;
+	}
+	narrow(&draft);
+	error = fth_cache_put(agent->state_folder, &draft.payload);
+	if (error) {
+		refuse(&draft, 507, "store", "can't keep a copy of '%s' in '%s': %s",
+		       draft.policy->file, agent->state_folder, strerror(-error));
+		return NULL;
+	}
+	fth_agent_now(agent);
+	/* The row needs the payload's release, so it is copied, not moved, below. */
+	live = make(&draft);
+	if (!live) {
+		refuse(&draft, 507, "store", "no new rollout: %s", fth_store_why(agent->store));
+		return NULL;
+	}
+	memcpy(draft.payload.sha256, live->payload.sha256, FTH_SHA256_SIZE);
+	strcpy(draft.payload.release, live->payload.release);
+	if (enlist(&draft, live)) {
+		refuse(&draft, 507, "store",
+		       "the journal can't be written: %s; nothing was started", agent->store_why);
+		fth_live_free(live);
+		return NULL;
+	}
+	return live;
+}

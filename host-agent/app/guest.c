@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guests: found by inventories, spoken to through channels.
+ *
+ * DESIGN
+ * Inputs: inventories, channels, API requests that wait for an answer.
+ * Outputs: SEEN, LOST and HEARTBEAT events.  What a guest sends is its own word
+ * about itself and never reaches another guest's record.  A guest that talks
+ * much is asked at most once in FTH_GUEST_QUERY_EVERY_MS, so it can't make the
+ * journal grow faster than that.
+ */
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/agent.h"
+#include "io/channel.h"
+#include "io/http.h"
+#include "io/log.h"
+#include "io/loop.h"
+
+/* QUERYs of one agent's life never repeat another op id. */
+#define QUERY_BIT (1ull << 63)
+#define EPOCH_MASK 0x7fffffffull
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct fth_guest *)a)->name, ((const struct fth_guest *)b)->name);
+}
+
+struct fth_guest *fth_guest_find(struct fth_agent *agent, const char *name)
+{
+	struct fth_guest key;
+	struct fth_guest **found;
+
+	if (strlen(name) >= sizeof(key.name))
+		return NULL;
+	strcpy(key.name, name);
+	found = tfind(&key, &agent->guests, compare);
+	return found ? *found : NULL;
+}
+
+struct fth_guest *fth_guest_get(struct fth_agent *agent, const char *name)
+{
+	struct fth_guest *guest = fth_guest_find(agent, name);
+
+	if (guest || agent->guest_count == FTH_ROLLOUT_VMS_MAX || strlen(name) > FTH_VM_NAME_MAX)
+		return guest;
+	guest = calloc(1, sizeof(*guest));
+	if (!guest)
+		return NULL;
+	guest->agent = agent;
+	strcpy(guest->name, name);
+	if (!tsearch(guest, &agent->guests, compare)) {
+		free(guest);
+		return NULL;
+	}
+	agent->guest_count++;
+	return guest;
+}
+
+struct walk {
+	void (*take)(struct fth_guest *guest, void *context);
+	void *context;
+};
+
+static void visit(const void *node, VISIT which, void *closure)
+{
+	const struct walk *walk = closure;
+
+	if (which == postorder || which == leaf)
+		walk->take(*(struct fth_guest *const *)node, walk->context);
+}
+
+void fth_guest_each(struct fth_agent *agent, void (*take)(struct fth_guest *guest, void *context),
+		    void *context)
+{
+	struct walk walk = { take, context };
+
+	twalk_r(agent->guests, visit, &walk);
+}
+
+static void refuse_askers(struct fth_guest *guest)
+{
+	uint32_t i, count = guest->asker_count;
+
+	guest->asker_count = 0;
+	for (i = 0; i < count; i++)
+		fth_http_error(
+			guest->askers[i], 503, "no_answer",
+			"vm '%s' does not answer; is it running, and is its fother module loaded?",
+			guest->name);
+}
+
+static void free_guest(void *memory)
+{
+	struct fth_guest *guest = memory;
+
+	fth_channel_free(guest->channel);
+	refuse_askers(guest);
+	free(guest->patches);
+	free(guest);
+}
+
+void fth_guest_free_all(struct fth_agent *agent)
+{
+	tdestroy(agent->guests, free_guest);
+	agent->guests = NULL;
+	agent->guest_count = 0;
+	agent->send_first = NULL;
+}
+
+/* Give one event about this guest to every rollout that has it. */
+static void step_all(struct fth_guest *guest, const struct fth_rollout_event *event)
+{
+	struct fth_rollout_event copy;
+	struct fth_binding *binding;
+
+	for (binding = guest->bindings; binding; binding = binding->next) {
+		if (binding->live->superseded || !binding->live->synced)
+			continue;
+		copy = *event;
+		strcpy(copy.vm, guest->name);
+		fth_live_step(binding->live, &copy);
+	}
+}
+
+static void feed_lost(struct fth_guest *guest)
+{
+	struct fth_rollout_event event = { .kind = FTH_RE_LOST };
+
+	step_all(guest, &event);
+}
+
+int fth_guest_feed_seen(struct fth_guest *guest, struct fth_binding *binding, bool restored)
+{
+	struct fth_rollout_event event;
+
+	fth_guest_fill_seen(guest, binding->live, &event);
+	event.restored = restored;
+	return fth_live_step(binding->live, &event);
+}
+
+static void remember(struct fth_guest *guest)
+{
+	struct fth_store_vm row = { .name = guest->name, .uptime_ms = guest->uptime_ms };
+
+	if (!guest->agent->store_ok)
+		return;
+	memcpy(row.boot_id, guest->boot_id, sizeof(row.boot_id));
+	if (fth_store_put_vm(guest->agent->store, &row))
+		fth_agent_fail_store(guest->agent);
+	else
+		fth_agent_mark(guest->agent);
+}
+
+static void feed_seen_all(struct fth_guest *guest, bool restored)
+{
+	struct fth_binding *binding;
+
+	for (binding = guest->bindings; binding; binding = binding->next)
+		if (!binding->live->superseded && binding->live->synced)
+			fth_guest_feed_seen(guest, binding, restored);
+	if (guest->bindings)
+		remember(guest);
+}
+
+static void send_query(struct fth_guest *guest)
+{
+	struct fth_agent *agent = guest->agent;
+	struct fth_msg msg = { .type = FTH_T_QUERY };
+
+	guest->query_due = true;
+	if (!guest->open || guest->query_op ||
+	    agent->now_ms < guest->query_ms + FTH_GUEST_QUERY_EVERY_MS)
+		return;
+	msg.op_id = QUERY_BIT | (agent->epoch & EPOCH_MASK) << 32 | (uint32_t)++agent->query_count;
+	if (fth_channel_send(guest->channel, &msg))
+		return;
+	guest->query_op = msg.op_id;
+	guest->query_ms = agent->now_ms;
+	guest->query_due = false;
+}
+
+void fth_guest_query(struct fth_guest *guest, bool feeds, bool restored)
+{
+	guest->query_feeds |= feeds;
+	guest->query_restored |= restored;
+	fth_agent_now(guest->agent);
+	send_query(guest);
+}
+
+int fth_guest_ask(struct fth_guest *guest, struct fth_http_request *request)
+{
+	if (!guest->open)
+		return -ENOTCONN;
+	if (guest->asker_count == FTH_GUEST_ASKERS_MAX)
+		return -EBUSY;
+	guest->askers[guest->asker_count++] = request;
+	fth_guest_query(guest, false, false);
+	return 0;
+}
+
+void fth_guest_turn(struct fth_guest *guest)
+{
+	uint64_t now_ms = guest->agent->now_ms;
+
+	if (guest->query_op && now_ms >= guest->query_ms + FTH_GUEST_ANSWER_MS) {
+		guest->query_op = 0;
+		guest->query_due = guest->query_feeds;
+		refuse_askers(guest);
+	}
+	if (guest->query_due)
+		send_query(guest);
+	fth_executor_turn(guest);
+}
+
+static void opened(void *context, const struct fth_msg_hello_ack *ack)
+{
+	struct fth_guest *guest = context;
+	bool restored = guest->remembered && ack->boot_id.length == FTH_UUID_SIZE &&
+			!memcmp(guest->boot_id, ack->boot_id.data, FTH_UUID_SIZE) &&
+			ack->uptime_ms < guest->uptime_ms;
+
+	if (ack->epoch > guest->agent->epoch)
+		fth_log(FTH_LOG_ERROR,
+			"vm '%s': epoch %llu of a newer agent found, ours is %llu; it will refuse our commands",
+			guest->name, (unsigned long long)ack->epoch,
+			(unsigned long long)guest->agent->epoch);
+	guest->open = true;
+	guest->agent->open_count++;
+	guest->query_op = 0;
+	guest->query_ms = 0;
+	fth_log(FTH_LOG_INFO, "vm '%s': session open", guest->name);
+	if (fth_guest_take_ack(guest, ack)) {
+		fth_guest_query(guest, true, restored);
+		return;
+	}
+	guest->heard = true;
+	feed_seen_all(guest, restored);
+	fth_executor_resend_all(guest);
+	fth_live_turn(guest->agent);
+}
+
+static void closed(void *context, const char *why)
+{
+	struct fth_guest *guest = context;
+
+	fth_log(FTH_LOG_INFO, "vm '%s': session closed: %s", guest->name, why);
+	guest->open = false;
+	guest->agent->open_count--;
+	guest->current = NULL;
+	guest->unwritten = false;
+	guest->query_op = 0;
+	guest->query_due = false;
+	refuse_askers(guest);
+	feed_lost(guest);
+}
+
+static void take_heartbeat(struct fth_guest *guest, const struct fth_msg_heartbeat *heartbeat)
+{
+	struct fth_rollout_event event = { .kind = FTH_RE_HEARTBEAT };
+	bool restored = heartbeat->uptime_ms < guest->uptime_ms;
+
+	if (heartbeat->taint != guest->taint) {
+		guest->taint = heartbeat->taint;
+		event.taint = heartbeat->taint;
+		step_all(guest, &event);
+	}
+	guest->uptime_ms = heartbeat->uptime_ms;
+	if (restored)
+		fth_guest_query(guest, true, true);
+}
+
+static void take_event(struct fth_guest *guest, const struct fth_msg_event *event)
+{
+	char name[FTH_NAME_MAX + 1], detail[FTH_DETAIL_MAX + 1];
+
+	fth_guest_span_text(name, sizeof(name), event->name);
+	fth_guest_span_text(detail, sizeof(detail), event->detail);
+	fth_log(event->kind == FTH_EVENT_STATE ? FTH_LOG_INFO : FTH_LOG_WARNING,
+		"vm '%s': patch '%s' is %s%s%s", guest->name, name,
+		fth_lifecycle_name(event->state), *detail ? ": " : "", detail);
+	fth_guest_query(guest, true, false);
+}
+
+static void take_answer(struct fth_guest *guest, const struct fth_msg_result *result)
+{
+	struct fth_http_request *askers[FTH_GUEST_ASKERS_MAX];
+	bool feeds = guest->query_feeds, restored = guest->query_restored;
+	uint32_t i, count = guest->asker_count;
+
+	guest->query_op = 0;
+	guest->query_feeds = false;
+	guest->query_restored = false;
+	memcpy(askers, guest->askers, sizeof(askers));
+	guest->asker_count = 0;
+	for (i = 0; i < count; i++)
+		fth_api_explain(guest, result, askers[i]);
+	if (!feeds)
+		return;
+	feed_seen_all(guest, restored);
+	if (restored)
+		fth_executor_resend_all(guest);
+}
+
+static void take_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_result *result)
+{
+	fth_guest_take_patches(guest, result->patches, result->patch_count);
+	guest->taint = result->taint;
+	if (result->uptime_ms > guest->uptime_ms)
+		guest->uptime_ms = result->uptime_ms;
+	if (op & QUERY_BIT) {
+		if (op == guest->query_op)
+			take_answer(guest, result);
+		return;
+	}
+	fth_executor_result(guest, op, result);
+}
+
+static void message(void *context, const struct fth_msg *msg)
+{
+	struct fth_guest *guest = context;
+
+	switch (msg->type) {
+	case FTH_T_HEARTBEAT:
+		take_heartbeat(guest, &msg->u.heartbeat);
+		break;
+	case FTH_T_EVENT:
+		take_event(guest, &msg->u.event);
+		break;
+	case FTH_T_PROGRESS:
+		fth_executor_progress(guest, msg->op_id, &msg->u.progress);
+		break;
+	case FTH_T_RESULT:
+		take_result(guest, msg->op_id, &msg->u.result);
+		break;
+	default:
+		break;
+	}
+}
+
+static void drained(void *context)
+{
+	struct fth_guest *guest = context;
+
+	if (guest->unwritten)
+		fth_fault_hit(&guest->agent->fault, FTH_FAULT_AFTER_SEND);
+	guest->unwritten = false;
+	fth_executor_pump(guest);
+}
+
+static const struct fth_channel_hooks channel_hooks = {
+	.opened = opened,
+	.closed = closed,
+	.message = message,
+	.drained = drained,
+};
+
+static void disconnect(struct fth_guest *guest, const char *why)
+{
+	if (guest->open)
+		closed(guest, why);
+	fth_channel_free(guest->channel);
+	guest->channel = NULL;
+}
+
+static void reconnect(struct fth_guest *guest, const char *path)
+{
+	int error;
+
+	if (guest->channel && !strcmp(fth_channel_path(guest->channel), path)) {
+		fth_channel_poke(guest->channel);
+		return;
+	}
+	disconnect(guest, "the socket's path changed");
+	error = fth_channel_new(guest->agent->loop, path, guest->agent->epoch, &channel_hooks,
+				guest, &guest->channel);
+	if (error)
+		fth_log(FTH_LOG_ERROR, "vm '%s': channel '%s': %s", guest->name, path,
+			strerror(-error));
+}
+
+static void found(void *context, const char *inventory, const struct fth_inventory_vm *vm)
+{
+	struct fth_agent *agent = context;
+	struct fth_guest *guest = fth_guest_get(agent, vm->name);
+	uint32_t i;
+
+	if (!guest) {
+		fth_log(FTH_LOG_ERROR, "vm '%s': no room for another VM (%u known)", vm->name,
+			agent->guest_count);
+		return;
+	}
+	if (guest->present && strcmp(guest->inventory, inventory) != 0) {
+		fth_log(FTH_LOG_WARNING,
+			"vm '%s': in both inventories, '%s' and '%s'; taken from '%s'", vm->name,
+			guest->inventory, inventory, guest->inventory);
+		return;
+	}
+	guest->present = true;
+	guest->running = vm->running;
+	snprintf(guest->inventory, sizeof(guest->inventory), "%s", inventory);
+	snprintf(guest->host, sizeof(guest->host), "%s", vm->host);
+	snprintf(guest->group, sizeof(guest->group), "%s", vm->group);
+	for (i = 0; i < agent->live_count; i++)
+		fth_live_add_guest(agent->lives[i], guest);
+	if (vm->running && vm->path)
+		reconnect(guest, vm->path);
+	else
+		disconnect(guest, "not running");
+}
+
+static void gone(void *context, const char *inventory, const char *name)
+{
+	struct fth_agent *agent = context;
+	struct fth_guest *guest = fth_guest_find(agent, name);
+
+	if (!guest || !guest->present || strcmp(guest->inventory, inventory) != 0)
+		return;
+	guest->present = false;
+	guest->running = false;
+	disconnect(guest, "gone from the inventory");
+	/* A rollout's VM may come back, and one that is queued is still needed. */
+	if (guest->bindings || guest->queued)
+		return;
+	tdelete(guest, &agent->guests, compare);
+	agent->guest_count--;
+	free_guest(guest);
+}
+
+const struct fth_inventory_hooks fth_guest_hooks = {
+	.found = found,
+	.gone = gone,
+};

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rollouts as they run: events in, journalled, and guests to be looked at.
+ *
+ * DESIGN
+ * After a start a rollout's clock stands still until each of its guests has
+ * greeted, or FTH_AGENT_SYNC_WITHIN_MS have passed: first all of them are said
+ * to be SEEN or LOST at the journal's last time, and only then time goes on.
+ * Else the end of a soak that passed while the agent was away would be judged
+ * by what was believed before.
+ */
+#include <stdlib.h>
+
+#include "app/agent.h"
+#include "core/journal.h"
+#include "io/log.h"
+#include "io/loop.h"
+
+struct fth_live *fth_live_find(struct fth_agent *agent, uint64_t id)
+{
+	uint32_t i;
+
+	for (i = 0; i < agent->live_count; i++)
+		if (agent->lives[i]->rollout->id == id)
+			return agent->lives[i];
+	return NULL;
+}
+
+static struct fth_binding *find_binding(const struct fth_live *live, struct fth_guest *guest)
+{
+	struct fth_binding *binding = guest->bindings;
+
+	while (binding && binding->live != live)
+		binding = binding->next;
+	return binding;
+}
+
+static void carry_out(struct fth_live *live, const struct fth_rollout_action *action)
+{
+	struct fth_guest *guest;
+	struct fth_binding *binding;
+
+	if (action->kind == FTH_RA_SAY) {
+		fth_log(FTH_LOG_NOTICE, "rollout %llu of '%s': %s",
+			(unsigned long long)live->rollout->id, live->rollout->policy.name,
+			action->text);
+		return;
+	}
+	guest = fth_guest_find(live->agent, live->rollout->vms[action->vm_index].name);
+	binding = guest ? find_binding(live, guest) : NULL;
+	if (!binding)
+		return;
+	binding->wants_send = true;
+	fth_executor_queue(guest);
+}
+
+static int journal(struct fth_live *live, const struct fth_rollout_event *event)
+{
+	uint8_t record[FTH_JOURNAL_RECORD_MAX];
+	uint32_t length = fth_journal_encode(event, record);
+	int error = length ? 0 : -EINVAL;
+
+	live->uncommitted = true;
+	live->last_ms = event->now_ms;
+	if (!error)
+		error = fth_store_append(live->agent->store, live->rollout->id, record, length);
+	if (error)
+		fth_agent_fail_store(live->agent);
+	else
+		fth_agent_mark(live->agent);
+	return error;
+}
+
+int fth_live_step(struct fth_live *live, struct fth_rollout_event *event)
+{
+	struct fth_agent *agent = live->agent;
+	struct fth_rollout_actions actions = {
+		.max = FTH_ROLLOUT_ACTIONS_MAX,
+		.entries = agent->actions,
+	};
+	uint32_t i;
+	int error;
+
+	if (!agent->store_ok)
+		return -EROFS;
+	event->now_ms = live->synced ? fth_agent_now(agent) : live->last_ms;
+	error = fth_rollout_step(live->rollout, event, &actions);
+	if (error || !actions.changed)
+		return error;
+	error = journal(live, event);
+	for (i = 0; !error && i < actions.count; i++)
+		carry_out(live, &actions.entries[i]);
+	return error;
+}
+
+static int bind(struct fth_live *live, struct fth_guest *guest, uint32_t vm_index)
+{
+	struct fth_binding *binding = calloc(1, sizeof(*binding));
+
+	if (!binding)
+		return -ENOMEM;
+	binding->live = live;
+	binding->vm_index = vm_index;
+	binding->next = guest->bindings;
+	guest->bindings = binding;
+	return 0;
+}
+
+static void unbind(struct fth_live *live, struct fth_guest *guest)
+{
+	struct fth_binding **link, *binding;
+
+	for (link = &guest->bindings; (binding = *link); link = &binding->next) {
+		if (binding->live != live)
+			continue;
+		*link = binding->next;
+		if (guest->current == binding)
+			guest->current = NULL;
+		free(binding);
+		return;
+	}
+}
+
+int fth_live_bind_all(struct fth_live *live)
+{
+	struct fth_guest *guest;
+	uint32_t i;
+	int error = 0;
+
+	for (i = 0; !error && i < live->rollout->vm_count; i++) {
+		guest = fth_guest_get(live->agent, live->rollout->vms[i].name);
+		error = guest ? bind(live, guest, i) : -ENOMEM;
+	}
+	return error;
+}
+
+static void unbind_one(struct fth_guest *guest, void *live)
+{
+	unbind(live, guest);
+}
+
+void fth_live_unbind_all(struct fth_live *live)
+{
+	fth_guest_each(live->agent, unbind_one, live);
+}
+
+/* A rollout that goes back, or went, takes nobody in. */
+static bool takes_in(const struct fth_live *live)
+{
+	uint8_t phase = live->rollout->phase;
+
+	return !live->superseded && phase != FTH_RO_REVERSING && phase != FTH_RO_REVERSED &&
+	       phase != FTH_RO_STUCK;
+}
+
+int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
+{
+	struct fth_rollout_event event = { .kind = FTH_RE_ADD_VM };
+	uint32_t count = live->rollout->vm_count;
+	int error;
+
+	if (!takes_in(live))
+		return 0;
+	strcpy(event.vm, guest->name);
+	strcpy(event.host, guest->host);
+	strcpy(event.group, guest->group);
+	if (guest->known)
+		strcpy(event.release, guest->release);
+	event.reachable = guest->open;
+	error = fth_live_step(live, &event);
+	if (error == -ENOSPC && !live->full) {
+		live->full = true;
+		fth_log(FTH_LOG_ERROR,
+			"rollout %llu: vm '%s' not taken in: its roster of %u is full",
+			(unsigned long long)live->rollout->id, guest->name, live->rollout->vm_max);
+	}
+	if (error || live->rollout->vm_count == count)
+		return error;
+	return bind(live, guest, count);
+}
+
+static bool all_heard(const struct fth_live *live)
+{
+	const struct fth_guest *guest;
+	uint32_t i;
+
+	for (i = 0; i < live->rollout->vm_count; i++) {
+		guest = fth_guest_find(live->agent, live->rollout->vms[i].name);
+		if (guest && !guest->heard)
+			return false;
+	}
+	return true;
+}
+
+void fth_live_sync(struct fth_live *live)
+{
+	struct fth_rollout_event lost;
+	struct fth_guest *guest;
+	struct fth_binding *binding;
+	uint32_t i;
+
+	if (live->synced)
+		return;
+	for (i = 0; !live->superseded && i < live->rollout->vm_count; i++) {
+		guest = fth_guest_find(live->agent, live->rollout->vms[i].name);
+		binding = guest ? find_binding(live, guest) : NULL;
+		if (!binding)
+			continue;
+		if (guest->open && guest->known) {
+			fth_guest_feed_seen(guest, binding, false);
+			binding->wants_send = true;
+			fth_executor_queue(guest);
+			continue;
+		}
+		memset(&lost, 0, sizeof(lost));
+		lost.kind = FTH_RE_LOST;
+		strcpy(lost.vm, guest->name);
+		fth_live_step(live, &lost);
+	}
+	if (!live->agent->store_ok)
+		return; /* once more when it can be written */
+	live->synced = true;
+	fth_agent_mark(live->agent); /* the queue is looked at, the wake planned */
+}
+
+void fth_live_turn(struct fth_agent *agent)
+{
+	bool late = fth_agent_now(agent) >= agent->started_ms + FTH_AGENT_SYNC_WITHIN_MS;
+	uint32_t i;
+
+	for (i = 0; agent->store_ok && i < agent->live_count; i++)
+		if (!agent->lives[i]->synced && (late || all_heard(agent->lives[i])))
+			fth_live_sync(agent->lives[i]);
+}
+
+void fth_live_tick_due(struct fth_agent *agent)
+{
+	struct fth_rollout_event tick;
+	struct fth_live *live;
+	uint64_t now_ms = fth_agent_now(agent);
+	uint32_t i;
+
+	for (i = 0; i < agent->live_count; i++) {
+		live = agent->lives[i];
+		if (live->superseded || !live->synced || !live->rollout->wake_at_ms ||
+		    live->rollout->wake_at_ms > now_ms)
+			continue;
+		memset(&tick, 0, sizeof(tick));
+		tick.kind = FTH_RE_TICK;
+		fth_live_step(live, &tick);
+	}
+	fth_agent_plan_wake(agent);
+}
+
+struct fth_live *fth_live_new(struct fth_agent *agent, uint64_t id, uint64_t seed, uint32_t vm_max,
+			      const struct fth_policy *policy, const char *path)
+{
+	struct fth_live *live = calloc(1, sizeof(*live));
+
+	if (!live)
+		return NULL;
+	live->agent = agent;
+	live->rollout = malloc(sizeof(*live->rollout));
+	live->vms = calloc(vm_max, sizeof(*live->vms));
+	if (!live->rollout || !live->vms || strlen(path) >= sizeof(live->path)) {
+		free(live->rollout);
+		free(live->vms);
+		free(live);
+		return NULL;
+	}
+	strcpy(live->path, path);
+	fth_rollout_init(live->rollout, id, policy, seed, live->vms, vm_max);
+	return live;
+}
+
+void fth_live_free(struct fth_live *live)
+{
+	if (!live)
+		return;
+	fth_live_unbind_all(live);
+	fth_payload_free(&live->payload);
+	free(live->vms);
+	free(live->rollout);
+	free(live);
+}
+
+void fth_live_rank(struct fth_agent *agent)
+{
+	struct fth_live *live;
+	uint32_t i, j;
+
+	for (i = 0; i < agent->live_count; i++) {
+		live = agent->lives[i];
+		live->superseded = false;
+		for (j = i + 1; j < agent->live_count; j++)
+			live->superseded |= !strcmp(live->rollout->policy.name,
+						    agent->lives[j]->rollout->policy.name);
+	}
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/* fotherd: one per host; patches the VMs it finds, as policies say. */
+#include <getopt.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/agent.h"
+#include "io/log.h"
+#include "io/loop.h"
+
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+
+static const char help[] =
+	"usage: fotherd [--sockets DIR] [--connect URI] [--state DIR] [--api SOCKET]\n"
+	"               [--group GROUP]\n"
+	"\n"
+	"Patches the kernels of this host's running VMs, as policies say; 'fother'\n"
+	"steers it.  VMs come from a folder of QEMU chardev sockets, from libvirt, or\n"
+	"from both.\n"
+	"\n"
+	"  --sockets DIR      NAME.sock is the channel of VM NAME; NAME.json beside it,\n"
+	"                     {\"host\": \"..\", \"group\": \"..\"}, says where it belongs\n"
+	"  -c, --connect URI  libvirt: domains that have a channel org.fother.0\n"
+	"  --state DIR        journal and payloads; else /var/lib/fother\n"
+	"  --api SOCKET       else /run/fother/api.sock\n"
+	"  --group GROUP      its members may use the API, beside root\n"
+	"  --fault POINT:N    for tests: SIGKILL to itself at the N-th after-intent,\n"
+	"                     after-send or after-result\n"
+	"  -h, --help         this text\n"
+	"\n"
+	"exit: 0 after SIGTERM or SIGINT, 1 can't start, 2 usage\n"
+	"\n"
+	"example: fotherd --connect qemu:///system --group libvirt\n";
+
+enum option_code {
+	OPT_SOCKETS = 256,
+	OPT_STATE,
+	OPT_API,
+	OPT_GROUP,
+	OPT_FAULT,
+};
+
+static void stop(void *loop)
+{
+	fth_loop_stop(loop);
+}
+
+static int find_group(const char *name, gid_t *ret_group)
+{
+	const struct group *group = getgrnam(name);
+
+	if (!group) {
+		fprintf(stderr, "fotherd: --group '%s': no such group\n", name);
+		return -EINVAL;
+	}
+	*ret_group = group->gr_gid;
+	return 0;
+}
+
+/* -1 to go on, else the exit code. */
+static int parse(int argc, char **argv, struct fth_agent_options *options)
+{
+	static const struct option all[] = {
+		{ "sockets", required_argument, NULL, OPT_SOCKETS },
+		{ "connect", required_argument, NULL, 'c' },
+		{ "state", required_argument, NULL, OPT_STATE },
+		{ "api", required_argument, NULL, OPT_API },
+		{ "group", required_argument, NULL, OPT_GROUP },
+		{ "fault", required_argument, NULL, OPT_FAULT },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:h", all, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return 0;
+		}
+		if (c == OPT_SOCKETS)
+			options->sockets = optarg;
+		else if (c == 'c')
+			options->uri = optarg;
+		else if (c == OPT_STATE)
+			options->state = optarg;
+		else if (c == OPT_API)
+			options->api = optarg;
+		else if (c != OPT_GROUP && c != OPT_FAULT)
+			return EXIT_USAGE;
+		else if (c == OPT_GROUP && find_group(optarg, &options->group))
+			return EXIT_USAGE;
+		else if (c == OPT_FAULT && fth_fault_parse(optarg, &options->fault)) {
+			fprintf(stderr, "fotherd: --fault '%s': expected e.g. 'after-send:1'\n",
+				optarg);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind != argc || (!options->sockets && !options->uri)) {
+		fputs(optind != argc
+			      ? "fotherd: unexpected operand; see 'fotherd --help'\n"
+			      : "fotherd: give --sockets, --connect or both; see 'fotherd --help'\n",
+		      stderr);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct fth_agent_options options = {
+		.state = "/var/lib/fother",
+		.api = "/run/fother/api.sock",
+		.group = (gid_t)-1,
+	};
+	struct fth_agent *agent = NULL;
+	struct fth_loop *loop;
+	int code = parse(argc, argv, &options);
+
+	if (code >= 0)
+		return code;
+	signal(SIGPIPE, SIG_IGN);
+	if (fth_loop_new(&loop)) {
+		fth_log(FTH_LOG_ERROR, "event loop: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	code = EXIT_FAILED;
+	if (!fth_loop_signal(loop, SIGTERM, stop, loop) &&
+	    !fth_loop_signal(loop, SIGINT, stop, loop) && !fth_agent_new(loop, &options, &agent) &&
+	    !fth_loop_run(loop))
+		code = 0;
+	fth_agent_free(agent);
+	fth_loop_free(loop);
+	return code;
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VMs by libvirt: domains with a channel org.fother.0.
+ *
+ * DESIGN
+ * A thread of its own runs libvirt's default event loop, because libvirt's
+ * calls block and it calls back where it likes.  What the thread learns goes to
+ * the agent's loop by fth_loop_post(), as copies.  The socket's path holds the
+ * domain's numeric id and changes with each start, so it is read from the live
+ * XML after every lifecycle event.  An event is a reason to look, not the truth:
+ * the domain is always asked anew.  The data itself goes straight through the
+ * socket and survives a restart of libvirtd, whose domains are then asked anew.
+ */
+#include <errno.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rollout.h"
+#include "fother/wire.h"
+#include "io/inventory.h"
+#include "io/log.h"
+#include "io/loop.h"
+
+#define BEAT_MS 1000	    /* how soon an end or a loss is seen */
+#define KEEPALIVE_EVERY_S 5 /* of a remote connection */
+#define KEEPALIVE_COUNT 3
+#define GROUP_NAMESPACE "urn:fother:1"
+#define PATH_SIZE 4096
+
+/* What travels from the thread to the loop. */
+struct notice {
+	bool gone;
+	bool running;
+	bool has_path;
+	char name[FTH_VM_NAME_MAX + 1];
+	char host[FTH_HOST_NAME_MAX + 1];
+	char group[FTH_GROUP_NAME_MAX + 1];
+	char path[PATH_SIZE];
+};
+
+/*
+ * hooks and context are used on the loop's thread, all else on our own; ending
+ * and lost are written by any.
+ */
+struct fth_libvirt {
+	struct fth_loop *loop;
+	const struct fth_inventory_hooks *hooks;
+	void *context;
+	pthread_t thread;
+	atomic_bool ending;
+	atomic_bool lost;
+	virConnectPtr connection;
+	int timer;
+	bool said_down;
+	char host[FTH_HOST_NAME_MAX + 1];
+	char uri[];
+};
+
+static void drop_text(char **text)
+{
+	free(*text);
+}
+
+static void drop_document(xmlDocPtr *document)
+{
+	xmlFreeDoc(*document);
+}
+
+static void drop_xpath(xmlXPathContextPtr *xpath)
+{
+	xmlXPathFreeContext(*xpath);
+}
+
+static const char *last_error(void)
+{
+	const char *message = virGetLastErrorMessage();
+
+	return message ? message : "unknown error";
+}
+
+static void deliver(void *context, void *item)
+{
+	struct fth_libvirt *libvirt = context;
+	struct notice *notice = item;
+	const struct fth_inventory_vm vm = {
+		.name = notice->name,
+		.host = notice->host,
+		.group = notice->group,
+		.path = notice->has_path ? notice->path : NULL,
+		.running = notice->running,
+	};
+
+	if (libvirt && notice->gone)
+		libvirt->hooks->gone(libvirt->context, "libvirt", notice->name);
+	else if (libvirt)
+		libvirt->hooks->found(libvirt->context, "libvirt", &vm);
+	free(notice);
+}
+
+static bool evaluate(xmlXPathContextPtr xpath, const char *expression, char *text, size_t size)
+{
+	xmlXPathObjectPtr object = xmlXPathEvalExpression((const xmlChar *)expression, xpath);
+	xmlChar *string = object ? xmlXPathCastToString(object) : NULL;
+	bool found = string && *string && strlen((const char *)string) < size;
+
+	snprintf(text, size, "%s", found ? (const char *)string : "");
+	xmlFree(string);
+	xmlXPathFreeObject(object);
+	return found;
+}
+
+/* Does the domain carry our channel?  Where is it now, and what group is it? */
+static bool read_xml(const char *text, struct notice *notice)
+{
+	static const char channel[] = "boolean(/domain/devices/channel/target[@name='" FTH_PORT_NAME
+				      "'])";
+	static const char path[] =
+		"string(/domain/devices/channel[@type='unix'][target/@name='" FTH_PORT_NAME
+		"']/source/@path)";
+	static const char group[] =
+		"string(/domain/metadata/*[local-name()='vm' and namespace-uri()='" GROUP_NAMESPACE
+		"']/@group)";
+	__attribute__((cleanup(drop_document))) xmlDocPtr document =
+		xmlReadMemory(text, (int)strlen(text), "domain.xml", NULL,
+			      XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	__attribute__((cleanup(drop_xpath)))
+	xmlXPathContextPtr xpath = document ? xmlXPathNewContext(document) : NULL;
+	char answer[8];
+
+	if (!xpath || !evaluate(xpath, channel, answer, sizeof(answer)) ||
+	    strcmp(answer, "true") != 0)
+		return false;
+	notice->has_path = evaluate(xpath, path, notice->path, sizeof(notice->path));
+	evaluate(xpath, group, notice->group, sizeof(notice->group));
+	return true;
+}
+
+/* Ask the domain for everything, whatever made us look. */
+static void look(struct fth_libvirt *libvirt, virDomainPtr domain)
+{
+	const char *name = virDomainGetName(domain);
+	__attribute__((cleanup(drop_text))) char *xml = NULL;
+	struct notice *notice;
+	int state = VIR_DOMAIN_NOSTATE;
+
+	if (!name || strlen(name) > FTH_VM_NAME_MAX)
+		return;
+	notice = calloc(1, sizeof(*notice));
+	if (!notice)
+		return;
+	strcpy(notice->name, name);
+	strcpy(notice->host, libvirt->host);
+	xml = virDomainGetXMLDesc(domain, 0);
+	if (!xml || virDomainGetState(domain, &state, NULL, 0) || !read_xml(xml, notice))
+		notice->gone = true;
+	notice->running = state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED;
+	fth_loop_post(libvirt->loop, deliver, libvirt, notice);
+}
+
+static int lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail,
+		     void *context)
+{
+	(void)connection;
+	(void)event;
+	(void)detail;
+	look(context, domain);
+	return 0;
+}
+
+static void connection_closed(virConnectPtr connection, int reason, void *context)
+{
+	struct fth_libvirt *libvirt = context;
+
+	(void)connection;
+	(void)reason;
+	libvirt->lost = true;
+}
+
+static void beat(int timer, void *context)
+{
+	(void)timer;
+	(void)context; /* virEventRunDefaultImpl() returns, no more is wanted */
+}
+
+static void list_domains(struct fth_libvirt *libvirt)
+{
+	virDomainPtr *domains = NULL;
+	int i, count = virConnectListAllDomains(libvirt->connection, &domains, 0);
+
+	if (count < 0) {
+		fth_log(FTH_LOG_ERROR, "libvirt '%s': list of domains: %s", libvirt->uri,
+			last_error());
+		libvirt->lost = true;
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		look(libvirt, domains[i]);
+		virDomainFree(domains[i]);
+	}
+	free(domains);
+}
+
+static bool open_connection(struct fth_libvirt *libvirt)
+{
+	__attribute__((cleanup(drop_text))) char *host = NULL;
+	virConnectPtr connection = virConnectOpenReadOnly(libvirt->uri);
+
+	if (!connection) {
+		if (!libvirt->said_down)
+			fth_log(FTH_LOG_ERROR, "libvirt '%s': %s; trying again every %u ms",
+				libvirt->uri, last_error(), FTH_LIBVIRT_RETRY_MS);
+		libvirt->said_down = true;
+		return false;
+	}
+	libvirt->connection = connection;
+	libvirt->lost = false;
+	libvirt->said_down = false;
+	host = virConnectGetHostname(connection);
+	snprintf(libvirt->host, sizeof(libvirt->host), "%s", host ? host : "localhost");
+	virConnectRegisterCloseCallback(connection, connection_closed, libvirt, NULL);
+	virConnectSetKeepAlive(connection, KEEPALIVE_EVERY_S, KEEPALIVE_COUNT);
+	/* Events first, or a start between the list and them would be missed. */
+	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+					     VIR_DOMAIN_EVENT_CALLBACK(lifecycle), libvirt,
+					     NULL) < 0) {
+		fth_log(FTH_LOG_ERROR, "libvirt '%s': lifecycle events: %s", libvirt->uri,
+			last_error());
+		libvirt->lost = true;
+	}
+	fth_log(FTH_LOG_INFO, "libvirt '%s': connected", libvirt->uri);
+	list_domains(libvirt);
+	return true;
+}
+
+static void close_connection(struct fth_libvirt *libvirt)
+{
+	if (!libvirt->connection)
+		return;
+	virConnectUnregisterCloseCallback(libvirt->connection, connection_closed);
+	virConnectClose(libvirt->connection);
+	libvirt->connection = NULL;
+}
+
+/* errors are reported where they are handled; libvirt is not to print them */
+static void ignore_error(void *context, virErrorPtr error)
+{
+	(void)context;
+	(void)error;
+}
+
+static void *run(void *context)
+{
+	struct fth_libvirt *libvirt = context;
+	unsigned int waited_ms = FTH_LIBVIRT_RETRY_MS;
+
+	while (!libvirt->ending) {
+		if (libvirt->connection && libvirt->lost) {
+			fth_log(FTH_LOG_WARNING, "libvirt '%s': connection lost", libvirt->uri);
+			close_connection(libvirt);
+			waited_ms = 0;
+		}
+		if (!libvirt->connection && waited_ms >= FTH_LIBVIRT_RETRY_MS) {
+			waited_ms = 0;
+			open_connection(libvirt);
+			continue;
+		}
+		if (virEventRunDefaultImpl() < 0)
+			libvirt->lost = true;
+		waited_ms += BEAT_MS;
+	}
+	close_connection(libvirt);
+	return NULL;
+}
+
+int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inventory_hooks *hooks,
+		    void *context, struct fth_libvirt **ret_libvirt)
+{
+	struct fth_libvirt *libvirt = calloc(1, sizeof(*libvirt) + strlen(uri) + 1);
+
+	if (!libvirt)
+		return -ENOMEM;
+	strcpy(libvirt->uri, uri);
+	libvirt->loop = loop;
+	libvirt->hooks = hooks;
+	libvirt->context = context;
+	virSetErrorFunc(NULL, ignore_error);
+	xmlInitParser();
+	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0) {
+		free(libvirt);
+		return -EIO;
+	}
+	libvirt->timer = virEventAddTimeout(BEAT_MS, beat, libvirt, NULL);
+	if (libvirt->timer < 0 || pthread_create(&libvirt->thread, NULL, run, libvirt)) {
+		if (libvirt->timer >= 0)
+			virEventRemoveTimeout(libvirt->timer);
+		free(libvirt);
+		return -EAGAIN;
+	}
+	*ret_libvirt = libvirt;
+	return 0;
+}
+
+void fth_libvirt_free(struct fth_libvirt *libvirt)
+{
+	if (!libvirt)
+		return;
+	libvirt->ending = true;
+	virEventUpdateTimeout(libvirt->timer, 0);
+	pthread_join(libvirt->thread, NULL);
+	virEventRemoveTimeout(libvirt->timer);
+	free(libvirt);
+}
