@@ -12,10 +12,10 @@
 #include "core/text.h"
 
 #define RECORD_VERSION 1u
-#define FLAG_MATCHES   0x01u
+#define FLAG_MATCHES 0x01u
 #define FLAG_REACHABLE 0x02u
-#define FLAG_RESTORED  0x04u
-#define FLAGS_ALL      0x07u
+#define FLAG_RESTORED 0x04u
+#define FLAGS_ALL 0x07u
 
 struct string_field {
 	uint32_t offset;

@@ -11,16 +11,16 @@
 #include "core/policy_range.h"
 #include "core/text.h"
 
-#define PERCENT	    100u /* hundredths */
+#define PERCENT 100u /* hundredths */
 #define SHARE_WHOLE (100u * PERCENT)
-#define DAY_MIN	    (24u * 60)
+#define DAY_MIN (24u * 60)
 
 /* Defaults; policies/README.md lists them. */
-#define SOAK_DEFAULT_MS		  300000u
-#define IN_FLIGHT_FLEET_DEFAULT	  20u
-#define IN_FLIGHT_HOST_DEFAULT	  4u
-#define RECALL_FLEET_DEFAULT	  500u
-#define RECALL_HOST_DEFAULT	  50u
+#define SOAK_DEFAULT_MS 300000u
+#define IN_FLIGHT_FLEET_DEFAULT 20u
+#define IN_FLIGHT_HOST_DEFAULT 4u
+#define RECALL_FLEET_DEFAULT 500u
+#define RECALL_HOST_DEFAULT 50u
 #define HEALTH_TIMEOUT_DEFAULT_MS 10000u
 
 static int fault(struct fth_policy_fault *ret_fault, const char *key, const char *why)

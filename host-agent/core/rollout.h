@@ -192,7 +192,8 @@ enum fth_rollout_event_kind {
  * @reachable: ADD_VM; nothing is sent before the VM's first SEEN
  * @taint: SEEN, RESULT, HEARTBEAT
  * @op_id, @code: RESULT
- * @why: RESULT's detail; the person's reason for PAUSE and REVERSE
+ * @why: RESULT's detail; SEEN: why the guest reverted, if it said so; the
+ *	person's reason for PAUSE and REVERSE
  */
 struct fth_rollout_event {
 	uint8_t kind;

@@ -2,10 +2,10 @@
 /* How much may be under way, how much may go wrong, and when. */
 #include "core/rollout_internal.h"
 
-#define MINUTE_MS	 60000u
-#define DAY_MIN		 (24u * 60)
-#define DAY_MS		 ((uint64_t)DAY_MIN * MINUTE_MS)
-#define EPOCH_WEEKDAY	 3u /* 1970-01-01 was a Thursday; Monday is 0 */
+#define MINUTE_MS 60000u
+#define DAY_MIN (24u * 60)
+#define DAY_MS ((uint64_t)DAY_MIN * MINUTE_MS)
+#define EPOCH_WEEKDAY 3u /* 1970-01-01 was a Thursday; Monday is 0 */
 #define PERCENT_TEXT_MAX 16u
 
 /* May one more VM, @vm, be in flight?  A VM without a group has no limit of it. */

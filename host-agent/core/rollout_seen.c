@@ -142,7 +142,6 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		vm->touched = true;
 	}
 	if (ours == FTH_LC_ABSENT) {
-		fth_vm_explain(run, vm, "%s", "");
 		fth_vm_clean(run, vm);
 		return;
 	}

@@ -96,7 +96,8 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t
 	}
 	fth_vm_set_op(run, vm, op);
 	fth_vm_enter(run, vm, states[op]);
-	fth_vm_explain(run, vm, "%s", "");
+	if (op < FTH_OP_REVERSE) /* on its way back a VM keeps saying why */
+		fth_vm_explain(run, vm, "%s", "");
 	if (op == FTH_OP_STAGE || op == FTH_OP_APPLY)
 		vm->touched = true;
 	if (op == FTH_OP_APPLY) {
@@ -223,7 +224,8 @@ void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool re
 	bool confirmed = vm->state == FTH_RV_DONE;
 
 	if (!rebooted && !restored) {
-		fth_vm_explain(run, vm, "patch reverted by itself in the guest");
+		fth_vm_explain(run, vm, "patch reverted by itself in the guest%s%s",
+			       run->event->why[0] ? ": " : "", run->event->why);
 		fth_vm_fail(run, vm);
 		return;
 	}

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 
 /* Longest text these helpers look at, bytes. */
-#define TEXT_MAX   65536u
+#define TEXT_MAX 65536u
 #define DIGITS_MAX 20u /* of 2^64 */
 
 struct out {

@@ -16,7 +16,7 @@
 
 #include "fother/lifecycle.h"
 
-#define START_MS   1700000000000ull
+#define START_MS 1700000000000ull
 #define OOPS_TAINT (1ull << 7)
 
 void fleet_fail(const struct fleet *fleet, const char *format, ...)

@@ -6,8 +6,8 @@
 #include "core/journal.h"
 #include "core/rollout.h"
 
-#define FLEET_VMS_MAX	 16u
-#define FLEET_WIRE_MAX	 64u /* messages under way per guest */
+#define FLEET_VMS_MAX 16u
+#define FLEET_WIRE_MAX 64u   /* messages under way per guest */
 #define FLEET_MEMORY_MAX 64u /* op ids a guest remembers */
 
 /* What a message on the wire is. */
@@ -20,11 +20,11 @@ struct wire {
 };
 
 struct guest {
-	bool up; /* its channel is open */
+	bool up;       /* its channel is open */
 	uint8_t state; /* enum fth_lifecycle_state */
 	uint32_t boot;
 	bool oopsed;
-	bool bad; /* breaks when patched */
+	bool bad;	      /* breaks when patched */
 	uint8_t apply_op_due; /* an op runs: FTH_OP_APPLY or _REVERSE */
 	uint64_t op_id;
 	uint64_t soaking_since_ms;

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The rollout machine and what guests say: the guest is right. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core_machine.h"
+
+static void test_missing_capability_sends_nothing(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	m.policy.guest.switches = FTH_SWITCH_KERNEL;
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	m_add(0, "a", "", true);
+	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 0); /* nothing before it was seen */
+	made = m_seen_event(0, FTH_LC_ABSENT);
+	made.capabilities = ~FTH_CAP_MODEL_IN_TIME;
+	assert_int_equal(m_step(&made), 0);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 0);
+	m_expect(0, FTH_RV_FAILED);
+	assert_non_null(strstr(m_vm_of(0)->why, "not supported by this guest: "));
+	m_expect_phase(FTH_RO_REVERSED);
+	assert_string_equal(m.rollout.why, "1 of 1 VMs failed, allowed are 0: reversing");
+}
+
+static void test_other_kernel_is_skipped(void **state)
+{
+	(void)state;
+	m.policy.kernels.count = 1;
+	memcpy(m.policy.kernels.entries[0].text, "6.12.*", 7);
+	m_begin(2);
+	m_expect(0, FTH_RV_SKIPPED);
+	assert_string_equal(m_vm_of(0)->why, "kernel '6.1.0-1-cloud-amd64' is not the policy's");
+	m_expect_phase(FTH_RO_COMPLETE);
+}
+
+static void test_old_taint_is_no_failure(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	made = m_seen_event(0, FTH_LC_ABSENT);
+	made.taint = WARN;
+	assert_int_equal(m_step(&made), 0);
+	m_result_taint(0, FTH_E_OK, FTH_LC_STAGED, WARN);
+	m_result_taint(0, FTH_E_OK, FTH_LC_SOAKING, WARN);
+	m_expect(0, FTH_RV_SOAKING);
+	m_heartbeat(0, WARN | OOPS);
+	m_expect(0, FTH_RV_FAILED);
+	assert_string_equal(m_vm_of(0)->why, "oops since the patch was applied");
+}
+
+static void test_health_that_nobody_asked_for(void **state)
+{
+	(void)state;
+	m.policy.health_guest = FTH_HEALTH_GUEST_OOPS;
+	m_begin(1);
+	m_to_soaking(0);
+	m_heartbeat(0, WARN);
+	m_expect(0, FTH_RV_SOAKING);
+}
+
+static void test_reboot_in_the_soak(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	m_lost(0);
+	m_rebooted(0, 2);
+	m_expect(0, FTH_RV_STAGING);
+	m_to_soaking(0);
+	m_rebooted(0, 3);
+	m_expect(0, FTH_RV_FAILED);
+	assert_string_equal(m_vm_of(0)->why, "rebooted 2 times before it was confirmed");
+}
+
+static void test_snapshot_in_the_soak_is_no_crash(void **state)
+{
+	struct fth_rollout_event made;
+	int i;
+
+	(void)state;
+	m_begin(1);
+	for (i = 0; i < 4; i++) {
+		m_to_soaking(0);
+		made = m_seen_event(0, FTH_LC_ABSENT);
+		made.restored = true;
+		assert_int_equal(m_step(&made), 0);
+		m_expect(0, FTH_RV_STAGING);
+	}
+}
+
+static void test_reverted_by_itself(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	m_to_soaking(0);
+	made = m_seen_event(0, FTH_LC_STAGED);
+	memcpy(made.why, "host lost", 10);
+	assert_int_equal(m_step(&made), 0);
+	assert_string_equal(m_vm_of(0)->why, "patch reverted by itself in the guest: host lost");
+	assert_int_equal(m.rollout.failures, 1);
+}
+
+static void test_reboot_after_completion(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_done(0);
+	m_expect_phase(FTH_RO_COMPLETE);
+	m_lost(0);
+	m_rebooted(0, 2);
+	m_expect(0, FTH_RV_STAGING);
+	m_expect_phase(FTH_RO_COMPLETE);
+	assert_false(fth_rollout_terminal(&m.rollout));
+	m_to_done(0);
+	assert_true(fth_rollout_terminal(&m.rollout));
+}
+
+static void test_failure_after_completion_pauses(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_done(0);
+	m_rebooted(0, 2);
+	m_result(0, FTH_E_LOAD_FAILED, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_PAUSED);
+	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
+	m_expect_phase(FTH_RO_COMPLETE);
+}
+
+static void test_retries_end(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	for (i = 0; i < FTH_ROLLOUT_ATTEMPTS_MAX; i++) {
+		m_expect(0, FTH_RV_STAGING);
+		m_result(0, FTH_E_BUSY, FTH_LC_ABSENT);
+		assert_int_equal(m.rollout.in_flight, 0);
+		m_tick(FTH_RETRY_AFTER_MS - 1);
+		assert_int_equal(m_sent(FTH_OP_STAGE), 0);
+		m_tick(1);
+	}
+	m_expect(0, FTH_RV_FAILED);
+	assert_string_equal(m_vm_of(0)->why, "stage refused: another transition is running");
+}
+
+static void test_lost_payload_is_staged_again(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_expect(0, FTH_RV_APPLYING);
+	m_result(0, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_tick(FTH_RETRY_AFTER_MS);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 1);
+}
+
+static void test_busy_apply_is_applied_again(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_result(0, FTH_E_BUSY, FTH_LC_STAGED);
+	m_tick(FTH_RETRY_AFTER_MS);
+	assert_int_equal(m_sent(FTH_OP_APPLY), 1);
+}
+
+static void test_apply_that_lies(void **state)
+{
+	(void)state;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_expect(0, FTH_RV_FAILED);
+	assert_string_equal(m_vm_of(0)->why, "apply answered 'done' but the patch is 'staged'");
+}
+
+static void test_no_answer(void **state)
+{
+	uint64_t patience_ms = FTH_ANSWER_WITHIN_MS + m.policy.guest.deadline_ms;
+	uint64_t op_id;
+
+	(void)state;
+	m.policy.inconclusive_max = (struct fth_share){ false, 1 };
+	m_begin(1);
+	op_id = m_vm_of(0)->op_id;
+	m_tick(patience_ms);
+	m_expect(0, FTH_RV_UNKNOWN);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 1);
+	assert_int_equal(m.entries[0].op_id, op_id); /* at most once, by its id */
+	assert_int_equal(m.rollout.in_flight, 1);
+	assert_int_equal(m.rollout.inconclusive, 1);
+	m_tick(patience_ms);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 1);
+	m_to_soaking(0); /* a late answer counts */
+	assert_int_equal(m.rollout.inconclusive, 0);
+}
+
+static void test_word_of_the_guest_wins(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_lost(0);
+	m_seen(0, FTH_LC_SOAKING); /* the answer to apply was lost */
+	m_expect(0, FTH_RV_SOAKING);
+	assert_int_equal(m.rollout.in_flight, 0);
+	m_tick(SOAK_MS);
+	m_lost(0);
+	m_seen(0, FTH_LC_APPLIED); /* so was the one to confirm */
+	m_expect(0, FTH_RV_DONE);
+}
+
+static void test_foreign_payload_is_left_alone(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	m_add(0, "a", "", true);
+	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
+	made = m_seen_event(0, FTH_LC_APPLIED);
+	made.sha256_matches = false;
+	assert_int_equal(m_step(&made), 0);
+	m_expect(0, FTH_RV_FAILED);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 0); /* not ours to take back */
+	m_expect_phase(FTH_RO_REVERSED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(test_missing_capability_sends_nothing),
+		MACHINE_TEST(test_other_kernel_is_skipped),
+		MACHINE_TEST(test_old_taint_is_no_failure),
+		MACHINE_TEST(test_health_that_nobody_asked_for),
+		MACHINE_TEST(test_reboot_in_the_soak),
+		MACHINE_TEST(test_snapshot_in_the_soak_is_no_crash),
+		MACHINE_TEST(test_reverted_by_itself),
+		MACHINE_TEST(test_reboot_after_completion),
+		MACHINE_TEST(test_failure_after_completion_pauses),
+		MACHINE_TEST(test_retries_end),
+		MACHINE_TEST(test_lost_payload_is_staged_again),
+		MACHINE_TEST(test_busy_apply_is_applied_again),
+		MACHINE_TEST(test_apply_that_lies),
+		MACHINE_TEST(test_no_answer),
+		MACHINE_TEST(test_word_of_the_guest_wins),
+		MACHINE_TEST(test_foreign_payload_is_left_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

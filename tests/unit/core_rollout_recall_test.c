@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The rollout machine on its way back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core_machine.h"
+
+static void test_reverse_by_hand(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 1 };
+	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_begin(2);
+	m_to_soaking(m_first());
+	made = m_event(FTH_RE_REVERSE, -1);
+	memcpy(made.why, "too slow", 9);
+	assert_int_equal(m_step(&made), 0);
+	assert_string_equal(m.rollout.why, "by request: too slow");
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+	m_expect(1 - m_first(), FTH_RV_SKIPPED);
+	m_result(m_first(), FTH_E_OK, FTH_LC_STAGED);
+	assert_int_equal(m_sent(FTH_OP_UNSTAGE), 1);
+	m_result(m_first(), FTH_E_OK, FTH_LC_ABSENT);
+	m_expect(m_first(), FTH_RV_REVERSED);
+	m_expect_phase(FTH_RO_REVERSED);
+	assert_string_equal(m.rollout.why, "by request: too slow");
+	assert_int_equal(m_simple(FTH_RE_REVERSE), -EINVAL);
+}
+
+static void test_no_patch_is_clean(void **state)
+{
+	(void)state;
+	m_begin(1);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_result(0, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSED);
+}
+
+static void test_payload_that_stays_is_reversed(void **state)
+{
+	int i;
+
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	for (i = 0; i < (int)FTH_ROLLOUT_ATTEMPTS_MAX; i++) {
+		m_expect(0, FTH_RV_UNSTAGING);
+		m_result(0, FTH_E_IN_USE, FTH_LC_STAGED);
+		m_tick(FTH_RETRY_AFTER_MS);
+	}
+	m_expect_phase(FTH_RO_REVERSED);
+	assert_non_null(strstr(m_vm_of(0)->why, "unstage refused"));
+}
+
+static void test_stuck_until_seen(void **state)
+{
+	(void)state;
+	m_begin(2);
+	m_to_soaking(0);
+	m_to_soaking(1);
+	m_lost(1);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+	m_result(0, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_STUCK);
+	assert_string_equal(m.rollout.why, "1 of 2 VMs are unreachable or refuse to go back");
+	assert_true(fth_rollout_terminal(&m.rollout));
+	m_seen(1, FTH_LC_APPLIED);
+	m_expect_phase(FTH_RO_REVERSING);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+	m_result(1, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSED);
+}
+
+static void test_recall_turns_what_is_unknown(void **state)
+{
+	struct fth_rollout_action pending;
+
+	(void)state;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_lost(0);
+	m_expect(0, FTH_RV_UNKNOWN);
+	assert_true(fth_rollout_pending(&m.rollout, 0, &pending));
+	assert_int_equal(pending.op, FTH_OP_APPLY);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 0);
+	assert_true(fth_rollout_pending(&m.rollout, 0, &pending));
+	assert_int_equal(pending.op, FTH_OP_REVERSE);
+	assert_int_equal(pending.op_id, m_vm_of(0)->op_id);
+}
+
+static void test_recall_has_its_own_limit(void **state)
+{
+	int i;
+
+	(void)state;
+	m.policy.in_flight.fleet = 1;
+	m.policy.recall_in_flight.fleet = 3;
+	m_begin(4);
+	for (i = 0; i < 4; i++) {
+		int vm = (int)m.rollout.vms[i].order;
+
+		m_result(vm, FTH_E_OK, FTH_LC_STAGED);
+		m_result(vm, FTH_E_OK, FTH_LC_SOAKING);
+	}
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 3);
+}
+
+static void test_snapshot_from_before_the_recall(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_done(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_result(0, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSED);
+	m_seen(0, FTH_LC_APPLIED);
+	m_expect_phase(FTH_RO_REVERSING);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+}
+
+static void test_late_vm_after_recall(void **state)
+{
+	(void)state;
+	m_begin(1);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_add(1, "b", "", true);
+	m_seen(1, FTH_LC_ABSENT);
+	m_expect(1, FTH_RV_SKIPPED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(test_reverse_by_hand),
+		MACHINE_TEST(test_no_patch_is_clean),
+		MACHINE_TEST(test_payload_that_stays_is_reversed),
+		MACHINE_TEST(test_stuck_until_seen),
+		MACHINE_TEST(test_recall_turns_what_is_unknown),
+		MACHINE_TEST(test_recall_has_its_own_limit),
+		MACHINE_TEST(test_snapshot_from_before_the_recall),
+		MACHINE_TEST(test_late_vm_after_recall),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
