@@ -102,15 +102,25 @@ $(H)/lib.list: FORCE
 	@mkdir -p $(@D)
 	@echo '$(lib_src)' | cmp -s - $@ || echo '$(lib_src)' >$@
 
-$(H)/fotherd: $(call obj,$(app_src)) $(H)/libfother.a
+$(H)/fotherd: $(H)/obj/host-agent/app/main.o $(H)/libfotherd.a $(H)/libfother.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
+
+# fotherd but for its main(), so that unit tests can run an agent.
+$(H)/libfotherd.a: $(call obj,$(filter-out %/main.c,$(app_src))) $(H)/app.list
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+$(H)/app.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(app_src)' | cmp -s - $@ || echo '$(app_src)' >$@
 
 $(H)/fother: $(call obj,$(cli_src)) $(H)/libfother.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
 
-$(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother.a
+$(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfotherd.a \
+		$(H)/libfother.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)

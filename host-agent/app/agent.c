@@ -71,7 +71,7 @@ int fth_agent_flush(struct fth_agent *agent)
 	if (!agent->dirty)
 		return agent->store_ok ? 0 : -EIO;
 	if (!agent->store_ok || fth_store_commit(agent->store)) {
-		fth_agent_fail_store(agent);
+		fth_agent_fail_store(agent, fth_store_why(agent->store));
 		return -EIO;
 	}
 	agent->dirty = false;
@@ -114,11 +114,10 @@ static void rebuild(struct fth_agent *agent)
 	}
 }
 
-void fth_agent_fail_store(struct fth_agent *agent)
+void fth_agent_fail_store(struct fth_agent *agent, const char *why)
 {
 	if (agent->store_ok) {
-		snprintf(agent->store_why, sizeof(agent->store_why), "%s",
-			 fth_store_why(agent->store));
+		snprintf(agent->store_why, sizeof(agent->store_why), "%s", why);
 		fth_log(FTH_LOG_ERROR,
 			"journal in '%s': %s; nothing new is started, trying again every %u ms",
 			agent->state_folder, agent->store_why, FTH_AGENT_STORE_RETRY_MS);
@@ -151,7 +150,7 @@ static void try_store(struct fth_agent *agent)
 	if (agent->store_ok || fth_agent_now(agent) < agent->store_retry_ms)
 		return;
 	agent->store_retry_ms = agent->now_ms + FTH_AGENT_STORE_RETRY_MS;
-	if (fth_store_probe(agent->store))
+	if (fth_cache_probe(agent->state_folder) || fth_store_probe(agent->store))
 		return;
 	fth_log(FTH_LOG_NOTICE, "journal in '%s': can be written again", agent->state_folder);
 	agent->store_ok = true;

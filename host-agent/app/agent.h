@@ -229,8 +229,8 @@ int fth_agent_flush(struct fth_agent *agent);
 /** fth_agent_mark() - something waits for fth_agent_flush(), which will come. */
 void fth_agent_mark(struct fth_agent *agent);
 
-/** fth_agent_fail_store() - a write failed: rebuild, refuse, try again later. */
-void fth_agent_fail_store(struct fth_agent *agent);
+/** fth_agent_fail_store() - a write failed for @why: rebuild, refuse, try again later. */
+void fth_agent_fail_store(struct fth_agent *agent, const char *why);
 
 /** fth_agent_plan_wake() - set the timer of the TICK that is due first. */
 void fth_agent_plan_wake(struct fth_agent *agent);
@@ -374,6 +374,7 @@ struct fth_live *fth_live_new(struct fth_agent *agent, uint64_t id, uint64_t see
 
 /* cache.c: payloads by their hash, in the state folder */
 int fth_cache_put(const char *state, const struct fth_payload *payload);
+int fth_cache_probe(const char *state);
 int fth_cache_load(const char *state, const uint8_t *sha256, struct fth_payload *ret_payload,
 		   char *ret_error, size_t error_size);
 

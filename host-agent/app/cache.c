@@ -8,6 +8,7 @@
 
 #include "app/agent.h"
 
+#define PROBE_SIZE 65536u /* bytes: room for a payload, roughly */
 #define HEX_SIZE (2 * FTH_SHA256_SIZE + 1)
 
 static void close_fd(int *fd)
@@ -50,6 +51,21 @@ static int write_file(int folder_fd, const char *name, const struct fth_payload 
 	error = write_all(fd, payload->bytes, payload->size);
 	if (!error && fsync(fd))
 		error = -errno;
+	return error;
+}
+
+int fth_cache_probe(const char *state)
+{
+	__attribute__((cleanup(close_fd))) int folder_fd =
+		open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uint8_t bytes[PROBE_SIZE] = { 0 };
+	const struct fth_payload payload = { .bytes = bytes, .size = sizeof(bytes) };
+	int error;
+
+	if (folder_fd < 0)
+		return -errno;
+	error = write_file(folder_fd, "probe.tmp", &payload);
+	unlinkat(folder_fd, "probe.tmp", 0);
 	return error;
 }
 

@@ -238,7 +238,7 @@ static int enlist(struct draft *draft, struct fth_live *live)
 	if (!error)
 		error = add_row(draft, live);
 	if (error) {
-		fth_agent_fail_store(agent);
+		fth_agent_fail_store(agent, fth_store_why(agent->store));
 		return error;
 	}
 	live->synced = true;
@@ -297,8 +297,10 @@ struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
 	narrow(&draft);
 	error = fth_cache_put(agent->state_folder, &draft.payload);
 	if (error) {
-		refuse(&draft, 507, "store", "can't keep a copy of '%s' in '%s': %s",
-		       draft.policy->file, agent->state_folder, strerror(-error));
+		fth_agent_fail_store(agent, strerror(-error));
+		refuse(&draft, 507, "store",
+		       "the journal's folder '%s' can't hold a copy of '%s': %s; nothing was started",
+		       agent->state_folder, draft.policy->file, strerror(-error));
 		return NULL;
 	}
 	fth_agent_now(agent);

@@ -149,7 +149,7 @@ static void remember(struct fth_guest *guest)
 		return;
 	memcpy(row.boot_id, guest->boot_id, sizeof(row.boot_id));
 	if (fth_store_put_vm(guest->agent->store, &row))
-		fth_agent_fail_store(guest->agent);
+		fth_agent_fail_store(guest->agent, fth_store_why(guest->agent->store));
 	else
 		fth_agent_mark(guest->agent);
 }

@@ -65,7 +65,7 @@ static int journal(struct fth_live *live, const struct fth_rollout_event *event)
 	if (!error)
 		error = fth_store_append(live->agent->store, live->rollout->id, record, length);
 	if (error)
-		fth_agent_fail_store(live->agent);
+		fth_agent_fail_store(live->agent, fth_store_why(live->agent->store));
 	else
 		fth_agent_mark(live->agent);
 	return error;

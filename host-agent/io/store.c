@@ -209,6 +209,7 @@ static int prepare(struct fth_store *store, const char *path)
 	sqlite3_busy_timeout(store->db, BUSY_WAIT_MS);
 	error = execute(store,
 			"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+			"PRAGMA wal_autocheckpoint = 100;"
 			"PRAGMA foreign_keys = ON",
 			"set up");
 	/* ROLLBACK is prepared last: what needs it before is one statement. */
