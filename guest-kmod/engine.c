@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The engine's requests, its beginning and its end. */
+
+#include "engine.h"
+
+#include <linux/delay.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <linux/timekeeping.h>
+
+#include "compat/kernel.h"
+#include "engine_priv.h"
+#include "engine_sysfs.h"
+#include "nudge.h"
+#include "sysfs.h"
+
+#define CAPABILITIES                                                                 \
+	(FTH_CAP_MODEL_DEFAULT | FTH_CAP_DEADLINE_REVERSE | FTH_CAP_DEADLINE_FORCE | \
+	 FTH_CAP_NUDGE | FTH_CAP_CONFIRM | FTH_CAP_STOP_MAX)
+
+struct fth_engine fth_engine = {
+	.lock = __MUTEX_INITIALIZER(fth_engine.lock),
+	.patches = LIST_HEAD_INIT(fth_engine.patches),
+	.rosters = LIST_HEAD_INIT(fth_engine.rosters),
+	.takeover = { .wanted = fth_adopt_wanted, .adopt = fth_adopt },
+};
+
+int fth_report_set(struct fth_report *report, u16 code, int error, const char *format, ...)
+{
+	va_list args;
+
+	report->code = code;
+	va_start(args, format);
+	vscnprintf(report->detail, sizeof(report->detail), format, args);
+	va_end(args);
+	return error;
+}
+
+void fth_engine_kick(void)
+{
+	mod_delayed_work(fth_engine.queue, &fth_engine.work, 0);
+}
+
+struct fth_patch *fth_engine_find(const char *name)
+{
+	struct fth_patch *patch;
+
+	list_for_each_entry(patch, &fth_engine.patches, list) {
+		if (!strcmp(patch->name, name))
+			return patch;
+	}
+	return NULL;
+}
+
+u64 fth_engine_capabilities(void)
+{
+	return CAPABILITIES;
+}
+
+int fth_engine_check(const struct fth_guest_policy *policy, struct fth_report *ret_report)
+{
+	const char *why;
+	u64 missing;
+
+	if (fth_policy_check(policy, &why))
+		return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL, "policy refused: %s",
+				      why);
+	missing = fth_policy_needs(policy) & ~CAPABILITIES;
+	if (missing)
+		return fth_report_set(ret_report, FTH_E_UNSUPPORTED, -EOPNOTSUPP,
+				      "policy refused: not supported by this guest: %s",
+				      fth_capability_name(missing & -missing));
+	return 0;
+}
+
+static int check_expect(const char *name, struct fth_report *ret_report)
+{
+	if (fth_engine.expect.active)
+		return fth_report_set(
+			ret_report, FTH_E_BUSY, -EBUSY,
+			"apply '%s' refused: the load of '%s' is under way; try again", name,
+			fth_engine.expect.name);
+	if (fth_engine.run.patch)
+		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
+				      "apply '%s' refused: the transition of '%s' runs; try again",
+				      name, fth_engine.run.patch->name);
+	if (fth_engine_find(name))
+		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EEXIST,
+				      "apply '%s' refused: it is adopted already", name);
+	return 0;
+}
+
+int fth_engine_expect(const char *name, const struct fth_guest_policy *policy, const u8 *sha256,
+		      struct fth_report *ret_report)
+{
+	struct fth_expect *expect = &fth_engine.expect;
+	int error;
+
+	error = fth_engine_check(policy, ret_report);
+	if (error)
+		return error;
+	mutex_lock(&fth_engine.lock);
+	error = check_expect(name, ret_report);
+	if (!error) {
+		strscpy(expect->name, name, sizeof(expect->name));
+		memcpy(expect->sha256, sha256, sizeof(expect->sha256));
+		/* Without the capability a checked policy has no extend set. */
+		expect->policy = *policy;
+		expect->report = (struct fth_report){};
+		expect->result = -ENOENT;
+		expect->active = true;
+	}
+	mutex_unlock(&fth_engine.lock);
+	return error;
+}
+
+void fth_engine_expect_loader(void)
+{
+	WRITE_ONCE(fth_engine.expect.loader, current->tgid);
+}
+
+int fth_engine_expect_end(struct fth_report *ret_report)
+{
+	struct fth_expect *expect = &fth_engine.expect;
+	int result;
+
+	mutex_lock(&fth_engine.lock);
+	WRITE_ONCE(expect->loader, 0);
+	expect->active = false;
+	result = expect->result;
+	if (result == -ENOENT && !expect->report.code)
+		fth_report_set(ret_report, FTH_E_LOAD_FAILED, 0,
+			       "apply '%s': the loader ended without enabling the patch",
+			       expect->name);
+	else if (result)
+		*ret_report = expect->report;
+	mutex_unlock(&fth_engine.lock);
+	return result;
+}
+
+/* Lock held.  A patch that can be commanded, or why not. */
+static int find_for(const char *verb, const char *name, struct fth_patch **ret_patch,
+		    struct fth_report *ret_report)
+{
+	struct fth_patch *patch = fth_engine_find(name);
+
+	if (!patch)
+		return fth_report_set(ret_report, FTH_E_NO_PATCH, -ENOENT,
+				      "%s '%s' refused: no such patch is adopted", verb, name);
+	if (patch->leaving)
+		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EINVAL,
+				      "%s '%s' refused: it is reverted and being released", verb,
+				      name);
+	if (patch->flags & FTH_PATCH_FORCED)
+		return fth_report_set(
+			ret_report, FTH_E_WRONG_STATE, -EINVAL,
+			"%s '%s' refused: it was forced and is pinned until the next boot", verb,
+			name);
+	*ret_patch = patch;
+	return 0;
+}
+
+static int wrong_state(const char *verb, const struct fth_patch *patch,
+		       struct fth_report *ret_report)
+{
+	return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EINVAL, "%s '%s' refused: it is %s",
+			      verb, patch->name, fth_lifecycle_name(patch->state));
+}
+
+static int reverse(const char *name, struct fth_report *ret_report)
+{
+	struct fth_run *run = &fth_engine.run;
+	struct fth_patch *patch;
+	u8 next;
+	int error;
+
+	error = find_for("reverse", name, &patch, ret_report);
+	if (error)
+		return error;
+	if (run->patch && run->patch != patch)
+		return fth_report_set(
+			ret_report, FTH_E_BUSY, -EBUSY,
+			"reverse '%s' refused: the transition of '%s' runs; try again", name,
+			run->patch->name);
+	if (fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next))
+		return wrong_state("reverse", patch, ret_report);
+	fth_work_turn(patch, next == FTH_LC_APPLYING, false, FTH_E_REVERSED, "reversed on request");
+	return 0;
+}
+
+int fth_engine_reverse(const char *name, struct fth_report *ret_report)
+{
+	int error;
+
+	mutex_lock(&fth_engine.lock);
+	error = reverse(name, ret_report);
+	mutex_unlock(&fth_engine.lock);
+	if (!error)
+		fth_engine_kick();
+	return error;
+}
+
+static int confirm(const char *name, struct fth_report *ret_report)
+{
+	struct fth_patch *patch;
+	u8 next;
+	int error;
+
+	error = find_for("confirm", name, &patch, ret_report);
+	if (error)
+		return error;
+	if (patch->state == FTH_LC_APPLIED)
+		return 0;
+	if (fth_lifecycle_step(patch->state, FTH_LC_EV_CONFIRM, &next))
+		return wrong_state("confirm", patch, ret_report);
+	WRITE_ONCE(patch->state, next);
+	patch->confirm_by_ns = 0;
+	return 0;
+}
+
+int fth_engine_confirm(const char *name, struct fth_report *ret_report)
+{
+	int error;
+
+	mutex_lock(&fth_engine.lock);
+	error = confirm(name, ret_report);
+	mutex_unlock(&fth_engine.lock);
+	return error;
+}
+
+/* Lock held.  For commands that need the patch's own transition to run. */
+static int find_running(const char *verb, const char *name, struct fth_patch **ret_patch,
+			struct fth_report *ret_report)
+{
+	int error = find_for(verb, name, ret_patch, ret_report);
+
+	if (error)
+		return error;
+	if (fth_engine.run.patch != *ret_patch)
+		return wrong_state(verb, *ret_patch, ret_report);
+	return 0;
+}
+
+int fth_engine_nudge(const char *name, struct fth_report *ret_report)
+{
+	struct fth_patch *patch;
+	int error;
+
+	mutex_lock(&fth_engine.lock);
+	error = find_running("nudge", name, &patch, ret_report);
+	if (!error && fth_engine.run.flipped)
+		fth_nudge_stragglers(patch->lever.roster);
+	mutex_unlock(&fth_engine.lock);
+	if (!error)
+		fth_engine_kick();
+	return error;
+}
+
+int fth_engine_force(const char *name, struct fth_report *ret_report)
+{
+	struct fth_patch *patch;
+	int error;
+
+	mutex_lock(&fth_engine.lock);
+	error = find_running("force", name, &patch, ret_report);
+	if (!error)
+		fth_engine.run.force = true;
+	mutex_unlock(&fth_engine.lock);
+	if (!error)
+		fth_engine_kick();
+	return error;
+}
+
+u32 fth_engine_list(struct fth_engine_patch *patches, u32 max)
+{
+	struct fth_patch *patch;
+	u32 count = 0;
+
+	mutex_lock(&fth_engine.lock);
+	list_for_each_entry(patch, &fth_engine.patches, list) {
+		struct fth_engine_patch *to = &patches[count];
+
+		if (count == max)
+			break;
+		*to = (struct fth_engine_patch){ .has_sha256 = patch->has_sha256,
+						 .state = patch->state,
+						 .flags = patch->flags,
+						 .functions = patch->count };
+		strscpy(to->name, patch->name, sizeof(to->name));
+		memcpy(to->sha256, patch->sha256, sizeof(to->sha256));
+		for (u32 i = 0; i < patch->count; i++)
+			to->hits += fth_redirect_hits(&patch->redirects[i]);
+		count++;
+	}
+	mutex_unlock(&fth_engine.lock);
+	return count;
+}
+
+static void describe_next(const struct fth_straggler *straggler, char *text, size_t size)
+{
+	const struct fth_run *run = &fth_engine.run;
+	u64 now = ktime_get_ns();
+
+	if (is_idle_task(straggler->task))
+		strscpy(text, "looked at again with the CPUs stopped", size);
+	else if (fth_task_is_halted(straggler->task))
+		strscpy(text, "left alone while it is stopped or traced", size);
+	else if (!run->nudge_ns)
+		strscpy(text, "waited for; nudge by hand", size);
+	else
+		scnprintf(text, size, "nudge in %llu ms",
+			  run->nudge_ns > now ? (run->nudge_ns - now) / NSEC_PER_MSEC : 0);
+}
+
+static void describe(const struct fth_straggler *straggler, u64 since_ns,
+		     struct fth_engine_straggler *ret_to)
+{
+	*ret_to = (struct fth_engine_straggler){
+		.pid = straggler->task->pid,
+		.since_ms = (ktime_get_ns() - since_ns) / NSEC_PER_MSEC,
+	};
+	get_task_comm(ret_to->comm, straggler->task);
+	switch (READ_ONCE(straggler->hold)) {
+	case FTH_HOLD_STACK:
+		scnprintf(ret_to->where, sizeof(ret_to->where), "%ps", (void *)straggler->where);
+		break;
+	case FTH_HOLD_RUNNING:
+		strscpy(ret_to->where, "running whenever it was looked at", sizeof(ret_to->where));
+		break;
+	default:
+		strscpy(ret_to->where, "stack can't be read reliably", sizeof(ret_to->where));
+	}
+	describe_next(straggler, ret_to->next, sizeof(ret_to->next));
+}
+
+/* Lock held: the roster stays.  The next one from slot @*at on, or false. */
+static bool next_straggler(u32 *at, struct fth_engine_straggler *ret_to)
+{
+	const struct fth_run *run = &fth_engine.run;
+	struct fth_roster *roster;
+
+	if (!run->patch || !run->flipped)
+		return false;
+	roster = run->patch->lever.roster;
+	for (; *at < 1u << roster->bits; (*at)++) {
+		const struct fth_straggler *straggler = &roster->slots[*at];
+
+		if (!straggler->task || !READ_ONCE(straggler->holds))
+			continue;
+		describe(straggler, roster->since_ns, ret_to);
+		(*at)++;
+		return true;
+	}
+	return false;
+}
+
+u32 fth_engine_stragglers(struct fth_engine_straggler *stragglers, u32 max, u32 *ret_total)
+{
+	struct fth_engine_straggler one;
+	u32 at = 0, total = 0;
+
+	mutex_lock(&fth_engine.lock);
+	while (next_straggler(&at, &one)) {
+		if (total < max)
+			stragglers[total] = one;
+		total++;
+	}
+	mutex_unlock(&fth_engine.lock);
+	*ret_total = total;
+	return min(total, max);
+}
+
+int fth_engine_print_pending(struct fth_patch *patch, char *page)
+{
+	const struct fth_run *run = &fth_engine.run;
+	struct fth_engine_straggler one;
+	u32 at = 0, rest = 0;
+	int length = 0;
+
+	mutex_lock(&fth_engine.lock);
+	if (run->patch == patch && run->late)
+		length += sysfs_emit_at(page, length, "# deadline missed, still trying\n");
+	if (run->patch == patch && !run->flipped && run->error)
+		length += sysfs_emit_at(page, length, "# last check of stacks failed with %d\n",
+					run->error);
+	while (run->patch == patch && next_straggler(&at, &one)) {
+		/* A line has at most 16 + 128 + 64 characters and the numbers. */
+		if (length > (int)PAGE_SIZE - 320)
+			rest++;
+		else
+			length += sysfs_emit_at(page, length, "%u %s: %s; since %u ms; %s\n",
+						one.pid, one.comm, one.where, one.since_ms,
+						one.next);
+	}
+	mutex_unlock(&fth_engine.lock);
+	if (rest)
+		length += sysfs_emit_at(page, length, "# and %u more\n", rest);
+	return length;
+}
+
+int fth_engine_print_policies(char *page)
+{
+	int length;
+
+	mutex_lock(&fth_engine.lock);
+	length = fth_policies_print(&fth_engine.policies, page);
+	mutex_unlock(&fth_engine.lock);
+	return length;
+}
+
+int fth_engine_write_policy(const char *page, size_t length)
+{
+	struct fth_report *report = NULL;
+	char *line = NULL;
+	int error = -EINVAL;
+
+	if (length > FTH_POLICY_LINE_MAX) {
+		pr_warn("policy: a line of %zu bytes, expected at most %u\n", length,
+			FTH_POLICY_LINE_MAX);
+		return -EINVAL;
+	}
+	report = kzalloc(sizeof(*report), GFP_KERNEL);
+	line = kmemdup_nul(page, length, GFP_KERNEL);
+	if (!report || !line) {
+		error = -ENOMEM;
+		goto out;
+	}
+	mutex_lock(&fth_engine.lock);
+	error = fth_policies_write(&fth_engine.policies, line, report);
+	mutex_unlock(&fth_engine.lock);
+	if (error)
+		pr_warn("%s\n", report->detail);
+out:
+	kfree(line);
+	kfree(report);
+	return error;
+}
+
+int fth_engine_init(const struct fth_engine_client *client)
+{
+	int error;
+
+	fth_engine.client = client;
+	INIT_DELAYED_WORK(&fth_engine.work, fth_work_run);
+	INIT_DELAYED_WORK(&fth_engine.release, fth_work_release);
+	error = fth_compat_init();
+	if (error)
+		return error;
+	fth_engine.queue =
+		alloc_workqueue("fother_engine", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	if (!fth_engine.queue)
+		return -ENOMEM;
+	error = fth_redirector_init(&fth_engine.redirector);
+	if (error)
+		goto err_queue;
+	error = fth_sysfs_init();
+	if (error)
+		goto err_redirector;
+	error = fth_takeover_init(&fth_engine.takeover);
+	if (error)
+		goto err_sysfs;
+	return 0;
+
+err_sysfs:
+	fth_sysfs_exit();
+err_redirector:
+	fth_redirector_exit(&fth_engine.redirector);
+err_queue:
+	destroy_workqueue(fth_engine.queue);
+	return error;
+}
+
+/*
+ * Visits that have begun finish soon; those queued to a task that does not
+ * come by were taken back when their roster was retired.
+ */
+static void wait_for_visits(void)
+{
+	bool some;
+
+	do {
+		mutex_lock(&fth_engine.lock);
+		fth_work_drop_rosters();
+		some = fth_engine.roster_count;
+		mutex_unlock(&fth_engine.lock);
+		if (some)
+			msleep(FTH_EXIT_RETRY_MS);
+	} while (some);
+	/* A visit tells the worker with preemption off. */
+	synchronize_rcu();
+}
+
+/* A task may still stand in the last instructions of a hook or a callback. */
+static void wait_for_stacks(void)
+{
+	struct fth_stack_set set;
+
+	synchronize_rcu_tasks();
+	while (fth_stack_module_set(THIS_MODULE, &set))
+		msleep(FTH_EXIT_RETRY_MS);
+	while (fth_stack_check_all(&set, current))
+		msleep(FTH_EXIT_RETRY_MS);
+	fth_stack_set_free(&set);
+}
+
+void fth_engine_exit(void)
+{
+	fth_takeover_exit(&fth_engine.takeover);
+	fth_sysfs_exit();
+	wait_for_visits();
+	cancel_delayed_work_sync(&fth_engine.work);
+	cancel_delayed_work_sync(&fth_engine.release);
+	destroy_workqueue(fth_engine.queue);
+	fth_redirector_exit(&fth_engine.redirector);
+	fth_policies_free(&fth_engine.policies);
+	wait_for_stacks();
+}

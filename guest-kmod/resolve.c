@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/* From a function's name to its addresses. */
+#include "resolve.h"
+
+#include <linux/kallsyms.h>
+#include <linux/livepatch.h>
+#include <linux/string.h>
+
+#include "compat/kernel.h"
+
+/*
+ * What a CPU's stopper runs while the CPUs are stopped.  Its stack can't be
+ * read then, so these functions can't be switched consistently.
+ */
+static const char *const stopper_functions[] = {
+	"multi_cpu_stop", "cpu_stopper_thread",		"smpboot_thread_fn",
+	"kthread",	  "stop_machine_yield",		"touch_nmi_watchdog",
+	"ret_from_fork",  "rcu_momentary_dyntick_idle",
+};
+
+struct search {
+	unsigned long position;
+	unsigned long count;
+	unsigned long address;
+};
+
+static int found(void *arg, unsigned long address)
+{
+	struct search *search = arg;
+
+	search->count++;
+	search->address = address;
+	return search->position ? search->count == search->position : search->count > 1;
+}
+
+static int find(const char *patch, const struct klp_func *klp, unsigned long *ret_address,
+		struct fth_report *ret_report)
+{
+	struct search search = { .position = klp->old_sympos };
+
+	fth_symbol_each(klp->old_name, found, &search);
+	if (!search.count)
+		return fth_report_set(ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
+				      "patch '%s' refused: this kernel has no function '%s'", patch,
+				      klp->old_name);
+	if (!search.position && search.count > 1)
+		return fth_report_set(
+			ret_report, FTH_E_SYMBOL_AMBIGUOUS, -EINVAL,
+			"patch '%s' refused: '%s' is the name of several functions; the patch must set old_sympos",
+			patch, klp->old_name);
+	if (search.position && search.count != search.position)
+		return fth_report_set(
+			ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
+			"patch '%s' refused: old_sympos of '%s' is %lu, but there are only %lu of that name",
+			patch, klp->old_name, search.position, search.count);
+	*ret_address = search.address;
+	return 0;
+}
+
+static bool is_stopper_function(const char *name)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(stopper_functions); i++) {
+		if (!strcmp(name, stopper_functions[i]))
+			return true;
+	}
+	return false;
+}
+
+static int check_author(const char *patch, const struct klp_func *klp,
+			struct fth_report *ret_report)
+{
+	size_t length = strnlen(klp->old_name, KSYM_NAME_LEN);
+
+	if (!length || length == KSYM_NAME_LEN)
+		return fth_report_set(
+			ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
+			"patch '%s' refused: a name of %zu characters, expected 1 to %d", patch,
+			length, KSYM_NAME_LEN - 1);
+	if (!klp->new_func)
+		return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL,
+				      "patch '%s' refused: '%s' has no new_func", patch,
+				      klp->old_name);
+	if (is_stopper_function(klp->old_name))
+		return fth_report_set(
+			ret_report, FTH_E_UNSUPPORTED, -EINVAL,
+			"patch '%s' refused: '%s' runs while all CPUs are stopped and can't be patched",
+			patch, klp->old_name);
+	return 0;
+}
+
+int fth_resolve_function(const char *patch, struct fth_function *function, unsigned long *ret_ip,
+			 struct fth_report *ret_report)
+{
+	struct klp_func *klp = function->klp;
+	unsigned long old_func, ip;
+	int error;
+
+	error = check_author(patch, klp, ret_report);
+	if (error)
+		return error;
+	error = find(patch, klp, &old_func, ret_report);
+	if (error)
+		return error;
+	ip = fth_symbol_ftrace_ip(old_func);
+	if (!ip)
+		return fth_report_set(
+			ret_report, FTH_E_NOT_TRACEABLE, -EINVAL,
+			"patch '%s' refused: '%s' has no ftrace entry (notrace or not a function)",
+			patch, klp->old_name);
+	function->name = klp->old_name;
+	function->sympos = klp->old_sympos ?: 1;
+	function->old_func = old_func;
+	function->old_size = fth_symbol_size(old_func);
+	function->new_func = (unsigned long)klp->new_func;
+	function->new_size = fth_symbol_size(function->new_func);
+	if (!function->old_size || !function->new_size)
+		return fth_report_set(
+			ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
+			"patch '%s' refused: the size of '%s' or of its replacement is unknown",
+			patch, klp->old_name);
+	*ret_ip = ip;
+	return 0;
+}

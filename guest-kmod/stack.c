@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Sets of text, and whether a task's stack holds any of it. */
+#include "stack.h"
+
+#include <linux/cpumask.h>
+#include <linux/percpu.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/stop_machine.h>
+
+/* Scratch of one check; used with preemption off, never from an interrupt. */
+static DEFINE_PER_CPU(unsigned long[FTH_STACK_DEPTH_MAX], entries);
+
+int fth_stack_set_init(struct fth_stack_set *set, u32 room)
+{
+	struct fth_text *texts = kvcalloc(max(room, 1u), sizeof(*texts), GFP_KERNEL);
+
+	if (!texts)
+		return -ENOMEM;
+	*set = (struct fth_stack_set){ .texts = texts, .room = room };
+	return 0;
+}
+
+void fth_stack_set_add(struct fth_stack_set *set, unsigned long start, unsigned long end)
+{
+	if (WARN_ON_ONCE(set->count == set->room || start >= end))
+		return;
+	set->texts[set->count++] = (struct fth_text){ start, end };
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct fth_text *left = a, *right = b;
+
+	if (left->start != right->start)
+		return left->start < right->start ? -1 : 1;
+	return 0;
+}
+
+void fth_stack_set_seal(struct fth_stack_set *set)
+{
+	u32 kept = 0;
+
+	if (!set->count)
+		return;
+	sort(set->texts, set->count, sizeof(*set->texts), compare, NULL);
+	for (u32 i = 1; i < set->count; i++) {
+		struct fth_text *last = &set->texts[kept];
+
+		if (set->texts[i].start < last->end)
+			last->end = max(last->end, set->texts[i].end);
+		else
+			set->texts[++kept] = set->texts[i];
+	}
+	set->count = kept + 1;
+}
+
+void fth_stack_set_free(struct fth_stack_set *set)
+{
+	kvfree(set->texts);
+	*set = (struct fth_stack_set){};
+}
+
+static bool set_holds(const struct fth_stack_set *set, unsigned long address)
+{
+	u32 low = 0, high = set->count;
+
+	while (low < high) {
+		u32 middle = (low + high) / 2;
+
+		if (address < set->texts[middle].start)
+			high = middle;
+		else if (address >= set->texts[middle].end)
+			low = middle + 1;
+		else
+			return true;
+	}
+	return false;
+}
+
+int fth_stack_check(struct task_struct *task, const struct fth_stack_set *set,
+		    unsigned long *ret_where)
+{
+	unsigned long *found = *this_cpu_ptr(&entries);
+	int count;
+
+	count = fth_task_walk_stack(task, found, FTH_STACK_DEPTH_MAX);
+	if (count < 0)
+		return -EINVAL;
+	for (int i = 0; i < count; i++) {
+		if (set_holds(set, found[i])) {
+			*ret_where = found[i];
+			return 1;
+		}
+	}
+	return 0;
+}
+
+struct check_all {
+	const struct fth_stack_set *set;
+	const struct task_struct *except;
+};
+
+/* The other CPUs' stoppers spin in the kernel's own text and can't be read. */
+static bool is_inside(struct task_struct *task, const struct check_all *check)
+{
+	unsigned long where;
+
+	if (task == check->except || fth_task_is_stopper(task) || fth_task_is_dead(task))
+		return false;
+	return fth_stack_check(task, check->set, &where);
+}
+
+static int check_all_stopped(void *arg)
+{
+	const struct check_all *check = arg;
+	struct task_struct *process, *task;
+	int cpu;
+
+	for_each_process_thread(process, task) {
+		if (is_inside(task, check))
+			return -EBUSY;
+	}
+	for_each_online_cpu(cpu) {
+		if (is_inside(fth_cpu_idle_task(cpu), check))
+			return -EBUSY;
+	}
+	return 0;
+}
+
+int fth_stack_check_all(const struct fth_stack_set *set, const struct task_struct *except)
+{
+	struct check_all check = { .set = set, .except = except };
+
+	return stop_machine(check_all_stopped, &check, NULL);
+}
+
+int fth_stack_module_set(const struct module *module, struct fth_stack_set *ret_set)
+{
+	struct fth_text texts[FTH_MODULE_TEXTS_MAX];
+	u32 count = fth_module_texts(module, texts);
+	struct fth_stack_set set;
+	int error;
+
+	error = fth_stack_set_init(&set, count);
+	if (error)
+		return error;
+	for (u32 i = 0; i < count; i++) {
+		if (texts[i].start < texts[i].end)
+			fth_stack_set_add(&set, texts[i].start, texts[i].end);
+	}
+	fth_stack_set_seal(&set);
+	*ret_set = set;
+	return 0;
+}

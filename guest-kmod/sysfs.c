@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/kernel/fother: status and control for a person in the guest.
+ *
+ * DESIGN
+ * Files show copies that the engine hands out, and what is written goes to the
+ * engine by the patch's name, as a host's command would.  A folder is removed
+ * without the engine's lock, since removal waits for whoever is in a file.
+ */
+
+#include "sysfs.h"
+
+#include <linux/kobject.h>
+#include <linux/kstrtox.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+#include "engine_sysfs.h"
+
+/* One folder: of a patch, of its object, or of one of its functions. */
+struct fth_sysfs_dir {
+	struct kobject kobj;
+	struct fth_patch *patch;
+	u32 function;
+	struct fth_sysfs_dir *object;	  /* a patch's */
+	struct fth_sysfs_dir **functions; /* a patch's, @patch->count */
+};
+
+struct fth_sysfs_file {
+	struct attribute attr;
+	ssize_t (*show)(struct fth_sysfs_dir *dir, char *page);
+	ssize_t (*store)(struct fth_sysfs_dir *dir, const char *page, size_t length);
+};
+
+static struct {
+	struct kobject *root;
+	struct kobject *patches;
+} sysfs;
+
+static ssize_t file_show(struct kobject *kobj, struct attribute *attr, char *page)
+{
+	struct fth_sysfs_file *file = container_of(attr, struct fth_sysfs_file, attr);
+
+	if (!file->show)
+		return -EIO;
+	return file->show(container_of(kobj, struct fth_sysfs_dir, kobj), page);
+}
+
+static ssize_t file_store(struct kobject *kobj, struct attribute *attr, const char *page,
+			  size_t length)
+{
+	struct fth_sysfs_file *file = container_of(attr, struct fth_sysfs_file, attr);
+
+	if (!file->store)
+		return -EIO;
+	return file->store(container_of(kobj, struct fth_sysfs_dir, kobj), page, length);
+}
+
+static const struct sysfs_ops file_ops = { .show = file_show, .store = file_store };
+
+static void dir_release(struct kobject *kobj)
+{
+	struct fth_sysfs_dir *dir = container_of(kobj, struct fth_sysfs_dir, kobj);
+
+	kvfree(dir->functions);
+	kfree(dir);
+}
+
+static bool is_enabled(u8 state)
+{
+	return state == FTH_LC_APPLYING || state == FTH_LC_SOAKING || state == FTH_LC_APPLIED;
+}
+
+static ssize_t enabled_show(struct fth_sysfs_dir *dir, char *page)
+{
+	return sysfs_emit(page, "%d\n", is_enabled(READ_ONCE(dir->patch->state)));
+}
+
+/* What a person asked for by writing @page; a refusal is said in the log. */
+static ssize_t command(struct fth_sysfs_dir *dir, size_t length,
+		       int (*request)(const char *name, struct fth_report *ret_report))
+{
+	struct fth_report *report = kzalloc(sizeof(*report), GFP_KERNEL);
+	int error;
+
+	if (!report)
+		return -ENOMEM;
+	error = request(dir->patch->name, report);
+	if (error)
+		pr_warn("%s\n", report->detail);
+	kfree(report);
+	return error ?: length;
+}
+
+/* As in-tree: the present value is refused, the other one turns it round. */
+static ssize_t enabled_store(struct fth_sysfs_dir *dir, const char *page, size_t length)
+{
+	bool enable;
+	int error;
+
+	error = kstrtobool(page, &enable);
+	if (error)
+		return error;
+	if (enable == is_enabled(READ_ONCE(dir->patch->state)))
+		return -EINVAL;
+	return command(dir, length, fth_engine_reverse);
+}
+
+static ssize_t transition_show(struct fth_sysfs_dir *dir, char *page)
+{
+	u8 state = READ_ONCE(dir->patch->state);
+
+	return sysfs_emit(page, "%d\n", fth_lifecycle_in_transition(state));
+}
+
+static ssize_t state_show(struct fth_sysfs_dir *dir, char *page)
+{
+	bool forced = READ_ONCE(dir->patch->flags) & FTH_PATCH_FORCED;
+
+	return sysfs_emit(page, "%s%s\n", fth_lifecycle_name(READ_ONCE(dir->patch->state)),
+			  forced ? " (forced: pinned until the next boot)" : "");
+}
+
+static ssize_t pending_show(struct fth_sysfs_dir *dir, char *page)
+{
+	return fth_engine_print_pending(dir->patch, page);
+}
+
+static ssize_t trigger(struct fth_sysfs_dir *dir, const char *page, size_t length,
+		       int (*request)(const char *name, struct fth_report *ret_report))
+{
+	bool yes;
+	int error;
+
+	error = kstrtobool(page, &yes);
+	if (error)
+		return error;
+	return yes ? command(dir, length, request) : -EINVAL;
+}
+
+static ssize_t force_store(struct fth_sysfs_dir *dir, const char *page, size_t length)
+{
+	return trigger(dir, page, length, fth_engine_force);
+}
+
+static ssize_t nudge_store(struct fth_sysfs_dir *dir, const char *page, size_t length)
+{
+	return trigger(dir, page, length, fth_engine_nudge);
+}
+
+static ssize_t confirm_store(struct fth_sysfs_dir *dir, const char *page, size_t length)
+{
+	return trigger(dir, page, length, fth_engine_confirm);
+}
+
+#define FILE_RW(name) \
+	static struct fth_sysfs_file name##_file = { { #name, 0644 }, name##_show, name##_store }
+#define FILE_RO(name) \
+	static struct fth_sysfs_file name##_file = { { #name, 0444 }, name##_show, NULL }
+#define FILE_WO(name) \
+	static struct fth_sysfs_file name##_file = { { #name, 0200 }, NULL, name##_store }
+
+FILE_RW(enabled);
+FILE_RO(transition);
+FILE_RO(state);
+FILE_RO(pending);
+FILE_WO(force);
+FILE_WO(nudge);
+FILE_WO(confirm);
+
+static struct attribute *patch_attrs[] = {
+	&enabled_file.attr, &transition_file.attr, &state_file.attr,   &pending_file.attr,
+	&force_file.attr,   &nudge_file.attr,	   &confirm_file.attr, NULL,
+};
+ATTRIBUTE_GROUPS(patch);
+
+static ssize_t patched_show(struct fth_sysfs_dir *dir, char *page)
+{
+	u8 state = READ_ONCE(dir->patch->state);
+
+	return sysfs_emit(page, "%d\n", is_enabled(state) || state == FTH_LC_REVERTING);
+}
+FILE_RO(patched);
+
+static struct attribute *object_attrs[] = { &patched_file.attr, NULL };
+ATTRIBUTE_GROUPS(object);
+
+static ssize_t hits_show(struct fth_sysfs_dir *dir, char *page)
+{
+	return sysfs_emit(page, "%llu\n", fth_redirect_hits(&dir->patch->redirects[dir->function]));
+}
+FILE_RO(hits);
+
+static struct attribute *function_attrs[] = { &patched_file.attr, &transition_file.attr,
+					      &hits_file.attr, NULL };
+ATTRIBUTE_GROUPS(function);
+
+static struct kobj_type patch_type = { .release = dir_release,
+				       .sysfs_ops = &file_ops,
+				       .default_groups = patch_groups };
+static struct kobj_type object_type = { .release = dir_release,
+					.sysfs_ops = &file_ops,
+					.default_groups = object_groups };
+static struct kobj_type function_type = { .release = dir_release,
+					  .sysfs_ops = &file_ops,
+					  .default_groups = function_groups };
+
+__printf(5, 6) static struct fth_sysfs_dir *dir_add(struct fth_patch *patch, u32 function,
+						    struct kobj_type *type, struct kobject *parent,
+						    const char *format, ...)
+{
+	struct fth_sysfs_dir *dir = kzalloc(sizeof(*dir), GFP_KERNEL);
+	char *name;
+	va_list args;
+	int error;
+
+	if (!dir)
+		return NULL;
+	dir->patch = patch;
+	dir->function = function;
+	va_start(args, format);
+	name = kvasprintf(GFP_KERNEL, format, args);
+	va_end(args);
+	error = kobject_init_and_add(&dir->kobj, type, parent, "%s", name ?: "?");
+	kfree(name);
+	if (error) {
+		kobject_put(&dir->kobj);
+		return NULL;
+	}
+	return dir;
+}
+
+static void dir_remove(struct fth_sysfs_dir *dir)
+{
+	if (!dir)
+		return;
+	kobject_del(&dir->kobj);
+	kobject_put(&dir->kobj);
+}
+
+int fth_sysfs_add(struct fth_patch *patch)
+{
+	struct fth_sysfs_dir *dir;
+
+	dir = dir_add(patch, 0, &patch_type, sysfs.patches, "%s", patch->name);
+	if (!dir)
+		return -ENOMEM;
+	patch->sysfs = dir;
+	dir->functions = kvcalloc(patch->count + 1, sizeof(struct fth_sysfs_dir *), GFP_KERNEL);
+	dir->object = dir_add(patch, 0, &object_type, &dir->kobj, "vmlinux");
+	if (!dir->functions || !dir->object)
+		goto err_dir;
+	for (u32 i = 0; i < patch->count; i++) {
+		const struct fth_function *function = &patch->functions[i];
+
+		dir->functions[i] = dir_add(patch, i, &function_type, &dir->object->kobj, "%s,%lu",
+					    function->name, function->sympos);
+		if (!dir->functions[i])
+			goto err_dir;
+	}
+	kobject_uevent(&dir->kobj, KOBJ_ADD);
+	return 0;
+
+err_dir:
+	fth_sysfs_remove(patch);
+	return -ENOMEM;
+}
+
+void fth_sysfs_remove(struct fth_patch *patch)
+{
+	struct fth_sysfs_dir *dir = patch->sysfs;
+
+	if (!dir)
+		return;
+	for (u32 i = 0; dir->functions && i < patch->count; i++)
+		dir_remove(dir->functions[i]);
+	dir_remove(dir->object);
+	patch->sysfs = NULL;
+	dir_remove(dir);
+}
+
+static ssize_t policy_show(struct kobject *kobj, struct kobj_attribute *attr, char *page)
+{
+	return fth_engine_print_policies(page);
+}
+
+static ssize_t policy_store(struct kobject *kobj, struct kobj_attribute *attr, const char *page,
+			    size_t length)
+{
+	return fth_engine_write_policy(page, length) ?: length;
+}
+
+static struct kobj_attribute policy_file = __ATTR(policy, 0644, policy_show, policy_store);
+
+int fth_sysfs_init(void)
+{
+	int error = -ENOMEM;
+
+	sysfs.root = kobject_create_and_add("fother", kernel_kobj);
+	if (!sysfs.root)
+		return -ENOMEM;
+	sysfs.patches = kobject_create_and_add("patches", sysfs.root);
+	if (!sysfs.patches)
+		goto err_root;
+	error = sysfs_create_file(sysfs.root, &policy_file.attr);
+	if (error)
+		goto err_patches;
+	return 0;
+
+err_patches:
+	kobject_put(sysfs.patches);
+err_root:
+	kobject_put(sysfs.root);
+	sysfs.root = NULL;
+	return error;
+}
+
+void fth_sysfs_exit(void)
+{
+	sysfs_remove_file(sysfs.root, &policy_file.attr);
+	kobject_put(sysfs.patches);
+	kobject_put(sysfs.root);
+	sysfs.root = NULL;
+}
+
+struct kobject *fth_sysfs_root(void)
+{
+	return sysfs.root;
+}

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Check stacks, flip universes: the two-phase move of every transition. */
+#include "transition.h"
+
+#include <linux/cpumask.h>
+#include <linux/log2.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/stop_machine.h>
+#include <linux/timekeeping.h>
+
+#define CLOCK_EVERY_WALKS 8u /* stacks between two looks at the clock */
+
+/* What the walk before the stop found out about a task. */
+struct seen {
+	struct task_struct *task; /* referenced */
+	unsigned long switches;
+	unsigned long where;
+	int verdict; /* of fth_stack_check(); -EBUSY = it ran */
+};
+
+struct walk {
+	const struct fth_stack_set *set;
+	u32 bits;
+	u32 room;
+	u32 count;
+	struct seen slots[];
+};
+
+static u32 task_hash(const struct task_struct *task, u32 bits)
+{
+	return (u32)(((unsigned long)task * 0x61c8864680b583ebull) >> (64 - bits));
+}
+
+static struct seen *walk_slot(struct walk *walk, const struct task_struct *task)
+{
+	u32 mask = (1u << walk->bits) - 1;
+	u32 i = task_hash(task, walk->bits);
+
+	while (walk->slots[i].task && walk->slots[i].task != task)
+		i = (i + 1) & mask;
+	return &walk->slots[i];
+}
+
+static u32 count_tasks(void)
+{
+	struct task_struct *process, *task;
+	u32 count = 0;
+
+	rcu_read_lock();
+	for_each_process_thread(process, task)
+		count++;
+	rcu_read_unlock();
+	return count;
+}
+
+/* References to all tasks there is room for; the others are walked stopped. */
+static void walk_collect(struct walk *walk)
+{
+	struct task_struct *process, *task;
+
+	rcu_read_lock();
+	for_each_process_thread(process, task) {
+		struct seen *seen;
+
+		if (walk->count == walk->room)
+			goto out;
+		seen = walk_slot(walk, task);
+		if (seen->task)
+			continue;
+		seen->task = get_task_struct(task);
+		walk->count++;
+	}
+out:
+	rcu_read_unlock();
+}
+
+struct look {
+	const struct fth_stack_set *set;
+	struct seen *seen;
+};
+
+/* Runs with the task's locks held: it can't start to run meanwhile. */
+static int look_at(struct task_struct *task, void *arg)
+{
+	struct look *look = arg;
+	struct seen *seen = look->seen;
+
+	if (fth_task_on_cpu(task) && task != current)
+		return -EBUSY;
+	seen->switches = fth_task_switches(task);
+	return fth_stack_check(task, look->set, &seen->where);
+}
+
+static struct walk *walk_tasks(const struct fth_stack_set *set, u32 slack)
+{
+	u32 room = count_tasks() + slack;
+	u32 bits = ilog2(roundup_pow_of_two(2 * room));
+	struct walk *walk;
+
+	walk = kvzalloc(struct_size(walk, slots, 1ul << bits), GFP_KERNEL);
+	if (!walk)
+		return NULL;
+	walk->set = set;
+	walk->bits = bits;
+	walk->room = room;
+	walk_collect(walk);
+	for (u32 i = 0; i < 1u << bits; i++) {
+		struct look look = { .set = set, .seen = &walk->slots[i] };
+
+		if (!walk->slots[i].task)
+			continue;
+		walk->slots[i].verdict = fth_task_call(walk->slots[i].task, look_at, &look);
+		cond_resched();
+	}
+	return walk;
+}
+
+static void walk_free(struct walk *walk)
+{
+	for (u32 i = 0; i < 1u << walk->bits; i++) {
+		if (walk->slots[i].task)
+			put_task_struct(walk->slots[i].task);
+		cond_resched();
+	}
+	kvfree(walk);
+}
+
+static u32 walk_unclean(const struct walk *walk)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < 1u << walk->bits; i++)
+		count += walk->slots[i].task && walk->slots[i].verdict;
+	return count;
+}
+
+static struct fth_roster *roster_alloc(const struct fth_flip *flip, u32 room)
+{
+	u32 bits = ilog2(roundup_pow_of_two(2 * room));
+	struct fth_roster *roster;
+
+	roster = kvzalloc(struct_size(roster, slots, 1ul << bits), GFP_KERNEL);
+	if (!roster)
+		return NULL;
+	INIT_LIST_HEAD(&roster->retired);
+	roster->set = flip->set;
+	roster->left = flip->left;
+	roster->bits = bits;
+	return roster;
+}
+
+struct flip_stopped {
+	struct fth_flip *flip;
+	struct fth_lever *lever;
+	struct walk *walk;
+	struct fth_roster *roster;
+	u64 began_ns;
+	u32 walked;
+};
+
+static int roster_add(struct fth_roster *roster, struct task_struct *task, int verdict,
+		      unsigned long where)
+{
+	u32 mask = (1u << roster->bits) - 1;
+	u32 i = task_hash(task, roster->bits);
+
+	if (roster->count > mask / 2)
+		return -ENOSPC;
+	while (roster->slots[i].task)
+		i = (i + 1) & mask;
+	roster->slots[i].task = get_task_struct(task);
+	roster->slots[i].holds = 1;
+	roster->slots[i].hold = verdict > 0 ? FTH_HOLD_STACK : FTH_HOLD_UNRELIABLE;
+	roster->slots[i].where = where;
+	roster->count++;
+	atomic_inc(&roster->holding);
+	return 0;
+}
+
+/* The verdict of the walk counts if the task did not run since. */
+static bool is_known(struct walk *walk, struct task_struct *task, const struct seen **ret_seen)
+{
+	const struct seen *seen = walk_slot(walk, task);
+
+	if (!seen->task || seen->verdict < 0 || fth_task_on_cpu(task) ||
+	    seen->switches != fth_task_switches(task))
+		return false;
+	*ret_seen = seen;
+	return true;
+}
+
+static int flip_task(struct flip_stopped *stopped, struct task_struct *task)
+{
+	const struct fth_flip *flip = stopped->flip;
+	struct fth_roster *old = stopped->lever->roster;
+	const struct seen *seen;
+	unsigned long where = 0;
+	int verdict;
+
+	stopped->flip->ret_total++;
+	/* A straggler of the way there is already where the way back leads. */
+	if (old && fth_roster_holds(old, task))
+		return 0;
+	if (is_known(stopped->walk, task, &seen)) {
+		if (!seen->verdict)
+			return 0;
+		return roster_add(stopped->roster, task, seen->verdict, seen->where);
+	}
+	/* The other CPUs' stoppers spin in functions that nobody may patch. */
+	if (fth_task_is_stopper(task) || fth_task_is_dead(task))
+		return 0;
+	if (!(++stopped->walked % CLOCK_EVERY_WALKS) &&
+	    ktime_get_mono_fast_ns() - stopped->began_ns > flip->stop_max_us * 1000ull)
+		return -ETIME;
+	verdict = fth_stack_check(task, flip->set, &where);
+	return verdict ? roster_add(stopped->roster, task, verdict, where) : 0;
+}
+
+static int flip_tasks(struct flip_stopped *stopped)
+{
+	struct task_struct *process, *task;
+	int cpu, error;
+
+	for_each_process_thread(process, task) {
+		error = flip_task(stopped, task);
+		if (error)
+			return error;
+	}
+	/* An offline CPU's idle task begins afresh when the CPU comes back. */
+	for_each_online_cpu(cpu) {
+		error = flip_task(stopped, fth_cpu_idle_task(cpu));
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/*
+ * No lock for the list of tasks is needed: it is written with interrupts off,
+ * so no CPU can have been stopped in the middle of that.
+ */
+static int flip_stopped(void *arg)
+{
+	struct flip_stopped *stopped = arg;
+	struct fth_lever *lever = stopped->lever;
+	int error;
+
+	stopped->began_ns = ktime_get_mono_fast_ns();
+	stopped->flip->ret_total = 0;
+	error = flip_tasks(stopped);
+	stopped->flip->ret_stopped_ns = ktime_get_mono_fast_ns() - stopped->began_ns;
+	if (error)
+		return error;
+	if (lever->roster)
+		lever->roster->live = false;
+	stopped->roster->live = true;
+	stopped->roster->since_ns = ktime_get_mono_fast_ns();
+	/* Every other CPU waits for us: the order of these two is not seen. */
+	WRITE_ONCE(lever->roster, stopped->roster);
+	WRITE_ONCE(lever->phase, stopped->flip->to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD);
+	return 0;
+}
+
+int fth_transition_flip(struct fth_lever *lever, struct fth_flip *flip, struct fth_roster **ret_old)
+{
+	struct flip_stopped stopped = { .flip = flip, .lever = lever };
+	struct fth_roster *old = lever->roster;
+	int error = -ENOMEM;
+
+	stopped.walk = walk_tasks(flip->set, flip->slack);
+	if (!stopped.walk)
+		return -ENOMEM;
+	stopped.roster = roster_alloc(flip, walk_unclean(stopped.walk) + flip->slack);
+	if (!stopped.roster)
+		goto err_walk;
+	error = stop_machine(flip_stopped, &stopped, NULL);
+	if (error)
+		goto err_roster;
+	walk_free(stopped.walk);
+	*ret_old = old;
+	return 0;
+
+err_roster:
+	fth_roster_free(stopped.roster);
+err_walk:
+	walk_free(stopped.walk);
+	return error;
+}
+
+/* Returns true for the one caller that moved it. */
+static bool let_go(struct fth_straggler *straggler)
+{
+	return cmpxchg(&straggler->holds, 1, 0) == 1;
+}
+
+static int judge(struct fth_straggler *straggler, const struct fth_stack_set *set)
+{
+	int verdict;
+
+	if (fth_task_is_dead(straggler->task))
+		return 0;
+	verdict = fth_stack_check(straggler->task, set, &straggler->where);
+	if (verdict)
+		straggler->hold = verdict > 0 ? FTH_HOLD_STACK : FTH_HOLD_UNRELIABLE;
+	return verdict;
+}
+
+/*
+ * In the straggler's own context, not always at the kernel's boundary: io_uring
+ * and do_exit() run task works too, so it looks at its own stack.  Preemption
+ * is off, so that a flip, which stops all CPUs, comes before or after it all.
+ */
+static void visit(struct callback_head *head)
+{
+	struct fth_visit *visit = container_of(head, struct fth_visit, head);
+	struct fth_roster *roster = visit->roster;
+	struct fth_straggler *straggler;
+	void (*left)(void) = roster->left;
+	bool tell = false;
+
+	preempt_disable();
+	straggler = fth_roster_find(roster, current);
+	if (roster->live && straggler && READ_ONCE(straggler->holds) &&
+	    !judge(straggler, roster->set) && let_go(straggler))
+		tell = atomic_dec_and_test(&roster->holding);
+	smp_store_release(&visit->queued, false);
+	/* The roster may be freed from here on. */
+	if (atomic_dec_and_test(&roster->users) || tell)
+		left();
+	preempt_enable();
+}
+
+bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler,
+		      struct fth_visit *queue, enum task_work_notify_mode notify)
+{
+	if (smp_load_acquire(&queue->queued))
+		return false;
+	queue->queued = true;
+	queue->roster = roster;
+	init_task_work(&queue->head, visit);
+	atomic_inc(&roster->users);
+	if (!task_work_add(straggler->task, &queue->head, notify))
+		return true;
+	/* It is exiting: it will be found dead, or clean. */
+	queue->queued = false;
+	atomic_dec(&roster->users);
+	return false;
+}
+
+static bool is_visit(struct callback_head *head, void *arg)
+{
+	const struct fth_straggler *straggler = arg;
+
+	return head == &straggler->leave.head || head == &straggler->nudge.head;
+}
+
+void fth_roster_cancel(struct fth_roster *roster)
+{
+	for (u32 i = 0; i < 1u << roster->bits; i++) {
+		struct fth_straggler *straggler = &roster->slots[i];
+
+		if (!straggler->task)
+			continue;
+		while (fth_task_work_cancel(straggler->task, is_visit, straggler))
+			atomic_dec(&roster->users);
+		cond_resched();
+	}
+}
+
+void fth_roster_free(struct fth_roster *roster)
+{
+	if (!roster)
+		return;
+	for (u32 i = 0; i < 1u << roster->bits; i++) {
+		if (roster->slots[i].task)
+			put_task_struct(roster->slots[i].task);
+	}
+	kvfree(roster);
+}
+
+struct retry {
+	struct fth_roster *roster;
+	struct fth_straggler *straggler;
+};
+
+static int retry_one(struct task_struct *task, void *arg)
+{
+	struct retry *retry = arg;
+
+	if (fth_task_on_cpu(task) && task != current)
+		return -EBUSY;
+	if (judge(retry->straggler, retry->roster->set))
+		return 1;
+	/* Its locks are held, so nobody is told here: the caller looks. */
+	if (let_go(retry->straggler))
+		atomic_dec(&retry->roster->holding);
+	return 0;
+}
+
+static int retry_stopped(void *arg)
+{
+	struct fth_roster *roster = arg;
+
+	for (u32 i = 0; i < 1u << roster->bits; i++) {
+		struct fth_straggler *straggler = &roster->slots[i];
+
+		if (!straggler->task || !straggler->holds)
+			continue;
+		if (straggler->hold != FTH_HOLD_RUNNING && !is_idle_task(straggler->task))
+			continue;
+		if (!judge(straggler, roster->set) && let_go(straggler))
+			atomic_dec(&roster->holding);
+	}
+	return 0;
+}
+
+void fth_transition_retry(struct fth_roster *roster, bool stop)
+{
+	bool need_stop = false;
+
+	for (u32 i = 0; i < 1u << roster->bits; i++) {
+		struct fth_straggler *straggler = &roster->slots[i];
+		struct retry retry = { .roster = roster, .straggler = straggler };
+
+		if (!straggler->task || !READ_ONCE(straggler->holds))
+			continue;
+		if (is_idle_task(straggler->task)) {
+			need_stop = true;
+			continue;
+		}
+		if (fth_task_call(straggler->task, retry_one, &retry) == -EBUSY) {
+			straggler->hold = FTH_HOLD_RUNNING;
+			need_stop = true;
+		}
+		if (READ_ONCE(straggler->holds) && !(straggler->task->flags & PF_KTHREAD))
+			fth_roster_visit(roster, straggler, &straggler->leave, TWA_RESUME);
+		cond_resched();
+	}
+	if (stop && need_stop)
+		stop_machine(retry_stopped, roster, NULL);
+}
+
+void fth_transition_end(struct fth_lever *lever, bool to_new)
+{
+	WRITE_ONCE(lever->phase, to_new ? FTH_PHASE_NEW : FTH_PHASE_OLD);
+}
+
+static int nothing(void *arg)
+{
+	return 0;
+}
+
+/*
+ * Handlers run with preemption off, also where RCU does not watch (the idle
+ * loop), so a grace period is not enough; a stop of all CPUs is.
+ */
+void fth_transition_drain(void)
+{
+	stop_machine(nothing, NULL, NULL);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The move that every transition is made of: check stacks, flip universes.
+ *
+ * DESIGN
+ * A task lives in the OLD or in the NEW universe of a patch.  A flip makes one
+ * of them the target for all tasks at once, in stop_machine(): whoever is
+ * clean is in the target from then on, whoever is not is entered in a roster
+ * as a straggler and stays where it is.  Stacks are walked before, with the
+ * machine running; inside the stop only tasks that ran since are walked again.
+ *
+ * phase    universe of a task
+ * OLD      OLD
+ * TO_NEW   OLD if it is a straggler of the roster, else NEW
+ * NEW      NEW
+ * TO_OLD   NEW if it is a straggler of the roster, else OLD
+ *
+ * A task that is not listed has never run: it was forked after the stop, so it
+ * is in the target, and its stack holds nothing but its own beginning.  A task
+ * that has left the list already (the end of do_exit()) is in the target too.
+ *
+ * This file knows nothing of patches, deadlines or who asked.
+ */
+#ifndef FOTHER_GUEST_TRANSITION_H
+#define FOTHER_GUEST_TRANSITION_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/sched.h>
+#include <linux/task_work.h>
+#include <linux/types.h>
+
+#include "stack.h"
+
+#define FTH_WALK_SLACK_MIN 64u /* tasks that may appear during a walk */
+#define FTH_WALK_SLACK_MAX 65536u
+
+enum fth_phase {
+	FTH_PHASE_OLD = 0,
+	FTH_PHASE_TO_NEW = 1,
+	FTH_PHASE_NEW = 2,
+	FTH_PHASE_TO_OLD = 3,
+};
+
+/* Why a straggler is one. */
+enum fth_hold {
+	FTH_HOLD_STACK = 0,	 /* @where is on its stack */
+	FTH_HOLD_RUNNING = 1,	 /* it ran whenever it was looked at */
+	FTH_HOLD_UNRELIABLE = 2, /* its stack can't be read */
+};
+
+struct fth_roster;
+
+/* A callback in a straggler's own context; @queued guards @head. */
+struct fth_visit {
+	struct callback_head head;
+	struct fth_roster *roster;
+	bool queued;
+};
+
+/**
+ * struct fth_straggler - one task that is not in the target yet
+ * @task: referenced; NULL = free slot
+ * @holds: it is still a straggler
+ * @hold: enum fth_hold, for a person
+ * @where: with FTH_HOLD_STACK
+ * @leave: on its way out of the kernel
+ * @nudge: as a fake signal
+ */
+struct fth_straggler {
+	struct task_struct *task;
+	int holds;
+	u8 hold;
+	unsigned long where;
+	struct fth_visit leave;
+	struct fth_visit nudge;
+};
+
+/**
+ * struct fth_roster - stragglers of one flip, open addressing by task
+ * @retired: in the engine's list when it is no switch's roster any more
+ * @set: what they must leave; outlives the roster
+ * @left: called when the last straggler left or the last visit ended; not
+ *	from under scheduler locks; preemption off
+ * @live: it is some switch's roster; cleared with all CPUs stopped
+ * @holding: stragglers
+ * @users: visits queued or running
+ * @since_ns: CLOCK_MONOTONIC of the flip
+ * @bits: log2 of the slots
+ * @count: used slots
+ */
+struct fth_roster {
+	struct list_head retired;
+	const struct fth_stack_set *set;
+	void (*left)(void);
+	bool live;
+	atomic_t holding;
+	atomic_t users;
+	u64 since_ns;
+	u32 bits;
+	u32 count;
+	struct fth_straggler slots[];
+};
+
+/**
+ * struct fth_lever - which universe tasks see, for all functions of a patch
+ * @phase: enum fth_phase.  Becomes a mixed phase with all CPUs stopped only,
+ *	together with @roster, so no handler sees one without the other.
+ *	From mixed to uniform it changes any time: both give the same answer.
+ * @roster: in the mixed phases
+ */
+struct fth_lever {
+	int phase;
+	struct fth_roster *roster;
+};
+
+/** fth_roster_find() - the slot of @task, or NULL.  Any context. */
+static __always_inline struct fth_straggler *fth_roster_find(struct fth_roster *roster,
+							     const struct task_struct *task)
+{
+	u32 mask = (1u << roster->bits) - 1;
+	u32 i = (u32)(((unsigned long)task * 0x61c8864680b583ebull) >> (64 - roster->bits));
+
+	/* At most half of the slots are used: a free one ends the search. */
+	for (;; i = (i + 1) & mask) {
+		struct task_struct *found = READ_ONCE(roster->slots[i].task);
+
+		if (found == task)
+			return &roster->slots[i];
+		if (!found)
+			return NULL;
+	}
+}
+
+static __always_inline bool fth_roster_holds(struct fth_roster *roster,
+					     const struct task_struct *task)
+{
+	struct fth_straggler *straggler = fth_roster_find(roster, task);
+
+	return straggler && READ_ONCE(straggler->holds);
+}
+
+/**
+ * fth_lever_is_new() - does @task see the replacement?
+ *
+ * Context: any, preemption off; not traced.  A roster is freed only after
+ * every CPU has been stopped once more.
+ */
+static __always_inline bool fth_lever_is_new(const struct fth_lever *lever,
+					     const struct task_struct *task)
+{
+	switch (READ_ONCE(lever->phase)) {
+	case FTH_PHASE_NEW:
+		return true;
+	case FTH_PHASE_TO_NEW:
+		return !fth_roster_holds(READ_ONCE(lever->roster), task);
+	case FTH_PHASE_TO_OLD:
+		return fth_roster_holds(READ_ONCE(lever->roster), task);
+	default:
+		return false;
+	}
+}
+
+/**
+ * struct fth_flip - one attempt
+ * @set: what a task must not have on its stack to be in the target
+ * @to_new: the target
+ * @stop_max_us: give up when the CPUs were stopped for longer
+ * @slack: tasks more than were counted that there is room for
+ * @left: see struct fth_roster
+ * @ret_total: tasks seen
+ * @ret_stopped_ns: how long the CPUs were stopped for the check
+ */
+struct fth_flip {
+	const struct fth_stack_set *set;
+	bool to_new;
+	u32 stop_max_us;
+	u32 slack;
+	void (*left)(void);
+	u32 ret_total;
+	u64 ret_stopped_ns;
+};
+
+/**
+ * fth_transition_flip() - make one universe the target of all tasks
+ * @lever: changed on success only; then its roster is the new one
+ * @flip: the attempt
+ * @ret_old: the roster that was replaced, or NULL; the caller retires it
+ *
+ * Context: may sleep; one flip at a time.
+ * Return: 0; -ENOMEM; -ENOSPC more stragglers or tasks than room: again with
+ * more slack; -ETIME @stop_max_us exceeded.
+ */
+int fth_transition_flip(struct fth_lever *lever, struct fth_flip *flip,
+			struct fth_roster **ret_old);
+
+/**
+ * fth_transition_retry() - look at all stragglers again
+ * @roster: live
+ * @stop: stop the CPUs for those that can't be seen otherwise (idle tasks,
+ *	tasks that run whenever they are looked at)
+ *
+ * A user task is also asked to look at itself on its way out of the kernel.
+ * Context: may sleep; not concurrently with itself or a flip.
+ */
+void fth_transition_retry(struct fth_roster *roster, bool stop);
+
+/**
+ * fth_transition_end() - one universe for all
+ * @to_new: which; with stragglers left this breaks consistency (force)
+ *
+ * The roster stays until fth_transition_drain().
+ */
+void fth_transition_end(struct fth_lever *lever, bool to_new);
+
+/**
+ * fth_roster_visit() - queue a visit to a straggler, unless it is queued
+ * @notify: TWA_RESUME or TWA_SIGNAL
+ * Return: true when it was queued now.
+ */
+bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler,
+		      struct fth_visit *visit, enum task_work_notify_mode notify);
+
+/** fth_roster_cancel() - take back the visits that have not begun. */
+void fth_roster_cancel(struct fth_roster *roster);
+
+/**
+ * fth_roster_free() - drop the tasks and the memory
+ *
+ * Only with no users, and after the CPUs were stopped once since it was the
+ * roster of a switch (fth_transition_drain()).
+ */
+void fth_roster_free(struct fth_roster *roster);
+
+/** fth_transition_drain() - returns when no handler runs that began before. */
+void fth_transition_drain(void);
+
+#endif /* FOTHER_GUEST_TRANSITION_H */
