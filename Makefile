@@ -33,10 +33,11 @@ unit_help_src := $(filter-out $(unit_src),$(wildcard tests/unit/*.c)) $(wildcard
 obj = $(patsubst %.c,$(H)/obj/%.o,$(1))
 
 unit_bin := $(patsubst tests/unit/%.c,$(H)/unit/%,$(unit_src))
+e2e_bin := $(patsubst tests/e2e/%.c,$(H)/e2e/%,$(wildcard tests/e2e/*.c))
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
 
 .PHONY: all help deps host-agent guest-kmod unit fuzz sim test-programs demo bench check \
-	check-guest lint format clean
+	check-guest check-host check-e2e e2e-programs lint format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
@@ -60,11 +61,20 @@ unit: $(unit_bin) ## build the unit tests
 
 fuzz: $(fuzz_bin) ## build the fuzz targets (clang)
 
+# Each tests/e2e/*.c is one program that an end-to-end test plays a peer with.
+e2e-programs: $(e2e_bin)
+
 check: ## install what is missing, build, lint and run all tests
 	tests/lib/check all
 
 check-guest: ## run only the tests inside guests
 	tests/lib/check guest
+
+check-host: ## run only the tests that need no guest, and the harness's own
+	tests/lib/check host
+
+check-e2e: ## run only the end-to-end tests
+	tests/lib/check e2e
 
 lint: ## formatting, static analysis and layer checks
 	tools/lint
@@ -126,6 +136,11 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)
 
 # Programs of the end-to-end tests that stand beside the agent.
+$(H)/e2e/%: $(H)/obj/tests/e2e/%.o $(H)/libfother.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
+
 $(H)/e2e/%: $(H)/obj/tests/e2e/%.o $(H)/libfother.a
 	$(call say,LD)
 	@mkdir -p $(@D)
