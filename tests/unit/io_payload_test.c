@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Module files: what is no livepatch module for x86-64 does not travel. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <unistd.h>
+
+#include "core/policy.h"
+#include "io/payload.h"
+
+#define GOOD_INFO "license=GPL\0livepatch=Y\0name=demo\0vermagic=6.1.0-9-cloud-amd64 SMP mod_unload"
+
+/* A relocatable file with the two sections that the loader looks at. */
+struct module {
+	Elf64_Ehdr header;
+	Elf64_Shdr sections[3];
+	char names[32];
+	char info[256];
+};
+
+static char path[] = "/tmp/fother-payload.XXXXXX";
+static char message[FTH_PAYLOAD_ERROR_MAX];
+
+static void make(struct module *module, const char *info, size_t info_size)
+{
+	static const char names[] = "\0.modinfo\0.shstrtab";
+
+	memset(module, 0, sizeof(*module));
+	memcpy(module->header.e_ident, ELFMAG, SELFMAG);
+	module->header.e_ident[EI_CLASS] = ELFCLASS64;
+	module->header.e_ident[EI_DATA] = ELFDATA2LSB;
+	module->header.e_ident[EI_VERSION] = EV_CURRENT;
+	module->header.e_type = ET_REL;
+	module->header.e_machine = EM_X86_64;
+	module->header.e_version = EV_CURRENT;
+	module->header.e_ehsize = sizeof(Elf64_Ehdr);
+	module->header.e_shoff = offsetof(struct module, sections);
+	module->header.e_shentsize = sizeof(Elf64_Shdr);
+	module->header.e_shnum = 3;
+	module->header.e_shstrndx = 2;
+	memcpy(module->names, names, sizeof(names));
+	memcpy(module->info, info, info_size);
+	module->sections[1] = (Elf64_Shdr){
+		.sh_name = 1,
+		.sh_type = SHT_PROGBITS,
+		.sh_offset = offsetof(struct module, info),
+		.sh_size = info_size,
+		.sh_addralign = 1,
+	};
+	module->sections[2] = (Elf64_Shdr){
+		.sh_name = 10,
+		.sh_type = SHT_STRTAB,
+		.sh_offset = offsetof(struct module, names),
+		.sh_size = sizeof(names),
+		.sh_addralign = 1,
+	};
+}
+
+static int load(const void *bytes, size_t size, struct fth_payload *ret_payload)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, size), (ssize_t)size);
+	close(fd);
+	message[0] = 0;
+	return fth_payload_load(path, ret_payload, message, sizeof(message));
+}
+
+static void expect_refused(const struct module *module, const char *why)
+{
+	struct fth_payload payload;
+
+	assert_int_equal(load(module, sizeof(*module), &payload), -EINVAL);
+	if (!strstr(message, why))
+		fail_msg("found \"%s\", expected \"%s\"", message, why);
+}
+
+static void test_good_module(void **state)
+{
+	uint8_t hash[crypto_hash_sha256_BYTES];
+	struct fth_payload payload;
+	struct module module;
+
+	(void)state;
+	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	assert_int_equal(load(&module, sizeof(module), &payload), 0);
+	assert_string_equal(payload.name, "demo");
+	assert_string_equal(payload.release, "6.1.0-9-cloud-amd64");
+	assert_int_equal(payload.size, sizeof(module));
+	assert_memory_equal(payload.bytes, &module, sizeof(module));
+	crypto_hash_sha256(hash, (const uint8_t *)&module, sizeof(module));
+	assert_memory_equal(payload.sha256, hash, sizeof(hash));
+	fth_payload_free(&payload);
+}
+
+static void test_wrong_modules(void **state)
+{
+	static const char no_livepatch[] = "name=demo\0vermagic=6.1 SMP";
+	static const char no_name[] = "livepatch=Y\0vermagic=6.1 SMP";
+	static const char no_vermagic[] = "livepatch=Y\0name=demo";
+	static const char open_end[] = { 'n', 'a', 'm', 'e', '=', 'x' };
+	struct module module;
+
+	(void)state;
+	make(&module, no_livepatch, sizeof(no_livepatch));
+	expect_refused(&module, "found livepatch='', expected 'Y'");
+	make(&module, no_name, sizeof(no_name));
+	expect_refused(&module, "found a name of 0 bytes");
+	make(&module, no_vermagic, sizeof(no_vermagic));
+	expect_refused(&module, "found vermagic ''");
+	make(&module, open_end, sizeof(open_end));
+	expect_refused(&module, "found livepatch=''");
+	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module.header.e_machine = EM_AARCH64;
+	expect_refused(&module, "machine 183, expected 64 bit x86-64");
+	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module.header.e_type = ET_EXEC;
+	expect_refused(&module, "found ELF type 2, expected 1");
+	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module.sections[1].sh_name = 10;
+	expect_refused(&module, "no usable section '.modinfo'");
+	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module.sections[1].sh_offset = 1 << 30;
+	expect_refused(&module, "no usable section '.modinfo'");
+	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	memset(&module, 'x', 4);
+	expect_refused(&module, "found no ELF file");
+}
+
+static void test_wrong_files(void **state)
+{
+	struct fth_payload payload;
+
+	(void)state;
+	assert_int_equal(load("", 0, &payload), -EINVAL);
+	assert_non_null(strstr(message, "found 0 bytes, expected 1 … 33554432"));
+	assert_int_equal(fth_payload_load("/nonexistent/x.ko", &payload, message, sizeof(message)),
+			 -ENOENT);
+	assert_string_equal(
+		message, "module '/nonexistent/x.ko': can't be opened: No such file or directory");
+	assert_int_equal(fth_payload_load("/tmp", &payload, message, sizeof(message)), -EINVAL);
+	assert_non_null(strstr(message, "found no regular file"));
+	assert_int_equal(load("x", 1, &payload), -EINVAL);
+	assert_int_equal(truncate(path, (off_t)FTH_MODULE_SIZE_MAX + 1), 0);
+	assert_int_equal(fth_payload_load(path, &payload, message, sizeof(message)), -EINVAL);
+	assert_non_null(strstr(message, "found 33554433 bytes"));
+}
+
+/* Whatever a byte is changed to, the loader answers and stays within bounds. */
+static void test_changed_bytes(void **state)
+{
+	struct fth_payload payload;
+	struct module module;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < offsetof(struct module, info); i++) {
+		make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+		((uint8_t *)&module)[i] ^= 0xff;
+		if (!load(&module, sizeof(module), &payload))
+			fth_payload_free(&payload);
+	}
+}
+
+static void test_policy_that_means_another(void **state)
+{
+	struct fth_policy *policy = test_calloc(1, sizeof(*policy));
+	struct fth_payload payload;
+	struct module module;
+
+	(void)state;
+	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	assert_int_equal(load(&module, sizeof(module), &payload), 0);
+	strcpy(policy->name, "demo");
+	strcpy(policy->file, "demo.ko");
+	assert_int_equal(fth_payload_matches(&payload, policy, message, sizeof(message)), 0);
+	strcpy(policy->name, "other");
+	assert_int_equal(fth_payload_matches(&payload, policy, message, sizeof(message)), -EINVAL);
+	assert_string_equal(
+		message,
+		"module 'demo.ko': found name 'demo', expected 'other' as patch.name says");
+	strcpy(policy->name, "demo");
+	policy->kernels.count = 1;
+	strcpy(policy->kernels.entries[0].text, "6.12.*");
+	assert_int_equal(fth_payload_matches(&payload, policy, message, sizeof(message)), -EINVAL);
+	policy->kernels.count = 0;
+	policy->has_sha256 = true;
+	assert_int_equal(fth_payload_matches(&payload, policy, message, sizeof(message)), -EINVAL);
+	assert_non_null(strstr(message, "as patch.sha256 says"));
+	memcpy(policy->sha256, payload.sha256, sizeof(policy->sha256));
+	assert_int_equal(fth_payload_matches(&payload, policy, message, sizeof(message)), 0);
+	fth_payload_free(&payload);
+	test_free(policy);
+}
+
+static int open_file(void **state)
+{
+	int fd = mkstemp(path);
+
+	(void)state;
+	if (fd < 0)
+		return -1;
+	return close(fd);
+}
+
+static int remove_file(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good_module),
+		cmocka_unit_test(test_wrong_modules),
+		cmocka_unit_test(test_wrong_files),
+		cmocka_unit_test(test_changed_bytes),
+		cmocka_unit_test(test_policy_that_means_another),
+	};
+
+	return cmocka_run_group_tests(tests, open_file, remove_file);
+}
