@@ -14,22 +14,26 @@
 struct model {
 	uint8_t leave;
 	uint8_t switches;
-	uint64_t needs; /* 0: an empty cell */
+	uint64_t needs;	 /* 0: an empty cell */
 	const char *why; /* it is empty */
 };
 
 static const struct model models[] = {
 	{ FTH_LEAVE_FUNCTION, FTH_SWITCH_FUNCTION, FTH_CAP_MODEL_NONE, NULL },
 	{ FTH_LEAVE_FUNCTION, FTH_SWITCH_THREAD, 0,
-	  "leave: function checks no task, so no thread has a moment to switch at; use switch: function, or leave: patched-set" },
+	  "leave: function checks no task, so no thread has a moment to switch at; "
+	  "use switch: function, or leave: patched-set" },
 	{ FTH_LEAVE_FUNCTION, FTH_SWITCH_KERNEL, 0,
-	  "leave: function redirects each call at once, so there is no instant common to all; use switch: function, or leave: patched-set" },
+	  "leave: function redirects each call at once, so there is no instant common to all; "
+	  "use switch: function, or leave: patched-set" },
 	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_FUNCTION, 0,
-	  "switch: function redirects each function alone, so leaving the set together means nothing; use switch: thread or kernel" },
+	  "switch: function redirects each function alone, so leaving the set together means "
+	  "nothing; use switch: thread or kernel" },
 	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_THREAD, FTH_CAP_MODEL_DEFAULT, NULL },
 	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_KERNEL, FTH_CAP_MODEL_IN_TIME, NULL },
 	{ FTH_LEAVE_KERNEL, FTH_SWITCH_FUNCTION, 0,
-	  "switch: function redirects each function alone, so leaving the kernel first means nothing; use switch: thread or kernel" },
+	  "switch: function redirects each function alone, so leaving the kernel first means "
+	  "nothing; use switch: thread or kernel" },
 	{ FTH_LEAVE_KERNEL, FTH_SWITCH_THREAD, FTH_CAP_MODEL_IN_THREAD, NULL },
 	{ FTH_LEAVE_KERNEL, FTH_SWITCH_KERNEL, FTH_CAP_MODEL_IN_BOTH, NULL },
 };
@@ -191,8 +195,8 @@ int fth_policy_check(const struct fth_guest_policy *policy, const char **ret_why
 		return -EINVAL;
 	}
 	if (policy->extend_set_count && policy->leave == FTH_LEAVE_FUNCTION) {
-		*ret_why =
-			"consistency.extend-set: needs leave: patched-set or kernel, as leave: function looks at no stack";
+		*ret_why = "consistency.extend-set: needs leave: patched-set or kernel, as "
+			   "leave: function looks at no stack";
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < policy->extend_set_count; i++) {
@@ -375,7 +379,6 @@ static int find_number(const struct word *words, uint32_t count, struct fth_span
 	{                                                                         \
 		return find_name(set##_words, FTH_COUNT_OF(set##_words), number); \
 	}                                                                         \
-                                                                                  \
 	int fth_##set##_parse(struct fth_span word)                               \
 	{                                                                         \
 		return find_number(set##_words, FTH_COUNT_OF(set##_words), word); \

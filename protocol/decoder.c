@@ -26,7 +26,7 @@
 #include "bytes.h"
 
 /* How often a byte may be looked at, on average. */
-#define RESCANS	   8u
+#define RESCANS 8u
 #define CREDIT_MAX (RESCANS * FTH_DECODER_BUFFER_SIZE)
 
 void fth_decoder_init(struct fth_decoder *decoder, uint8_t *buffer)

@@ -10,13 +10,14 @@
 #define SIZE_OF(type, member) sizeof(((struct type *)0)->member)
 #define MEMBER(tag_, type, member) \
 	.tag = (tag_), .offset = offsetof(struct type, member), .size = SIZE_OF(type, member)
-#define REQUIRED	  .required = true
-#define INTEGER		  .kind = KIND_INTEGER
+#define REQUIRED .required = true
+#define INTEGER .kind = KIND_INTEGER
 #define BYTES(min_, max_) .kind = KIND_BYTES, .min = (min_), .max = (max_)
-#define STRING(max_)	  .kind = KIND_STRING, .min = 1, .max = (max_)
-#define LIST(tag_, type, member, count_member, limit)                                             \
-	.tag = (tag_), .offset = offsetof(struct type, member), .size = SIZE_OF(type, member[0]), \
-	.repeat = (limit), .count_offset = offsetof(struct type, count_member)
+#define STRING(max_) .kind = KIND_STRING, .min = 1, .max = (max_)
+#define LIST(tag_, type, member, count_member, limit)                     \
+	.tag = (tag_), .offset = offsetof(struct type, member),           \
+	.size = sizeof(((struct type *)0)->member[0]), .repeat = (limit), \
+	.count_offset = offsetof(struct type, count_member)
 #define NAME(type, member)                                        \
 	MEMBER(FTH_TAG_NAME, type, member),                       \
 		.kind = KIND_NAME, .min = 1, .max = FTH_NAME_MAX, \
@@ -30,7 +31,8 @@
 #define STATE(type)                                            \
 	MEMBER(FTH_TAG_STATE, type, state), INTEGER, REQUIRED, \
 		.max = FTH_LC_STATES - 1, .why = "state: u8, 0 to 5, required"
-#define POLICY(tag_, member, why_) MEMBER(tag_, fth_msg_apply, policy.member), INTEGER, .why = why_
+#define POLICY(tag_, member, why_) \
+	MEMBER(tag_, fth_msg_apply, policy.member), INTEGER, .why = (why_)
 #define LAYOUT(rows)                                          \
 	{                                                     \
 		.fields = (rows), .count = FTH_COUNT_OF(rows) \

@@ -8,9 +8,9 @@
 /* What a row's field is. */
 enum kind {
 	KIND_INTEGER, /* @max: largest value, 0 = any */
-	KIND_BYTES, /* @min … @max bytes */
-	KIND_STRING, /* as bytes, none of them NUL */
-	KIND_NAME, /* as string, of a module name's characters */
+	KIND_BYTES,   /* @min … @max bytes */
+	KIND_STRING,  /* as bytes, none of them NUL */
+	KIND_NAME,    /* as string, of a module name's characters */
 	KIND_STRINGS, /* up to @repeat strings */
 	KIND_RECORDS, /* up to @repeat structures of rows of their own */
 };

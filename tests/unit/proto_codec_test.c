@@ -180,7 +180,7 @@ static void codec_lists_are_bounded(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < FTH_COUNT_OF(lists); i++) {
 		uint8_t type = fth_golden[lists[i].golden].type;
-		struct fth_span item = { .data = NULL };
+		struct fth_span item = { .data = fixture.payload };
 		uint32_t length = 0;
 
 		split(&fth_golden[lists[i].golden]);
@@ -317,8 +317,16 @@ static void codec_encoder_refuses(void **state)
 	msg->u.progress.state = 6;
 	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
 	fth_vectors_expect(FTH_T_APPLY, msg);
+	for (uint32_t i = 0; i < FTH_EXTEND_SET_MAX; i++)
+		msg->u.apply.policy.extend_set[i] = msg->u.apply.policy.extend_set[0];
+	/* What stands behind the list looks good: the count alone is wrong. */
+	memcpy((uint8_t *)&msg->u + sizeof(msg->u.apply), &msg->u.apply.policy.extend_set[0],
+	       sizeof(struct fth_span));
+	msg->u.apply.policy.extend_set_count = FTH_EXTEND_SET_MAX;
+	assert_int_equal(encode(sizeof(fixture.frame)), 0);
 	msg->u.apply.policy.extend_set_count = FTH_EXTEND_SET_MAX + 1;
 	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
+	fth_vectors_expect(FTH_T_APPLY, msg);
 	msg->u.apply.policy.extend_set_count = 3; /* the third is empty */
 	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
 	fth_vectors_expect(FTH_T_RESULT, msg);
@@ -347,6 +355,11 @@ static void codec_fullest_result_fits(void **state)
 								     .where = symbol,
 								     .next = symbol };
 	assert_int_equal(encode(sizeof(fixture.frame)), 0);
+	result->straggler_count++;
+	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
+	result->straggler_count--;
+	result->patch_count++;
+	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
 }
 
 int main(void)

@@ -199,6 +199,24 @@ static void decoder_work_is_bounded(void **state)
 	assert_int_equal(feed(fixture, 1000, 0), 1);
 }
 
+/* Out of credit when a header behind a false one wants its bytes moved. */
+static void decoder_goes_on_after_a_move_it_cannot_pay(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fth_span input = { .data = fixture->stream };
+
+	append_lie(fixture, FTH_HEADER_SIZE);
+	append_lie(fixture, FTH_FRAME_PAYLOAD_MAX);
+	append(fixture, FTH_T_QUERY, 0, 0);
+	input.length = 2 * FTH_HEADER_SIZE - 1;
+	assert_false(fth_decoder_next(&fixture->decoder, &input, &fixture->frame));
+	fixture->decoder.credit = FTH_HEADER_SIZE * 2;
+	input.length = 1 + FTH_HEADER_SIZE;
+	assert_true(fth_decoder_next(&fixture->decoder, &input, &fixture->frame));
+	assert_int_equal(fixture->frame.type, FTH_T_QUERY);
+	assert_int_equal(fixture->decoder.skipped_bytes, 2 * FTH_HEADER_SIZE);
+}
+
 static void decoder_counts_every_byte(void **state)
 {
 	struct fixture *fixture = *state;
@@ -260,7 +278,10 @@ static void decoder_only_hello_begins_anew(void **state)
 
 static void decoder_half_a_hello_begins_nothing(void **state)
 {
-	assert_int_equal(frames_after_half_a_frame(*state, FTH_T_HELLO, FTH_HEADER_SIZE + 1), 0);
+	struct fixture *fixture = *state;
+
+	assert_int_equal(frames_after_half_a_frame(fixture, FTH_T_HELLO, FTH_HEADER_SIZE + 1), 0);
+	assert_int_equal(fixture->decoder.skipped_bytes, 0);
 }
 
 static void decoder_broken_hello_begins_nothing(void **state)
@@ -288,6 +309,7 @@ int main(void)
 		TEST(decoder_recovers_what_a_false_header_swallowed),
 		TEST(decoder_empties_itself_without_input),
 		TEST(decoder_work_is_bounded),
+		TEST(decoder_goes_on_after_a_move_it_cannot_pay),
 		TEST(decoder_counts_every_byte),
 		TEST(decoder_reset_forgets_half_a_frame),
 		TEST(decoder_hello_begins_anew),

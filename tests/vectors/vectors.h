@@ -15,11 +15,11 @@
 #ifdef __KERNEL__
 #include <linux/mm.h>
 #include <linux/slab.h>
-#define fth_vectors_alloc(size)	 kvzalloc(size, GFP_KERNEL)
+#define fth_vectors_alloc(size) kvzalloc(size, GFP_KERNEL)
 #define fth_vectors_free(memory) kvfree(memory)
 #else
 #include <stdlib.h>
-#define fth_vectors_alloc(size)	 calloc(1, size)
+#define fth_vectors_alloc(size) calloc(1, size)
 #define fth_vectors_free(memory) free(memory)
 #endif
 

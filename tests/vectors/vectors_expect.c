@@ -22,9 +22,9 @@ static const uint8_t build_id[] = {
 	0xea, 0xeb, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf2, 0xf3,
 };
 
-#define EPOCH	  0x0102030405060708ull
+#define EPOCH 0x0102030405060708ull
 #define UPTIME_MS 123456789u
-#define TAINT	  0x8000u
+#define TAINT 0x8000u
 
 static void expect_stage(struct fth_msg_stage *stage)
 {
@@ -33,8 +33,7 @@ static void expect_stage(struct fth_msg_stage *stage)
 	stage->sha256 = RUN(0x20, 32);
 	stage->size = 300007;
 	stage->offset = 65536;
-	stage->data = TEXT("\x7f"
-			   "ELF FTHF \0\xff");
+	stage->data = TEXT("\177ELF FTHF \0\xff");
 }
 
 static void expect_apply(struct fth_msg_apply *apply)

@@ -62,10 +62,10 @@ struct payload_vector {
 	}
 
 #define EPOCH "\1\0\x08\0\x08\7\6\5\4\3\2\1"
-#define NAME  "\2\0\1\0p"
+#define NAME "\2\0\1\0p"
 #define TIMES "\x0c\0\x08\0\1\0\0\0\0\0\0\0\x0d\0\x08\0\0\0\0\0\0\0\0\0"
-#define N8    "nnnnnnnn"
-#define N55   N8 N8 N8 N8 N8 N8 "nnnnnnn"
+#define N8 "nnnnnnnn"
+#define N55 N8 N8 N8 N8 N8 N8 "nnnnnnn"
 
 static const struct payload_vector payloads[] = {
 	PAYLOAD("field of no known tag is skipped", HELLO, 0, "\xff\x7f\3\0xyz" EPOCH),

@@ -166,11 +166,29 @@ static void check_session(struct fth_vectors *vectors)
 									: "session: guest's step");
 }
 
+/* A HELLO that was repeated goes on with its session, a fresh one does not. */
+static void check_session_count(struct fth_vectors *vectors)
+{
+	struct fth_session session = { .side = FTH_SIDE_GUEST, .state = FTH_SS_OPEN };
+	uint8_t action = NONE;
+	int error;
+
+	session.nonce = 7;
+	session.tx_seq = 5;
+	error = fth_session_step(&session, FTH_SS_EV_HELLO, 7, &action);
+	fth_vectors_check(vectors, !error && session.tx_seq == 5, "session: repeated HELLO");
+	error = fth_session_step(&session, FTH_SS_EV_HELLO, 8, &action);
+	fth_vectors_check(vectors, !error && session.tx_seq == 0, "session: fresh HELLO");
+	error = fth_session_step(&session, FTH_SS_EV_HELLO, 0, &action);
+	fth_vectors_check(vectors, error == -EINVAL && session.nonce == 8,
+			  "session: HELLO without a nonce");
+}
+
 static uint8_t want_event(uint8_t side, unsigned int type, bool ours)
 {
-	bool from_guest = type >= 64;
+	uint8_t sender = type >= 64 ? FTH_SIDE_GUEST : FTH_SIDE_HOST;
 
-	if (type == 0 || (type != FTH_T_HEARTBEAT && from_guest != (side == FTH_SIDE_HOST)))
+	if (type == 0 || (type != FTH_T_HEARTBEAT && sender == side))
 		return FTH_SS_EV_STALE;
 	if (type == FTH_T_HELLO)
 		return FTH_SS_EV_HELLO;
@@ -206,10 +224,12 @@ static void check_session_frames(struct fth_vectors *vectors)
 
 static void check_models(struct fth_vectors *vectors)
 {
+	/* by leave and switch */
 	static const bool filled[4][4] = {
-		[FTH_LEAVE_FUNCTION] = { [FTH_SWITCH_FUNCTION] = true },
-		[FTH_LEAVE_PATCHED_SET] = { [FTH_SWITCH_THREAD] = true, [FTH_SWITCH_KERNEL] = true },
-		[FTH_LEAVE_KERNEL] = { [FTH_SWITCH_THREAD] = true, [FTH_SWITCH_KERNEL] = true },
+		{ false, false, false, false },
+		{ false, true, false, false },
+		{ false, false, true, true },
+		{ false, false, true, true },
 	};
 	/* leave and switch for the flags in-thread (1) and in-time (2) */
 	static const uint8_t flags[4][2] = { { 1, 1 }, { 3, 2 }, { 2, 3 }, { 3, 3 } };
@@ -328,6 +348,7 @@ void fth_vectors_tables(struct fth_vectors *vectors)
 {
 	check_lifecycle(vectors);
 	check_session(vectors);
+	check_session_count(vectors);
 	check_session_frames(vectors);
 	check_models(vectors);
 	check_policy(vectors);
