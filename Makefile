@@ -44,7 +44,7 @@ MAKEFLAGS += --no-builtin-rules
 all: host-agent guest-kmod ## build everything: host-agent and guest-kmod
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo
 	@echo "Variables: KREL=<release or flavour> (default: Debian's newest $(DEFAULT_KERNEL) cloud kernel),"
 	@echo "BUILD=<folder> (build), FOTHER_CACHE=<folder> (build/cache), V=1 (show commands)."
@@ -85,7 +85,7 @@ format: ## format all C sources in place
 demo: ## three VMs, one rollout, and back
 	tools/demo
 
-bench: ## measure fother beside the in-tree core, into build/bench/results.json
+bench: guest-kmod ## measure fother beside the in-tree core, into build/bench/results.json
 	tests/bench/run
 
 clean: ## remove what was built; the cache of kernels stays
