@@ -7,14 +7,14 @@
 #include "fother/types.h"
 
 /* Limits; strings in bytes without NUL, lists in entries. */
-#define FTH_POLICY_PATH_MAX	4095u
-#define FTH_POLICY_PATTERN_MAX	127u
+#define FTH_POLICY_PATH_MAX 4095u
+#define FTH_POLICY_PATTERN_MAX 127u
 #define FTH_POLICY_PATTERNS_MAX 64u
-#define FTH_POLICY_WAVES_MAX	16u
-#define FTH_POLICY_ARGS_MAX	16u
-#define FTH_POLICY_ARG_MAX	255u
-#define FTH_POLICY_WHY_MAX	256u
-#define FTH_POLICY_KEY_MAX	96u
+#define FTH_POLICY_WAVES_MAX 16u
+#define FTH_POLICY_ARGS_MAX 16u
+#define FTH_POLICY_ARG_MAX 255u
+#define FTH_POLICY_WHY_MAX 256u
+#define FTH_POLICY_KEY_MAX 96u
 
 struct fth_pattern {
 	char text[FTH_POLICY_PATTERN_MAX + 1]; /* shell pattern: * ? [] */
@@ -47,11 +47,11 @@ struct fth_in_flight {
 	uint32_t group;
 };
 
-#define FTH_HEALTH_GUEST_OOPS	      (1u << 0)
-#define FTH_HEALTH_GUEST_WARN	      (1u << 1)
-#define FTH_HEALTH_GUEST_EFFECT	      (1u << 2)
+#define FTH_HEALTH_GUEST_OOPS (1u << 0)
+#define FTH_HEALTH_GUEST_WARN (1u << 1)
+#define FTH_HEALTH_GUEST_EFFECT (1u << 2)
 #define FTH_HEALTH_HOST_VCPU_PROGRESS (1u << 0)
-#define FTH_HEALTH_HOST_DOMAIN_STATE  (1u << 1)
+#define FTH_HEALTH_HOST_DOMAIN_STATE (1u << 1)
 
 #define FTH_WINDOW_DAYS_ALL 0x7fu
 
@@ -91,7 +91,7 @@ struct fth_policy {
 	uint16_t window_to_min;
 
 	uint32_t health_guest; /* FTH_HEALTH_GUEST_* */
-	uint32_t health_host; /* FTH_HEALTH_HOST_* */
+	uint32_t health_host;  /* FTH_HEALTH_HOST_* */
 	uint32_t command_count;
 	char command[FTH_POLICY_ARGS_MAX][FTH_POLICY_ARG_MAX + 1];
 	uint32_t health_timeout_ms;

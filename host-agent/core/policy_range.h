@@ -5,15 +5,15 @@
 
 #include "core/policy.h"
 
-#define FTH_POLICY_SOAK_MAX_MS	  2592000000u /* 30 days */
+#define FTH_POLICY_SOAK_MAX_MS 2592000000u /* 30 days */
 #define FTH_POLICY_TIMEOUT_MIN_MS 100u
 #define FTH_POLICY_TIMEOUT_MAX_MS 600000u
 #define FTH_POLICY_RANGE_TEXT_MAX 64u
 
 enum fth_policy_unit {
-	FTH_UNIT_MS = 1, /* a duration, uint32_t of ms */
-	FTH_UNIT_US = 2, /* a duration, uint32_t of us */
-	FTH_UNIT_COUNT = 3, /* a plain number, uint32_t */
+	FTH_UNIT_MS = 1,     /* a duration, uint32_t of ms */
+	FTH_UNIT_US = 2,     /* a duration, uint32_t of us */
+	FTH_UNIT_COUNT = 3,  /* a plain number, uint32_t */
 	FTH_UNIT_COUNT8 = 4, /* a plain number, uint8_t */
 };
 

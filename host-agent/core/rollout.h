@@ -22,43 +22,43 @@
 #include "fother/lifecycle.h"
 #include "fother/types.h"
 
-#define FTH_VM_NAME_MAX		 127u
-#define FTH_HOST_NAME_MAX	 127u
-#define FTH_GROUP_NAME_MAX	 63u
-#define FTH_WHY_MAX		 256u
-#define FTH_ROLLOUT_VMS_MAX	 100000u
+#define FTH_VM_NAME_MAX 127u
+#define FTH_HOST_NAME_MAX 127u
+#define FTH_GROUP_NAME_MAX 63u
+#define FTH_WHY_MAX 256u
+#define FTH_ROLLOUT_VMS_MAX 100000u
 #define FTH_ROLLOUT_ATTEMPTS_MAX 5u /* of a retryable refusal, per VM */
-#define FTH_RETRY_AFTER_MS	 2000u
-#define FTH_ANSWER_WITHIN_MS	 30000u /* plus the policy's deadline */
-#define FTH_ROLLOUT_REBOOTS_MAX	 2u /* unconfirmed; the last one is a failure */
-#define FTH_ROLLOUT_ACTIONS_MAX	 256u /* of one step */
+#define FTH_RETRY_AFTER_MS 2000u
+#define FTH_ANSWER_WITHIN_MS 30000u  /* plus the policy's deadline */
+#define FTH_ROLLOUT_REBOOTS_MAX 2u   /* unconfirmed; the last one is a failure */
+#define FTH_ROLLOUT_ACTIONS_MAX 256u /* of one step */
 
 enum fth_rollout_phase {
-	FTH_RO_NEW = 0, /* the roster is being filled */
-	FTH_RO_RUNNING = 1, /* sending a wave out */
-	FTH_RO_SOAKING = 2, /* wave complete, its soak runs */
-	FTH_RO_GATED = 3, /* soaked; a person must resume (gate: manual) */
-	FTH_RO_PAUSED = 4, /* by a person or a spent budget */
+	FTH_RO_NEW = 0,	     /* the roster is being filled */
+	FTH_RO_RUNNING = 1,  /* sending a wave out */
+	FTH_RO_SOAKING = 2,  /* wave complete, its soak runs */
+	FTH_RO_GATED = 3,    /* soaked; a person must resume (gate: manual) */
+	FTH_RO_PAUSED = 4,   /* by a person or a spent budget */
 	FTH_RO_COMPLETE = 5, /* last wave soaked; reconciles from now on */
 	FTH_RO_REVERSING = 6,
 	FTH_RO_REVERSED = 7, /* every VM that was touched is back */
-	FTH_RO_STUCK = 8, /* reversed but for VMs that can't be told */
+	FTH_RO_STUCK = 8,    /* reversed but for VMs that can't be told */
 };
 
 enum fth_rollout_vm_state {
-	FTH_RV_WAITING = 1, /* its wave has not come, or no budget is free */
-	FTH_RV_DEFERRED = 2, /* paused, shut off, unreachable: caught up later */
-	FTH_RV_STAGING = 3, /* op in flight */
-	FTH_RV_APPLYING = 4, /* op in flight */
-	FTH_RV_SOAKING = 5, /* patched, unconfirmed */
+	FTH_RV_WAITING = 1,    /* its wave has not come, or no budget is free */
+	FTH_RV_DEFERRED = 2,   /* paused, shut off, unreachable: caught up later */
+	FTH_RV_STAGING = 3,    /* op in flight */
+	FTH_RV_APPLYING = 4,   /* op in flight */
+	FTH_RV_SOAKING = 5,    /* patched, unconfirmed */
 	FTH_RV_CONFIRMING = 6, /* op in flight */
-	FTH_RV_DONE = 7, /* patched and confirmed */
-	FTH_RV_FAILED = 8, /* refused, or seen unhealthy */
-	FTH_RV_UNKNOWN = 9, /* an op was sent, no answer: counts as in flight */
+	FTH_RV_DONE = 7,       /* patched and confirmed */
+	FTH_RV_FAILED = 8,     /* refused, or seen unhealthy */
+	FTH_RV_UNKNOWN = 9,    /* an op was sent, no answer: counts as in flight */
 	FTH_RV_REVERSING = 10, /* op in flight */
 	FTH_RV_UNSTAGING = 11, /* op in flight */
-	FTH_RV_REVERSED = 12, /* back to what it was */
-	FTH_RV_SKIPPED = 13, /* not for this VM (kernel, never touched) */
+	FTH_RV_REVERSED = 12,  /* back to what it was */
+	FTH_RV_SKIPPED = 13,   /* not for this VM (kernel, never touched) */
 };
 
 /* Commands to a guest; order as in the wire's types. */
@@ -140,22 +140,22 @@ struct fth_rollout_vm {
 };
 
 struct fth_rollout {
-	uint64_t id; /* 1 … ; also the upper half of its op ids */
-	uint64_t seed; /* canary choice and order */
-	uint8_t phase; /* enum fth_rollout_phase */
+	uint64_t id;	      /* 1 … ; also the upper half of its op ids */
+	uint64_t seed;	      /* canary choice and order */
+	uint8_t phase;	      /* enum fth_rollout_phase */
 	uint8_t paused_phase; /* what RESUME goes back to */
 	uint32_t wave;
 	uint32_t next_op; /* lower half of the next op id */
 	uint32_t failures;
 	uint32_t failures_excused; /* of @failures: a person said to go on */
-	uint32_t inconclusive; /* now, not counting excused ones */
-	uint32_t in_flight; /* VMs with an op in flight */
-	uint32_t selected; /* VMs that shares are taken of */
-	uint64_t soak_until_ms; /* 0 = no soak runs */
-	uint64_t wake_at_ms; /* when a TICK is due, 0 = none */
+	uint32_t inconclusive;	   /* now, not counting excused ones */
+	uint32_t in_flight;	   /* VMs with an op in flight */
+	uint32_t selected;	   /* VMs that shares are taken of */
+	uint64_t soak_until_ms;	   /* 0 = no soak runs */
+	uint64_t wake_at_ms;	   /* when a TICK is due, 0 = none */
 	uint64_t started_ms;
 	uint64_t ended_ms;
-	char why[FTH_WHY_MAX]; /* of the phase; with numbers */
+	char why[FTH_WHY_MAX];	       /* of the phase; with numbers */
 	char reverse_why[FTH_WHY_MAX]; /* what the reverse was for */
 	uint32_t vm_count;
 	uint32_t vm_max;
@@ -165,10 +165,10 @@ struct fth_rollout {
 
 enum fth_rollout_event_kind {
 	FTH_RE_ADD_VM = 1, /* before BEGIN: the roster; after: it joined */
-	FTH_RE_BEGIN = 2, /* the roster is whole: plan the waves, go */
-	FTH_RE_TICK = 3, /* time passed; journalled only when it changed */
-	FTH_RE_SEEN = 4, /* HELLO_ACK or QUERY: the guest's own word */
-	FTH_RE_LOST = 5, /* no session, or the domain is not running */
+	FTH_RE_BEGIN = 2,  /* the roster is whole: plan the waves, go */
+	FTH_RE_TICK = 3,   /* time passed; journalled only when it changed */
+	FTH_RE_SEEN = 4,   /* HELLO_ACK or QUERY: the guest's own word */
+	FTH_RE_LOST = 5,   /* no session, or the domain is not running */
 	FTH_RE_RESULT = 6, /* RESULT of the op in flight */
 	FTH_RE_PAUSE = 7,
 	FTH_RE_RESUME = 8, /* also opens a manual gate */
@@ -215,8 +215,10 @@ struct fth_rollout_event {
 };
 
 enum fth_rollout_action_kind {
-	/* @op with @op_id to VM @vm_index, in place of what it was sent before:
-	 * chunks of an older STAGE that wait are not to be sent any more */
+	/*
+	 * @op with @op_id to VM @vm_index, in place of what it was sent before:
+	 * chunks of an older STAGE that wait are not to be sent any more
+	 */
 	FTH_RA_SEND = 1,
 	FTH_RA_SAY = 2, /* @text: one line for the log and `rollout status` */
 };

@@ -28,7 +28,7 @@ static uint32_t bucket_of(const struct fth_rollout *rollout, const char *text)
 
 	while (*text)
 		hash = (hash ^ (uint8_t)*text++) * 16777619u;
-	return hash % rollout->vm_max;
+	return rollout->vm_max ? hash % rollout->vm_max : 0;
 }
 
 uint32_t fth_index_find(const struct fth_rollout *rollout, uint32_t index, const char *text)

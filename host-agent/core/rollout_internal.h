@@ -6,8 +6,8 @@
 #include "core/rollout.h"
 #include "core/text.h"
 
-#define FTH_VM_NONE    0xffffffffu
-#define FTH_TAINT_DIE  (1ull << 7)
+#define FTH_VM_NONE 0xffffffffu
+#define FTH_TAINT_DIE (1ull << 7)
 #define FTH_TAINT_WARN (1ull << 9)
 
 /**

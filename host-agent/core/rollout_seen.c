@@ -60,14 +60,11 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 			 bool rebooted)
 {
 	switch (vm->state) {
-	case FTH_RV_SKIPPED:
-		if (vm->wave >= run->rollout->policy.wave_count)
-			return;
-		/* It may have booted another kernel. */
-		/* fall through */
+	case FTH_RV_SKIPPED: /* it may have booted another kernel */
 	case FTH_RV_WAITING:
 	case FTH_RV_DEFERRED:
-		seen_idle(run, vm, ours);
+		if (vm->wave < run->rollout->policy.wave_count)
+			seen_idle(run, vm, ours);
 		return;
 	case FTH_RV_SOAKING:
 		if (patched(ours))

@@ -66,10 +66,11 @@ static int add_vm(struct fth_rollout_run *run)
 {
 	const struct fth_rollout_event *event = run->event;
 	struct fth_rollout *rollout = run->rollout;
-	struct fth_rollout_vm *vm = find_vm(run);
+	uint32_t at = fth_index_find(rollout, FTH_INDEX_VM, event->vm);
+	struct fth_rollout_vm *vm;
 
-	if (vm) {
-		move_vm(run, vm);
+	if (at != FTH_VM_NONE) {
+		move_vm(run, &rollout->vms[at]);
 		return 0;
 	}
 	if (!selected(rollout, event))

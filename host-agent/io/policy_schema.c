@@ -23,7 +23,7 @@ static const cyaml_schema_value_t entry = {
 		.data_offset = offsetof(struct fth_policy_raw, scalars[FTH_RAW_##slot]),          \
 		.value = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER | (wanted), char, 0, (limit)) }, \
 	}
-#define VALUE(name, slot)    TEXT(name, CYAML_FLAG_OPTIONAL, slot, VALUE_MAX)
+#define VALUE(name, slot) TEXT(name, CYAML_FLAG_OPTIONAL, slot, VALUE_MAX)
 #define REQUIRED(name, slot) TEXT(name, 0, slot, VALUE_MAX)
 #define LIST(name, slot, limit)                                                                   \
 	{                                                                                         \

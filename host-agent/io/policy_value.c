@@ -15,11 +15,11 @@
 
 #include "core/policy_range.h"
 
-#define SHOWN_MAX      64 /* bytes of a stranger's text in a message */
+#define SHOWN_MAX 64	   /* bytes of a stranger's text in a message */
 #define WORDS_TEXT_MAX 256 /* bytes of a list of allowed words */
-#define NUMBER_MAX     (1ull << 53)
-#define HUNDREDTHS     100u
-#define COUNT_MAX      100000u /* VMs */
+#define NUMBER_MAX (1ull << 53)
+#define HUNDREDTHS 100u
+#define COUNT_MAX 100000u /* VMs */
 
 /* Reads digits at *@at and moves it behind them. */
 static int parse_number(const char **at, uint64_t *ret_number)
@@ -506,7 +506,7 @@ static int convert_window(struct fth_yaml *yaml, const struct fth_policy_raw *ra
 {
 	int error;
 
-	policy->has_window = raw->scalars[FTH_RAW_WINDOW_FROM] != NULL;
+	policy->has_window = raw->scalars[FTH_RAW_WINDOW_FROM];
 	error = convert_time(yaml, "rollout.window.from", raw->scalars[FTH_RAW_WINDOW_FROM],
 			     &policy->window_from_min);
 	if (error)

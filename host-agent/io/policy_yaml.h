@@ -5,8 +5,8 @@
 
 #include "core/policy.h"
 
-#define FTH_POLICY_FILE_MAX  (64u * 1024) /* bytes */
-#define FTH_POLICY_ERROR_MAX 1024u /* bytes of a message, with its NUL */
+#define FTH_POLICY_FILE_MAX (64u * 1024) /* bytes */
+#define FTH_POLICY_ERROR_MAX 1024u	 /* bytes of a message, with its NUL */
 
 /**
  * fth_policy_yaml_parse() - a policy out of memory

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX   64 /* bytes of a stranger's text in a message */
+#define SHOWN_MAX 64	/* bytes of a stranger's text in a message */
 #define ALLOWED_MAX 512 /* bytes of a list of keys */
 
 struct walk {

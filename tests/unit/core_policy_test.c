@@ -100,7 +100,7 @@ static void test_format(void **state)
 
 	(void)state;
 	memset(text, 'x', sizeof(text));
-	fth_text_format(text, sizeof(text), "%s:%u%%%llu", "a", 70u, (unsigned long long)1 << 33);
+	fth_text_format(text, sizeof(text), "%s:%u%%%llu", "a", 70u, 1ULL << 33);
 	assert_memory_equal(text, "a:70%8589934592", 16);
 	fth_text_format(text, sizeof(text), "%s", "0123456789abcdefgh");
 	assert_string_equal(text, "0123456789abcde");

@@ -171,7 +171,7 @@ static void test_random_rollouts(void **state)
 	/* A run that never completes or never reverses would prove little. */
 	assert_true(endings[FTH_RO_COMPLETE] > SEEDS / 50);
 	assert_true(endings[FTH_RO_REVERSED] > SEEDS / 50);
-	print_message("%u complete, %u reversed, %u stuck\n", endings[FTH_RO_COMPLETE],
+	print_message("# %u complete, %u reversed, %u stuck\n", endings[FTH_RO_COMPLETE],
 		      endings[FTH_RO_REVERSED], endings[FTH_RO_STUCK]);
 }
 
