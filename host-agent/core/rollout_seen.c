@@ -155,6 +155,13 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 }
 
+/* What its kernel went through while the patch was in it is judged, no more. */
+static bool believed_patched(const struct fth_rollout_vm *vm)
+{
+	return vm->op == FTH_OP_APPLY || vm->op == FTH_OP_CONFIRM || vm->state == FTH_RV_SOAKING ||
+	       vm->state == FTH_RV_DONE;
+}
+
 void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_rollout_event *event = run->event;
@@ -169,7 +176,7 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	vm->staged = ours == FTH_LC_STAGED;
 	memcpy(vm->boot_id, event->boot_id, FTH_UUID_SIZE);
 	fth_text_copy(vm->release, sizeof(vm->release), event->release);
-	if (rebooted || event->restored)
+	if (!believed_patched(vm))
 		vm->taint_before = event->taint;
 	fth_vm_set_inconclusive(run, vm, false);
 	run->actions->changed = true;

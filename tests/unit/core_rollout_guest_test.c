@@ -245,6 +245,55 @@ static void test_foreign_payload_is_left_alone(void **state)
 	m_expect_phase(FTH_RO_REVERSED);
 }
 
+static void test_same_taint_is_no_news(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	m_heartbeat(0, 0);
+	assert_false(m.actions.changed);
+}
+
+static void test_payload_that_is_there_is_applied(void **state)
+{
+	(void)state;
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	m_add(0, "a", "", true);
+	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
+	m_seen(0, FTH_LC_STAGED);
+	assert_int_equal(m_sent(FTH_OP_APPLY), 1);
+}
+
+/* It was patched before this rollout; so was the trouble before. */
+static void test_adopted_with_old_taint(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	m_add(0, "a", "", true);
+	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
+	made = m_seen_event(0, FTH_LC_SOAKING);
+	made.taint = WARN;
+	assert_int_equal(m_step(&made), 0);
+	m_expect(0, FTH_RV_SOAKING);
+	assert_true(m_vm_of(0)->touched); /* so a recall takes it back */
+	m_heartbeat(0, WARN | OOPS);
+	m_expect(0, FTH_RV_FAILED);
+}
+
+static void test_oops_in_the_last_answer(void **state)
+{
+	(void)state;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	m_to_soaking(0);
+	m_tick(SOAK_MS);
+	m_result_taint(0, FTH_E_OK, FTH_LC_APPLIED, OOPS);
+	m_expect(0, FTH_RV_FAILED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +313,10 @@ int main(void)
 		MACHINE_TEST(test_no_answer),
 		MACHINE_TEST(test_word_of_the_guest_wins),
 		MACHINE_TEST(test_foreign_payload_is_left_alone),
+		MACHINE_TEST(test_same_taint_is_no_news),
+		MACHINE_TEST(test_payload_that_is_there_is_applied),
+		MACHINE_TEST(test_adopted_with_old_taint),
+		MACHINE_TEST(test_oops_in_the_last_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

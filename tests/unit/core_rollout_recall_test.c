@@ -142,6 +142,46 @@ static void test_late_vm_after_recall(void **state)
 	m_expect(1, FTH_RV_SKIPPED);
 }
 
+static void test_refused_reverse_ends_stuck(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	for (i = 0; i < FTH_ROLLOUT_ATTEMPTS_MAX; i++) {
+		m_expect(0, FTH_RV_REVERSING);
+		m_result(0, FTH_E_BUSY, FTH_LC_SOAKING);
+		m_tick(FTH_RETRY_AFTER_MS);
+	}
+	m_expect(0, FTH_RV_FAILED);
+	m_expect_phase(FTH_RO_STUCK);
+	m_tick(HOUR_MS);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0); /* a person insists */
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+}
+
+static void test_what_waits_to_be_turned_is_not_sent(void **state)
+{
+	struct fth_rollout_action pending;
+	uint32_t outward = 0;
+	uint32_t i;
+
+	(void)state;
+	m_begin(3);
+	m.room = 2; /* one line, one op */
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+	for (i = 0; i < 3; i++) {
+		outward += m_vm_of((int)i)->op == FTH_OP_STAGE;
+		if (fth_rollout_pending(&m.rollout, i, &pending))
+			assert_int_equal(pending.op, FTH_OP_REVERSE);
+	}
+	assert_int_equal(outward, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +193,8 @@ int main(void)
 		MACHINE_TEST(test_recall_has_its_own_limit),
 		MACHINE_TEST(test_snapshot_from_before_the_recall),
 		MACHINE_TEST(test_late_vm_after_recall),
+		MACHINE_TEST(test_refused_reverse_ends_stuck),
+		MACHINE_TEST(test_what_waits_to_be_turned_is_not_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -406,6 +406,20 @@ static void test_behind_the_last_wave(void **state)
 	assert_int_equal(counts.total, 4);
 }
 
+static void test_pause_at_a_gate(void **state)
+{
+	(void)state;
+	m.policy.gate = FTH_GATE_MANUAL;
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 1 };
+	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_begin(2);
+	m_to_done(m_first());
+	assert_int_equal(m_simple(FTH_RE_PAUSE), 0);
+	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
+	m_expect_phase(FTH_RO_GATED); /* the gate itself is still closed */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +446,7 @@ int main(void)
 		MACHINE_TEST(test_events_that_are_not_possible),
 		MACHINE_TEST(test_full_roster),
 		MACHINE_TEST(test_behind_the_last_wave),
+		MACHINE_TEST(test_pause_at_a_gate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
