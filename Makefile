@@ -37,7 +37,7 @@ e2e_bin := $(patsubst tests/e2e/%.c,$(H)/e2e/%,$(wildcard tests/e2e/*.c))
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
 
 .PHONY: all help deps host-agent guest-kmod unit fuzz sim test-programs demo bench check \
-	check-guest check-host check-e2e e2e-programs lint format clean
+	check-guest check-host check-e2e e2e-programs host-flags lint format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
@@ -75,6 +75,10 @@ check-host: ## run only the tests that need no guest, and the harness's own
 
 check-e2e: ## run only the end-to-end tests
 	tests/lib/check e2e
+
+# For tools that compile for themselves.
+host-flags:
+	@echo -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(lib_cflags)
 
 lint: ## formatting, static analysis and layer checks
 	tools/lint
@@ -136,11 +140,6 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)
 
 # Programs of the end-to-end tests that stand beside the agent.
-$(H)/e2e/%: $(H)/obj/tests/e2e/%.o $(H)/libfother.a
-	$(call say,LD)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
-
 $(H)/e2e/%: $(H)/obj/tests/e2e/%.o $(H)/libfother.a
 	$(call say,LD)
 	@mkdir -p $(@D)
