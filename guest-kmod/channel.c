@@ -168,8 +168,8 @@ static void control_send(struct fth_port *port, u32 id, u16 event, u16 value)
 	}
 	if (err)
 		dev_warn_ratelimited(&port->vdev->dev,
-				     "control message %u for port %u not sent: %d\n",
-				     event, id, err);
+				     "control message %u for port %u not sent: %d\n", event, id,
+				     err);
 	else
 		virtqueue_kick(vq);
 }
@@ -349,11 +349,12 @@ static void port_interrupt(struct virtqueue *vq)
 static int port_start(struct fth_port *port)
 {
 	static const char *const names[FTH_CHANNEL_VQS] = {
-		"fother-in-0", "fother-out-0", "fother-control-in",
-		"fother-control-out", "fother-in-1", "fother-out-1",
+		"fother-in-0",	      "fother-out-0", "fother-control-in",
+		"fother-control-out", "fother-in-1",  "fother-out-1",
 	};
 	vq_callback_t *callbacks[FTH_CHANNEL_VQS] = {
-		port_interrupt, port_interrupt, port_interrupt, NULL, port_interrupt, port_interrupt,
+		port_interrupt, port_interrupt, port_interrupt,
+		NULL,		port_interrupt, port_interrupt,
 	};
 	int err = fth_virtio_find_vqs(port->vdev, FTH_CHANNEL_VQS, port->vqs, callbacks, names);
 
@@ -510,8 +511,8 @@ int fth_channel_init(void)
 
 	spin_lock_init(&channel->tx_lock);
 	INIT_LIST_HEAD(&channel->tx_queue);
-	channel->wq = alloc_workqueue("fother-channel",
-				      WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	channel->wq =
+		alloc_workqueue("fother-channel", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
 	if (!channel->wq)
 		return -ENOMEM;
 	err = fth_channel_find_init();

@@ -16,13 +16,13 @@ struct virtqueue;
 struct vfsmount;
 
 /* Limits. */
-#define FTH_CHANNEL_PORTS 2		   /* max_nr_ports of a dedicated controller */
+#define FTH_CHANNEL_PORTS 2 /* max_nr_ports of a dedicated controller */
 #define FTH_CHANNEL_VQS ((FTH_CHANNEL_PORTS + 1) * 2)
-#define FTH_CHANNEL_RX_BUFFERS 64	   /* pages given to the host at once */
-#define FTH_CHANNEL_RX_BATCH 64		   /* buffers taken before others may run */
-#define FTH_CHANNEL_CONTROL_BUFFERS 16	   /* pages for control messages */
-#define FTH_CHANNEL_TX_MAX (1u << 20)	   /* bytes queued or in flight */
-#define FTH_CHANNEL_NAME_WAIT_MS 1000	   /* until the host names a port */
+#define FTH_CHANNEL_RX_BUFFERS 64      /* pages given to the host at once */
+#define FTH_CHANNEL_RX_BATCH 64	       /* buffers taken before others may run */
+#define FTH_CHANNEL_CONTROL_BUFFERS 16 /* pages for control messages */
+#define FTH_CHANNEL_TX_MAX (1u << 20)  /* bytes queued or in flight */
+#define FTH_CHANNEL_NAME_WAIT_MS 1000  /* until the host names a port */
 
 /**
  * struct fth_port - one controller that our driver is bound to

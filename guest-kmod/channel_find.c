@@ -86,10 +86,10 @@ static void refuse(struct virtio_device *vdev, u32 ports, u32 ports_max)
 	if (channel->refused_index == vdev->index + 1)
 		return;
 	channel->refused_index = vdev->index + 1;
-	dev_warn(&vdev->dev,
-		 "fother: controller refused: port '%s' shares it (%u ports of %u, expected 1 of %u); give it a controller of its own with max_ports=%u\n",
-		 fth_guest.params.port_name, ports, ports_max, FTH_CHANNEL_PORTS,
-		 FTH_CHANNEL_PORTS);
+	dev_warn(
+		&vdev->dev,
+		"fother: controller refused: port '%s' shares it (%u ports of %u, expected 1 of %u); give it a controller of its own with max_ports=%u\n",
+		fth_guest.params.port_name, ports, ports_max, FTH_CHANNEL_PORTS, FTH_CHANNEL_PORTS);
 }
 
 static u32 max_ports(struct virtio_device *vdev)

@@ -108,9 +108,9 @@ static bool copy_name(struct fth_span span, char *ret_name)
 }
 
 enum admission {
-	ADMIT_NEW,	/* remembered as running: carry it out */
-	ADMIT_RUNNING,	/* it runs already */
-	ADMIT_ANSWER,	/* @report is the answer */
+	ADMIT_NEW,     /* remembered as running: carry it out */
+	ADMIT_RUNNING, /* it runs already */
+	ADMIT_ANSWER,  /* @report is the answer */
 };
 
 /* With dispatch.lock. */
@@ -167,9 +167,10 @@ static bool admit(const struct fth_msg *msg, u64 epoch, struct fth_span span, ch
 	u8 state;
 
 	if (!msg->op_id || !copy_name(span, ret_name)) {
-		fth_dispatch_malformed(msg->op_id, msg->op_id ?
-				       "name is not a module's: expected letters, digits and '_'" :
-				       "op id is 0");
+		fth_dispatch_malformed(
+			msg->op_id,
+			msg->op_id ? "name is not a module's: expected letters, digits and '_'"
+				   : "op id is 0");
 		return false;
 	}
 	mutex_lock(&dispatch->lock);
@@ -369,6 +370,7 @@ void fth_dispatch_hello(const struct fth_msg *msg)
 static bool is_end(const struct fth_op *op, u8 state, u8 now, bool loading, u16 *code)
 {
 	bool gone = state == FTH_LC_ABSENT;
+	bool wished_gone = op->goal == FTH_LC_ABSENT;
 
 	if (op->type == FTH_T_APPLY) {
 		if (gone && loading)
@@ -379,7 +381,7 @@ static bool is_end(const struct fth_op *op, u8 state, u8 now, bool loading, u16 
 			*code = FTH_E_REVERSED;
 		return true;
 	}
-	if (gone == (op->goal == FTH_LC_ABSENT)) {
+	if (gone == wished_gone) {
 		*code = FTH_E_OK;
 		return true;
 	}

@@ -23,7 +23,6 @@
 #define HOSTINFO_NOTES_MAX 4096 /* bytes of /sys/kernel/notes */
 #define HOSTINFO_NOTE_BUILD_ID 3
 
-
 struct vfsmount *fth_hostinfo_mount(const char *filesystem)
 {
 	struct file_system_type *type = get_fs_type(filesystem);
@@ -83,8 +82,7 @@ static u8 find_build_id(const u8 *notes, size_t size, u8 *ret_build_id)
 		if (data > size || at > size)
 			return 0;
 		if (note->n_type != HOSTINFO_NOTE_BUILD_ID || note->n_namesz != sizeof("GNU") ||
-		    memcmp(notes + name, "GNU", sizeof("GNU")) ||
-		    note->n_descsz > FTH_BUILD_ID_MAX)
+		    memcmp(notes + name, "GNU", sizeof("GNU")) || note->n_descsz > FTH_BUILD_ID_MAX)
 			continue;
 		memcpy(ret_build_id, notes + data, note->n_descsz);
 		return note->n_descsz;

@@ -46,23 +46,23 @@ static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attribut
 	return index < 0 ? sysfs_emit(buffer, "none\n") : sysfs_emit(buffer, "virtio%d\n", index);
 }
 
-#define LINK_COUNTERS(X)                                      \
-	X(rx_bytes, fth_guest.channel.rx_bytes)               \
-	X(rx_frames, fth_guest.link.decoder.frames)           \
-	X(bad_headers, fth_guest.link.decoder.bad_headers)    \
-	X(bad_payloads, fth_guest.link.decoder.bad_payloads)  \
+#define LINK_COUNTERS(X)                                       \
+	X(rx_bytes, fth_guest.channel.rx_bytes)                \
+	X(rx_frames, fth_guest.link.decoder.frames)            \
+	X(bad_headers, fth_guest.link.decoder.bad_headers)     \
+	X(bad_payloads, fth_guest.link.decoder.bad_payloads)   \
 	X(skipped_bytes, fth_guest.link.decoder.skipped_bytes) \
-	X(malformed, fth_guest.link.malformed)                \
-	X(stale, fth_guest.link.session.dropped)              \
-	X(tx_bytes, fth_guest.channel.tx_sent_bytes)          \
-	X(tx_frames, fth_guest.link.tx_frames)                \
-	X(tx_lost, fth_guest.link.tx_lost)                    \
+	X(malformed, fth_guest.link.malformed)                 \
+	X(stale, fth_guest.link.session.dropped)               \
+	X(tx_bytes, fth_guest.channel.tx_sent_bytes)           \
+	X(tx_frames, fth_guest.link.tx_frames)                 \
+	X(tx_lost, fth_guest.link.tx_lost)                     \
 	X(tx_dropped, fth_guest.channel.tx_dropped)
 
-#define LINK_COUNTER(name, counted)                                       \
-	static struct link_counter name##_counter = {                     \
-		.attribute = __ATTR(name, 0444, counter_show, NULL),      \
-		.value = &(counted),                                      \
+#define LINK_COUNTER(name, counted)                                  \
+	static struct link_counter name##_counter = {                \
+		.attribute = __ATTR(name, 0444, counter_show, NULL), \
+		.value = &(counted),                                 \
 	};
 LINK_COUNTERS(LINK_COUNTER)
 
@@ -75,7 +75,7 @@ static struct attribute *link_attributes[] = {
 #define LINK_ATTRIBUTE(name, counted) &name##_counter.attribute.attr,
 	LINK_COUNTERS(LINK_ATTRIBUTE)
 #undef LINK_ATTRIBUTE
-	NULL,
+		NULL,
 };
 
 static const struct attribute_group link_group = {

@@ -84,10 +84,10 @@ static int check_room(struct fth_stage *stage, const char *name, u32 size,
 				      "stage '%s' refused: its module is being loaded or unloaded",
 				      name);
 	if (count == FTH_STAGE_PAYLOADS_MAX || size > FTH_STAGE_TOTAL_MAX - bytes)
-		return fth_report_set(report, FTH_E_TOO_LARGE, -ENOSPC,
-				      "stage '%s' refused: %u payloads of %u bytes are staged, limits are %u and %u; unstage one",
-				      name, count, bytes, FTH_STAGE_PAYLOADS_MAX,
-				      FTH_STAGE_TOTAL_MAX);
+		return fth_report_set(
+			report, FTH_E_TOO_LARGE, -ENOSPC,
+			"stage '%s' refused: %u payloads of %u bytes are staged, limits are %u and %u; unstage one",
+			name, count, bytes, FTH_STAGE_PAYLOADS_MAX, FTH_STAGE_TOTAL_MAX);
 	return 0;
 }
 
@@ -103,9 +103,10 @@ static int begin(struct fth_stage *stage, u64 op_id, const char *name,
 				      "stage '%s' refused: %u bytes, expected 1 to %u", name,
 				      message->size, FTH_MODULE_SIZE_MAX);
 	if (adopted)
-		return fth_report_set(report, FTH_E_WRONG_STATE, -EEXIST,
-				      "stage '%s' refused: a patch of that name is in force; reverse it first",
-				      name);
+		return fth_report_set(
+			report, FTH_E_WRONG_STATE, -EEXIST,
+			"stage '%s' refused: a patch of that name is in force; reverse it first",
+			name);
 	err = check_room(stage, name, message->size, report);
 	if (err)
 		return err;
@@ -185,10 +186,10 @@ static int finish(struct fth_stage *stage, struct fth_report *report)
 				     "stage '%s' failed: its file can't be read (%d)",
 				     partial->name, err);
 	else if (memcmp(sha256, partial->sha256, sizeof(sha256)))
-		err = fth_report_set(report, FTH_E_BAD_HASH, -EBADMSG,
-				     "stage '%s' refused: SHA-256 is '%*phN', expected '%*phN'; payload dropped",
-				     partial->name, FTH_SHA256_SIZE, sha256, FTH_SHA256_SIZE,
-				     partial->sha256);
+		err = fth_report_set(
+			report, FTH_E_BAD_HASH, -EBADMSG,
+			"stage '%s' refused: SHA-256 is '%*phN', expected '%*phN'; payload dropped",
+			partial->name, FTH_SHA256_SIZE, sha256, FTH_SHA256_SIZE, partial->sha256);
 	if (!err)
 		err = fth_stage_file_check(file, partial->name, report);
 	if (!err)
@@ -226,12 +227,11 @@ static int append(struct fth_stage *stage, const struct fth_msg_stage *message,
 	ssize_t written;
 
 	if (message->data.length > partial->size - partial->done)
-		return fth_report_set(report, FTH_E_MALFORMED, -EFBIG,
-				      "stage '%s' refused: a chunk of %u bytes at %u leaves the payload of %u",
-				      partial->name, message->data.length, partial->done,
-				      partial->size);
-	written = kernel_write(partial->file, message->data.data, message->data.length,
-			       &position);
+		return fth_report_set(
+			report, FTH_E_MALFORMED, -EFBIG,
+			"stage '%s' refused: a chunk of %u bytes at %u leaves the payload of %u",
+			partial->name, message->data.length, partial->done, partial->size);
+	written = kernel_write(partial->file, message->data.data, message->data.length, &position);
 	if (written != message->data.length)
 		return fth_report_set(report, FTH_E_NO_MEMORY, -ENOMEM,
 				      "stage '%s' failed: %u bytes could not be kept (%zd)",
@@ -240,8 +240,8 @@ static int append(struct fth_stage *stage, const struct fth_msg_stage *message,
 	return partial->done < partial->size ? -EINPROGRESS : finish(stage, report);
 }
 
-int fth_stage_chunk(u64 op_id, const char *name, const struct fth_msg_stage *message,
-		    bool adopted, u32 *ret_done, struct fth_report *ret_report)
+int fth_stage_chunk(u64 op_id, const char *name, const struct fth_msg_stage *message, bool adopted,
+		    u32 *ret_done, struct fth_report *ret_report)
 {
 	struct fth_stage *stage = &fth_guest.stage;
 	struct fth_partial *partial = &stage->partial;
@@ -249,7 +249,8 @@ int fth_stage_chunk(u64 op_id, const char *name, const struct fth_msg_stage *mes
 
 	if (!message->offset) {
 		if (is_staged(stage, name, message->sha256.data))
-			return fth_report_set(ret_report, FTH_E_OK, 0, "payload was staged already");
+			return fth_report_set(ret_report, FTH_E_OK, 0,
+					      "payload was staged already");
 		fth_stage_abandon();
 		err = begin(stage, op_id, name, message, adopted, ret_report);
 	} else if (!is_next(partial, op_id, name, message)) {
@@ -300,10 +301,11 @@ static void explain_helper(const char *name, int status, struct fth_report *repo
 		fth_report_set(report, status == -EBUSY ? FTH_E_BUSY : FTH_E_LOAD_FAILED, status,
 			       "apply '%s' failed: '%s' can't be started (%d)", name, path, status);
 	else if (status)
-		fth_report_set(report, FTH_E_LOAD_FAILED, -EIO,
-			       "apply '%s' failed: '%s' ended with %s %d; see the guest's kernel log",
-			       name, path, status & 0x7f ? "signal" : "status",
-			       status & 0x7f ?: status >> 8);
+		fth_report_set(
+			report, FTH_E_LOAD_FAILED, -EIO,
+			"apply '%s' failed: '%s' ended with %s %d; see the guest's kernel log",
+			name, path, status & 0x7f ? "signal" : "status",
+			status & 0x7f ?: status >> 8);
 	else
 		fth_report_set(report, FTH_E_LOAD_FAILED, -EIO,
 			       "apply '%s' failed: the module was loaded but enabled no patch",
@@ -316,9 +318,10 @@ static int load(struct fth_payload *payload, struct fth_report *report)
 
 	if (status) {
 		fth_engine_expect_end(report);
-		return fth_report_set(report, FTH_E_LOAD_FAILED, -EBUSY,
-				      "apply '%s' failed: its module is still loaded and '%s' failed (%d)",
-				      payload->name, fth_guest.params.rmmod_path, status);
+		return fth_report_set(
+			report, FTH_E_LOAD_FAILED, -EBUSY,
+			"apply '%s' failed: its module is still loaded and '%s' failed (%d)",
+			payload->name, fth_guest.params.rmmod_path, status);
 	}
 	status = fth_stage_helper_run(fth_guest.params.insmod_path, LOADER_FILE, payload->file);
 	err = fth_engine_expect_end(report);
@@ -377,9 +380,10 @@ static int pin(struct fth_stage *stage, const char *name, const u8 *sha256,
 	mutex_lock(&stage->lock);
 	payload = find(stage, name);
 	if (!payload || memcmp(payload->sha256, sha256, FTH_SHA256_SIZE))
-		err = fth_report_set(report, FTH_E_NO_PATCH, -ENOENT,
-				     "apply '%s' refused: no payload with SHA-256 '%*phN' is staged",
-				     name, FTH_SHA256_SIZE, sha256);
+		err = fth_report_set(
+			report, FTH_E_NO_PATCH, -ENOENT,
+			"apply '%s' refused: no payload with SHA-256 '%*phN' is staged", name,
+			FTH_SHA256_SIZE, sha256);
 	/* A fother on its way out must not leave the module to the in-tree core. */
 	else if (payload->loading || !try_module_get(THIS_MODULE))
 		err = fth_report_set(report, FTH_E_BUSY, -EBUSY,
@@ -446,7 +450,8 @@ int fth_stage_drop(const char *name, struct fth_report *ret_report)
 				     "unstage '%s' refused: no such payload", name);
 	else if (is_busy(payload))
 		err = fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
-				     "unstage '%s' refused: its module is still in the kernel", name);
+				     "unstage '%s' refused: its module is still in the kernel",
+				     name);
 	else
 		drop(stage, payload);
 	mutex_unlock(&stage->lock);

@@ -16,12 +16,12 @@ struct file;
 struct pid;
 
 /* Limits. */
-#define FTH_STAGE_PAYLOADS_MAX 8		/* staged at once */
-#define FTH_STAGE_TOTAL_MAX (64u << 20)		/* bytes of all, the partial one too */
-#define FTH_STAGE_HELPER_MAX_MS 120000u		/* then insmod or rmmod is killed */
-#define FTH_STAGE_UNLOAD_TRIES 3		/* runs of rmmod */
-#define FTH_STAGE_UNLOAD_WAIT_MS 200u		/* between two of them */
-#define FTH_STAGE_MODINFO_MAX (64u * 1024)	/* bytes of its .modinfo section */
+#define FTH_STAGE_PAYLOADS_MAX 8	   /* staged at once */
+#define FTH_STAGE_TOTAL_MAX (64u << 20)	   /* bytes of all, the partial one too */
+#define FTH_STAGE_HELPER_MAX_MS 120000u	   /* then insmod or rmmod is killed */
+#define FTH_STAGE_UNLOAD_TRIES 3	   /* runs of rmmod */
+#define FTH_STAGE_UNLOAD_WAIT_MS 200u	   /* between two of them */
+#define FTH_STAGE_MODINFO_MAX (64u * 1024) /* bytes of its .modinfo section */
 
 /**
  * struct fth_payload - one staged module
@@ -119,8 +119,8 @@ void fth_stage_exit(void);
  * Return: 0 staged; -EINPROGRESS more chunks are expected; -ESTALE chunk out of
  * order, nothing is remembered; else an error, the payload is dropped.
  */
-int fth_stage_chunk(u64 op_id, const char *name, const struct fth_msg_stage *message,
-		    bool adopted, u32 *ret_done, struct fth_report *ret_report);
+int fth_stage_chunk(u64 op_id, const char *name, const struct fth_msg_stage *message, bool adopted,
+		    u32 *ret_done, struct fth_report *ret_report);
 
 /**
  * fth_stage_abandon() - its sender is gone: drop what is being received

@@ -130,17 +130,17 @@ static const char *modinfo_get(const char *modinfo, u32 size, const char *key)
 	return NULL;
 }
 
-static int check_modinfo(const char *modinfo, u32 size, const char *name,
-			 struct fth_report *report)
+static int check_modinfo(const char *modinfo, u32 size, const char *name, struct fth_report *report)
 {
 	const char *found = modinfo_get(modinfo, size, "livepatch");
 	const char *release = utsname()->release;
 	size_t length = strlen(release);
 
 	if (!found || strcmp(found, "Y"))
-		return fth_report_set(report, FTH_E_MALFORMED, -ENOEXEC,
-				      "stage '%s' refused: not a livepatch module; expected 'livepatch=Y' in its .modinfo",
-				      name);
+		return fth_report_set(
+			report, FTH_E_MALFORMED, -ENOEXEC,
+			"stage '%s' refused: not a livepatch module; expected 'livepatch=Y' in its .modinfo",
+			name);
 	found = modinfo_get(modinfo, size, "name");
 	if (!found || strcmp(found, name))
 		return fth_report_set(report, FTH_E_MALFORMED, -ENOEXEC,
@@ -148,10 +148,10 @@ static int check_modinfo(const char *modinfo, u32 size, const char *name,
 				      FTH_NAME_MAX, found ?: "");
 	found = modinfo_get(modinfo, size, "vermagic");
 	if (!found || strncmp(found, release, length) || (found[length] && found[length] != ' '))
-		return fth_report_set(report, FTH_E_WRONG_KERNEL, -EXDEV,
-				      "stage '%s' refused: module is for '%.*s', this kernel is '%s'",
-				      name, (int)min_t(size_t, strcspn(found ?: "", " "), 64),
-				      found ?: "", release);
+		return fth_report_set(
+			report, FTH_E_WRONG_KERNEL, -EXDEV,
+			"stage '%s' refused: module is for '%.*s', this kernel is '%s'", name,
+			(int)min_t(size_t, strcspn(found ?: "", " "), 64), found ?: "", release);
 	return 0;
 }
 
@@ -164,9 +164,10 @@ int fth_stage_file_check(struct file *file, const char *name, struct fth_report 
 	if (!err && (!section.sh_size || section.sh_size > FTH_STAGE_MODINFO_MAX))
 		err = -ENOEXEC;
 	if (err)
-		return fth_report_set(ret_report, FTH_E_MALFORMED, err,
-				      "stage '%s' refused: not an ELF64 x86-64 module with a .modinfo (%d)",
-				      name, err);
+		return fth_report_set(
+			ret_report, FTH_E_MALFORMED, err,
+			"stage '%s' refused: not an ELF64 x86-64 module with a .modinfo (%d)", name,
+			err);
 	modinfo = kvmalloc(section.sh_size, GFP_KERNEL);
 	if (!modinfo)
 		return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,

@@ -40,8 +40,7 @@ static void kill_helper(struct work_struct *work)
 	spin_unlock(&stage->helper_lock);
 	if (!pid)
 		return;
-	pr_warn("helper %d still runs after %u ms: killed\n", pid_nr(pid),
-		FTH_STAGE_HELPER_MAX_MS);
+	pr_warn("helper %d still runs after %u ms: killed\n", pid_nr(pid), FTH_STAGE_HELPER_MAX_MS);
 	kill_pid(pid, SIGKILL, 1);
 	put_pid(pid);
 }

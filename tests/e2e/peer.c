@@ -11,7 +11,7 @@
  *   open, close			the socket
  *   hello [EPOCH]			a new session; prints ack and patches
  *   stage OP EPOCH NAME FILE [ok|hash|half|skip]	payload, or a broken way of it
- *   apply OP EPOCH NAME FILE [CONFIRM_MS]
+ *   apply OP EPOCH NAME FILE [CONFIRM_MS|-]	with `-` not waited for
  *   reverse|confirm|nudge|force|unstage OP EPOCH NAME
  *   query OP				prints result, patches and stragglers
  *   heartbeat
@@ -20,7 +20,7 @@
  *   badcrc				a heartbeat whose payload checksum is wrong
  *   bad OP				a REVERSE without its fields
  *   flood COUNT			QUERYs whose answers are not read
- *   event				wait for one
+ *   result OP, progress OP, event	wait for one
  */
 #include <err.h>
 #include <fcntl.h>
@@ -40,9 +40,9 @@
 #include "fother/errors.h"
 #include "fother/lifecycle.h"
 
-#define WAIT_MS 60000	  /* for one answer; guests may be slow */
+#define WAIT_MS 60000 /* for one answer; guests may be slow */
 #define HELLO_EVERY_MS 500
-#define CHUNK 8192	  /* bytes of one STAGE: several for the smallest module */
+#define CHUNK 8192 /* bytes of one STAGE: several for the smallest module */
 #define WORDS_MAX 6
 #define LINE_MAX_BYTES 512
 
@@ -132,8 +132,8 @@ static void print_patches(const struct fth_patch_info *patches, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		printf("patch %.*s %s flags=%u functions=%u hits=%" PRIu64 "\n",
 		       (int)patches[i].name.length, patches[i].name.data,
-		       fth_lifecycle_name(patches[i].state), patches[i].flags,
-		       patches[i].functions, patches[i].hits);
+		       fth_lifecycle_name(patches[i].state), patches[i].flags, patches[i].functions,
+		       patches[i].hits);
 }
 
 static void print_stragglers(const struct fth_straggler_info *stragglers, uint32_t count)
@@ -251,6 +251,16 @@ static void hello(struct peer *peer, uint64_t epoch)
 	errx(1, "no answer to HELLO in %d ms", WAIT_MS);
 }
 
+static uint64_t number(const char *word)
+{
+	char *end;
+	uint64_t value = word ? strtoull(word, &end, 10) : 0;
+
+	if (word && *end)
+		errx(2, "'%s' is not a number", word);
+	return value;
+}
+
 static struct payload read_payload(const char *path)
 {
 	struct payload payload = {};
@@ -305,7 +315,7 @@ static void stage(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 }
 
 static void apply(struct peer *peer, uint64_t op, uint64_t epoch, const char *name,
-		  const char *file, uint32_t confirm_ms)
+		  const char *file, const char *confirm_ms)
 {
 	struct payload payload = read_payload(file);
 	struct fth_msg msg = { .type = FTH_T_APPLY, .op_id = op };
@@ -314,11 +324,12 @@ static void apply(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 	msg.u.apply.name = span_of(name);
 	msg.u.apply.sha256 = (struct fth_span){ payload.sha256, FTH_SHA256_SIZE };
 	fth_policy_set_defaults(&msg.u.apply.policy);
-	if (confirm_ms)
-		msg.u.apply.policy.confirm_within_ms = confirm_ms;
+	if (confirm_ms && strcmp(confirm_ms, "-") != 0)
+		msg.u.apply.policy.confirm_within_ms = (uint32_t)number(confirm_ms);
 	send_msg(peer, &msg);
 	free(payload.data);
-	wait_for(peer, FTH_T_RESULT, op);
+	if (!confirm_ms || strcmp(confirm_ms, "-") != 0)
+		wait_for(peer, FTH_T_RESULT, op);
 }
 
 static void command(struct peer *peer, uint8_t type, uint64_t op, uint64_t epoch, const char *name)
@@ -398,16 +409,6 @@ static uint8_t command_type(const char *verb)
 	return 0;
 }
 
-static uint64_t number(const char *word)
-{
-	char *end;
-	uint64_t value = word ? strtoull(word, &end, 10) : 0;
-
-	if (word && *end)
-		errx(2, "'%s' is not a number", word);
-	return value;
-}
-
 static void carry_out(struct peer *peer, char **word)
 {
 	uint8_t type = command_type(word[0]);
@@ -423,8 +424,7 @@ static void carry_out(struct peer *peer, char **word)
 		stage(peer, number(word[1]), number(word[2]), word[3], word[4],
 		      word[5] ? word[5] : "ok");
 	else if (!strcmp(word[0], "apply") && with_file)
-		apply(peer, number(word[1]), number(word[2]), word[3], word[4],
-		      (uint32_t)number(word[5]));
+		apply(peer, number(word[1]), number(word[2]), word[3], word[4], word[5]);
 	else if (type && (type == FTH_T_QUERY || word[3]))
 		command(peer, type, number(word[1]), number(word[2]), word[3]);
 	else if (!strcmp(word[0], "heartbeat"))
@@ -435,6 +435,10 @@ static void carry_out(struct peer *peer, char **word)
 		flood(peer, number(word[1]));
 	else if (!strcmp(word[0], "cut") || !strcmp(word[0], "badcrc") || !strcmp(word[0], "bad"))
 		broken(peer, FTH_T_REVERSE, number(word[1]), word[0]);
+	else if (!strcmp(word[0], "result"))
+		wait_for(peer, FTH_T_RESULT, number(word[1]));
+	else if (!strcmp(word[0], "progress"))
+		wait_for(peer, FTH_T_PROGRESS, number(word[1]));
 	else if (!strcmp(word[0], "event"))
 		wait_for(peer, FTH_T_EVENT, 0);
 	else
@@ -446,7 +450,7 @@ int main(int argc, char **argv)
 	static struct peer peer = { .fd = -1 };
 	char line[LINE_MAX_BYTES];
 
-	if (argc != 2)
+	if (argc != 2 || !argv[1])
 		errx(2, "usage: peer SOCKET");
 	peer.path = argv[1];
 	fth_decoder_init(&peer.decoder, peer.buffer);
