@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A guest for unit tests of the agent; see guest_peer.h. */
+#include "guest_peer.h"
+
+#include <assert.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+void guest_peer_start(struct guest_peer *peer, const char *path, uint8_t seed)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	memset(peer, 0, sizeof(*peer));
+	assert(strlen(path) < sizeof(address.sun_path));
+	strcpy(address.sun_path, path);
+	unlink(path);
+	peer->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert(peer->listen_fd >= 0);
+	assert(!bind(peer->listen_fd, (struct sockaddr *)&address, sizeof(address)));
+	assert(!listen(peer->listen_fd, 8));
+	peer->fd = -1;
+	memset(peer->boot_id, seed, sizeof(peer->boot_id));
+	peer->uptime_ms = 1000;
+	peer->capabilities = ~0ull;
+	peer->release = "6.1.0-1-cloud-amd64";
+}
+
+void guest_peer_hang_up(struct guest_peer *peer)
+{
+	if (peer->fd >= 0)
+		close(peer->fd);
+	peer->fd = -1;
+	peer->nonce = 0;
+}
+
+void guest_peer_stop(struct guest_peer *peer)
+{
+	guest_peer_hang_up(peer);
+	if (peer->listen_fd >= 0)
+		close(peer->listen_fd);
+	peer->listen_fd = -1;
+}
+
+void guest_peer_reboot(struct guest_peer *peer)
+{
+	guest_peer_hang_up(peer);
+	peer->boot_id[0]++;
+	peer->uptime_ms = 500;
+	peer->state = FTH_LC_ABSENT;
+	peer->staged = 0;
+	peer->result_count = 0;
+	peer->epoch = 0;
+}
+
+size_t guest_peer_write(struct guest_peer *peer, const void *bytes, size_t size)
+{
+	ssize_t written = send(peer->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	return written > 0 ? (size_t)written : 0;
+}
+
+uint32_t guest_peer_encode(struct guest_peer *peer, struct fth_msg *msg, uint8_t *frame)
+{
+	uint32_t length;
+
+	msg->session = peer->nonce;
+	msg->seq = peer->seq++;
+	assert(!fth_msg_encode(msg, frame, FTH_DECODER_BUFFER_SIZE, &length));
+	return length;
+}
+
+void guest_peer_send(struct guest_peer *peer, struct fth_msg *msg, uint64_t nonce)
+{
+	uint8_t frame[FTH_DECODER_BUFFER_SIZE];
+	uint64_t own = peer->nonce;
+	uint32_t length;
+
+	if (nonce)
+		peer->nonce = nonce;
+	length = guest_peer_encode(peer, msg, frame);
+	peer->nonce = own;
+	guest_peer_write(peer, frame, length);
+}
+
+static struct fth_span span(const void *data, size_t length)
+{
+	return (struct fth_span){ data, (uint32_t)length };
+}
+
+static uint8_t list_patches(const struct guest_peer *peer, struct fth_patch_info *patches)
+{
+	if (peer->state == FTH_LC_ABSENT)
+		return 0;
+	patches[0].name = span(peer->patch, strlen(peer->patch));
+	patches[0].sha256 = span(peer->sha256, sizeof(peer->sha256));
+	patches[0].state = peer->state;
+	patches[0].functions = 1;
+	return 1;
+}
+
+static void answer_hello(struct guest_peer *peer)
+{
+	struct fth_msg msg = { .type = FTH_T_HELLO_ACK };
+	struct fth_msg_hello_ack *ack = &msg.u.hello_ack;
+
+	ack->vm_uuid = span(peer->boot_id, FTH_UUID_SIZE);
+	ack->boot_id = span(peer->boot_id, FTH_UUID_SIZE);
+	ack->release = span(peer->release, strlen(peer->release));
+	ack->engine = span("test", 4);
+	ack->capabilities = peer->capabilities;
+	ack->uptime_ms = peer->uptime_ms;
+	ack->taint = peer->taint;
+	ack->vcpus = 1;
+	ack->epoch = peer->epoch;
+	ack->patch_count = list_patches(peer, ack->patches);
+	guest_peer_send(peer, &msg, 0);
+}
+
+static void answer(struct guest_peer *peer, uint64_t op_id, uint16_t code)
+{
+	struct fth_msg msg = { .type = FTH_T_RESULT, .op_id = op_id };
+	struct fth_msg_result *result = &msg.u.result;
+
+	if (peer->holds_results)
+		return;
+	result->code = code;
+	result->uptime_ms = peer->uptime_ms;
+	result->taint = peer->taint;
+	result->patch_count = list_patches(peer, result->patches);
+	guest_peer_send(peer, &msg, 0);
+}
+
+static bool from_memory(struct guest_peer *peer, uint64_t op_id)
+{
+	uint32_t i;
+
+	for (i = 0; i < peer->result_count; i++) {
+		if (peer->results[i] != op_id)
+			continue;
+		answer(peer, op_id, peer->codes[i]);
+		return true;
+	}
+	return false;
+}
+
+static void done(struct guest_peer *peer, uint64_t op_id, uint16_t code)
+{
+	assert(peer->result_count < PEER_RESULTS_MAX);
+	peer->results[peer->result_count] = op_id;
+	peer->codes[peer->result_count++] = code;
+	answer(peer, op_id, code);
+}
+
+static void take_stage(struct guest_peer *peer, const struct fth_msg *msg)
+{
+	const struct fth_msg_stage *stage = &msg->u.stage;
+	struct fth_msg progress = { .type = FTH_T_PROGRESS, .op_id = msg->op_id };
+
+	if (!stage->offset)
+		peer->staged = 0;
+	if (stage->offset != peer->staged)
+		return;
+	peer->staged += stage->data.length;
+	memcpy(peer->patch, stage->name.data, stage->name.length);
+	peer->patch[stage->name.length] = '\0';
+	memcpy(peer->sha256, stage->sha256.data, FTH_SHA256_SIZE);
+	if (peer->staged == stage->size) {
+		if (peer->state == FTH_LC_ABSENT)
+			peer->state = FTH_LC_STAGED;
+		done(peer, msg->op_id, FTH_E_OK);
+		return;
+	}
+	progress.u.progress.name = stage->name;
+	progress.u.progress.state = FTH_LC_ABSENT;
+	progress.u.progress.done = peer->staged;
+	progress.u.progress.total = stage->size;
+	guest_peer_send(peer, &progress, 0);
+}
+
+static void take_apply(struct guest_peer *peer, uint64_t op_id)
+{
+	if (peer->refuse_apply) {
+		done(peer, op_id, peer->refuse_apply);
+		return;
+	}
+	if (peer->state != FTH_LC_STAGED) {
+		done(peer, op_id, FTH_E_NO_PATCH);
+		return;
+	}
+	peer->applied++;
+	peer->state = FTH_LC_SOAKING;
+	done(peer, op_id, FTH_E_OK);
+}
+
+static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
+{
+	peer->commands++;
+	if (from_memory(peer, msg->op_id))
+		return;
+	switch (msg->type) {
+	case FTH_T_STAGE:
+		take_stage(peer, msg);
+		break;
+	case FTH_T_APPLY:
+		take_apply(peer, msg->op_id);
+		break;
+	case FTH_T_CONFIRM:
+		peer->confirmed++;
+		peer->state = FTH_LC_APPLIED;
+		done(peer, msg->op_id, FTH_E_OK);
+		break;
+	case FTH_T_REVERSE:
+		peer->reversed++;
+		peer->state = FTH_LC_STAGED;
+		done(peer, msg->op_id, FTH_E_OK);
+		break;
+	case FTH_T_UNSTAGE:
+		peer->unstaged++;
+		peer->state = FTH_LC_ABSENT;
+		done(peer, msg->op_id, FTH_E_OK);
+		break;
+	default:
+		break;
+	}
+}
+
+static void take(struct guest_peer *peer, const struct fth_frame *frame)
+{
+	struct fth_msg msg, beat = { .type = FTH_T_HEARTBEAT };
+	const char *why;
+
+	assert(!fth_msg_decode(frame, &msg, &why));
+	if (msg.type == FTH_T_HELLO) {
+		peer->hellos++;
+		peer->nonce = msg.session;
+		if (!peer->mute)
+			answer_hello(peer);
+		return;
+	}
+	if (peer->mute || msg.session != peer->nonce)
+		return;
+	if (msg.type == FTH_T_HEARTBEAT) {
+		beat.u.heartbeat.uptime_ms = peer->uptime_ms;
+		beat.u.heartbeat.taint = peer->taint;
+		guest_peer_send(peer, &beat, 0);
+	} else if (msg.type == FTH_T_QUERY) {
+		peer->queries++;
+		answer(peer, msg.op_id, FTH_E_OK);
+	} else {
+		take_command(peer, &msg);
+	}
+}
+
+void guest_peer_pump(struct guest_peer *peer)
+{
+	uint8_t bytes[65536];
+	struct fth_frame frame;
+	struct fth_span input;
+	ssize_t length;
+
+	if (peer->fd < 0 && peer->listen_fd >= 0) {
+		peer->fd = accept4(peer->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		fth_decoder_init(&peer->decoder, peer->buffer);
+		peer->connects += peer->fd >= 0;
+	}
+	while (peer->fd >= 0 && !peer->deaf) {
+		length = read(peer->fd, bytes, sizeof(bytes));
+		if (!length)
+			guest_peer_hang_up(peer);
+		if (length <= 0)
+			return;
+		peer->read_bytes += (uint64_t)length;
+		input = span(bytes, (size_t)length);
+		fth_decoder_begin_buffer(&peer->decoder, input.data, input.length);
+		while (fth_decoder_next(&peer->decoder, &input, &frame))
+			take(peer, &frame);
+	}
+}

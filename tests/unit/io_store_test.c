@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The journal on real files: order, full disk, kill -9 in the middle. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io/store.h"
+
+#define RECORD_SIZE 512u
+#define APPENDS_MAX 100000u
+
+static char folder[64];
+static char path[96];
+static char why[FTH_STORE_WHY_MAX];
+
+static int make_folder(void **state)
+{
+	(void)state;
+	strcpy(folder, "/tmp/fother-store.XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof(path), "%s/journal.db", folder);
+	return 0;
+}
+
+static int drop_folder(void **state)
+{
+	static const char *const endings[] = { "", "-wal", "-shm" };
+	char file[112];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		snprintf(file, sizeof(file), "%s%s", path, endings[i]);
+		unlink(file);
+	}
+	return rmdir(folder);
+}
+
+static struct fth_store *open_store(void)
+{
+	struct fth_store *store;
+
+	why[0] = '\0';
+	if (fth_store_open(path, &store, why))
+		fail_msg("open: %s", why);
+	return store;
+}
+
+static void add_rollout(struct fth_store *store, uint64_t id)
+{
+	const struct fth_store_rollout row = {
+		.id = id,
+		.seed = 0xfedcba9876543210ull,
+		.created_ms = 12345,
+		.vm_max = 77,
+		.path = "/etc/policy.yaml",
+		.text = { (const uint8_t *)"version: 1\n", 11 },
+		.release = "6.1.0-1-cloud-amd64",
+		.sha256 = { 1, 2, 3 },
+	};
+
+	assert_int_equal(fth_store_add_rollout(store, &row), 0);
+}
+
+/* Record @n says which it is in every byte, so a torn one is seen. */
+static int append(struct fth_store *store, uint64_t id, uint32_t n)
+{
+	uint32_t record[RECORD_SIZE / sizeof(uint32_t)];
+	size_t i;
+
+	for (i = 0; i < RECORD_SIZE / sizeof(uint32_t); i++)
+		record[i] = n;
+	return fth_store_append(store, id, (const uint8_t *)record, sizeof(record));
+}
+
+static int check_next(void *context, const uint8_t *record, uint32_t length)
+{
+	uint32_t *count = context;
+	uint32_t words[RECORD_SIZE / sizeof(uint32_t)];
+	size_t i;
+
+	assert_int_equal(length, sizeof(words));
+	memcpy(words, record, sizeof(words));
+	for (i = 0; i < RECORD_SIZE / sizeof(uint32_t); i++)
+		assert_int_equal(words[i], *count);
+	++*count;
+	return 0;
+}
+
+static uint32_t count_events(struct fth_store *store, uint64_t id)
+{
+	uint32_t count = 0;
+
+	assert_int_equal(fth_store_each_event(store, id, check_next, &count), 0);
+	return count;
+}
+
+static void epochs_rise_and_salt_stays(void **state)
+{
+	struct fth_store *store = open_store();
+	uint64_t first, second, salt, same;
+
+	(void)state;
+	assert_int_equal(fth_store_raise_epoch(store, &first, &salt), 0);
+	fth_store_close(store);
+	store = open_store();
+	assert_int_equal(fth_store_raise_epoch(store, &second, &same), 0);
+	fth_store_close(store);
+	assert_true(second > first);
+	assert_true(salt == same);
+	assert_true(salt && !(salt >> 63) && !(salt & 0xffffffff));
+}
+
+static int check_row(void *context, const struct fth_store_rollout *row)
+{
+	++*(int *)context;
+	assert_int_equal(row->id, 1);
+	assert_true(row->seed == 0xfedcba9876543210ull);
+	assert_int_equal(row->created_ms, 12345);
+	assert_int_equal(row->vm_max, 77);
+	assert_string_equal(row->path, "/etc/policy.yaml");
+	assert_string_equal(row->release, "6.1.0-1-cloud-amd64");
+	assert_int_equal(row->text.length, 11);
+	assert_memory_equal(row->text.data, "version: 1\n", 11);
+	assert_int_equal(row->sha256[2], 3);
+	return 0;
+}
+
+static void what_is_committed_comes_back(void **state)
+{
+	struct fth_store *store = open_store();
+	uint64_t id = 0;
+	int rows = 0;
+
+	(void)state;
+	assert_int_equal(fth_store_next_rollout(store, &id), 0);
+	assert_int_equal(id, 1);
+	add_rollout(store, 1);
+	assert_int_equal(append(store, 1, 0), 0);
+	assert_int_equal(append(store, 1, 1), 0);
+	assert_int_equal(fth_store_commit(store), 0);
+	assert_int_equal(append(store, 1, 2), 0);
+	fth_store_rollback(store);
+	assert_int_equal(append(store, 1, 2), 0);
+	fth_store_close(store); /* not committed */
+	store = open_store();
+	assert_int_equal(fth_store_each_rollout(store, check_row, &rows), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(count_events(store, 1), 2);
+	assert_int_equal(fth_store_next_rollout(store, &id), 0);
+	assert_int_equal(id, 2);
+	fth_store_close(store);
+}
+
+static int check_vm(void *context, const struct fth_store_vm *vm)
+{
+	++*(int *)context;
+	assert_string_equal(vm->name, "web-1");
+	assert_int_equal(vm->uptime_ms, 20);
+	assert_int_equal(vm->boot_id[0], 9);
+	return 0;
+}
+
+static void a_vm_is_remembered_once(void **state)
+{
+	struct fth_store_vm vm = { .name = "web-1", .boot_id = { 9 }, .uptime_ms = 10 };
+	struct fth_store *store = open_store();
+	int vms = 0;
+
+	(void)state;
+	assert_int_equal(fth_store_put_vm(store, &vm), 0);
+	vm.uptime_ms = 20;
+	assert_int_equal(fth_store_put_vm(store, &vm), 0);
+	assert_int_equal(fth_store_commit(store), 0);
+	assert_int_equal(fth_store_each_vm(store, check_vm, &vms), 0);
+	assert_int_equal(vms, 1);
+	fth_store_close(store);
+}
+
+static void another_file_is_refused(void **state)
+{
+	FILE *file = fopen(path, "w");
+	struct fth_store *store;
+	int i;
+
+	(void)state;
+	assert_non_null(file);
+	for (i = 0; i < 1000; i++)
+		fputs("no database ", file);
+	fclose(file);
+	assert_int_not_equal(fth_store_open(path, &store, why), 0);
+	assert_non_null(strstr(why, path));
+}
+
+/* Commits until the disk is full; how many there are then. */
+static uint32_t fill(struct fth_store *store)
+{
+	uint32_t n;
+
+	for (n = 0; n < APPENDS_MAX; n++)
+		if (append(store, 1, n) || fth_store_commit(store))
+			return n;
+	fail_msg("the limit did not bite");
+	return n;
+}
+
+static void a_full_disk_keeps_what_was_committed(void **state)
+{
+	struct rlimit old, small = { .rlim_cur = 256 * 1024 };
+	struct fth_store *store = open_store();
+	uint32_t count;
+
+	(void)state;
+	add_rollout(store, 1);
+	assert_int_equal(fth_store_commit(store), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	count = fill(store);
+	assert_true(count > 0);
+	assert_true(*fth_store_why(store));
+	assert_int_equal(count_events(store, 1), count);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(fth_store_probe(store), 0);
+	assert_int_equal(append(store, 1, count), 0);
+	assert_int_equal(fth_store_commit(store), 0);
+	fth_store_close(store);
+	store = open_store();
+	assert_int_equal(count_events(store, 1), count + 1);
+	fth_store_close(store);
+}
+
+static void append_for_ever(int report_fd)
+{
+	struct fth_store *store = open_store();
+	uint32_t n;
+
+	add_rollout(store, 1);
+	for (n = 0; n < APPENDS_MAX; n++) {
+		if (append(store, 1, n) || fth_store_commit(store) ||
+		    write(report_fd, &n, sizeof(n)) != sizeof(n))
+			_exit(1);
+	}
+	_exit(2);
+}
+
+static void kill_in_the_middle_loses_nothing(void **state)
+{
+	struct fth_store *store;
+	uint32_t n = 0, last = 0;
+	int pipe_fds[2], status;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		append_for_ever(pipe_fds[1]);
+	close(pipe_fds[1]);
+	while (last < 50 && read(pipe_fds[0], &n, sizeof(n)) == sizeof(n))
+		last = n;
+	assert_int_equal(last, 50);
+	kill(child, SIGKILL);
+	while (read(pipe_fds[0], &n, sizeof(n)) == sizeof(n))
+		last = n;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	close(pipe_fds[0]);
+	store = open_store();
+	assert_true(count_events(store, 1) >= last + 1);
+	fth_store_close(store);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, drop_folder)
+	const struct CMUnitTest tests[] = {
+		TEST(epochs_rise_and_salt_stays),
+		TEST(what_is_committed_comes_back),
+		TEST(a_vm_is_remembered_once),
+		TEST(another_file_is_refused),
+		TEST(a_full_disk_keeps_what_was_committed),
+		TEST(kill_in_the_middle_loses_nothing),
+	};
+
+	return cmocka_run_group_tests_name("io_store", tests, NULL, NULL);
+}
