@@ -294,6 +294,63 @@ static void test_oops_in_the_last_answer(void **state)
 	m_expect(0, FTH_RV_FAILED);
 }
 
+static void test_gone_when_it_is_confirmed(void **state)
+{
+	(void)state;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	m_to_soaking(0);
+	m_tick(SOAK_MS);
+	m_result(0, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_expect(0, FTH_RV_FAILED);
+	assert_string_equal(m_vm_of(0)->why, "patch reverted by itself in the guest");
+}
+
+static void test_confirm_is_tried_again(void **state)
+{
+	(void)state;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	m_to_soaking(0);
+	m_tick(SOAK_MS);
+	m_result(0, FTH_E_BUSY, FTH_LC_SOAKING);
+	m_expect(0, FTH_RV_SOAKING);
+	m_tick(FTH_RETRY_AFTER_MS - 1);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 0);
+	m_tick(1); /* its soak does not begin anew */
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
+	m_result(0, FTH_E_INTERNAL, FTH_LC_SOAKING);
+	m_expect(0, FTH_RV_FAILED);
+}
+
+static void test_confirmed_by_somebody_else(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	m_seen(0, FTH_LC_APPLIED);
+	m_expect(0, FTH_RV_SOAKING); /* the soak is ours */
+	m_tick(SOAK_MS);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 0);
+	m_expect(0, FTH_RV_DONE);
+}
+
+static void test_boots_the_right_kernel(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	m.policy.kernels.count = 1;
+	memcpy(m.policy.kernels.entries[0].text, "6.12.*", 7);
+	m_begin(2);
+	m_expect(0, FTH_RV_SKIPPED);
+	made = m_seen_event(0, FTH_LC_ABSENT);
+	made.boot_id[0] = 2;
+	memcpy(made.release, "6.12.1", 7);
+	assert_int_equal(m_step(&made), 0);
+	m_expect(0, FTH_RV_STAGING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +374,10 @@ int main(void)
 		MACHINE_TEST(test_payload_that_is_there_is_applied),
 		MACHINE_TEST(test_adopted_with_old_taint),
 		MACHINE_TEST(test_oops_in_the_last_answer),
+		MACHINE_TEST(test_gone_when_it_is_confirmed),
+		MACHINE_TEST(test_confirm_is_tried_again),
+		MACHINE_TEST(test_confirmed_by_somebody_else),
+		MACHINE_TEST(test_boots_the_right_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

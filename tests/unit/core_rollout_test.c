@@ -420,6 +420,28 @@ static void test_pause_at_a_gate(void **state)
 	m_expect_phase(FTH_RO_GATED); /* the gate itself is still closed */
 }
 
+static void test_share_reads_as_it_was_written(void **state)
+{
+	static const struct {
+		uint32_t value;
+		const char *why;
+	} rows[] = {
+		{ 50, "2 of 30 VMs failed, allowed are 1 (0.5%): reversing" },
+		{ 25, "2 of 30 VMs failed, allowed are 1 (0.25%): reversing" },
+		{ 105, "2 of 30 VMs failed, allowed are 1 (1.05%): reversing" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		m_setup(state);
+		m.policy.failures_max = (struct fth_share){ true, rows[i].value };
+		m_begin(30);
+		m_result(0, FTH_E_INTERNAL, FTH_LC_ABSENT);
+		m_result(1, FTH_E_INTERNAL, FTH_LC_ABSENT);
+		assert_string_equal(m.rollout.why, rows[i].why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +469,7 @@ int main(void)
 		MACHINE_TEST(test_full_roster),
 		MACHINE_TEST(test_behind_the_last_wave),
 		MACHINE_TEST(test_pause_at_a_gate),
+		MACHINE_TEST(test_share_reads_as_it_was_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
