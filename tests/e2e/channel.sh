@@ -19,6 +19,7 @@ TESTS=$BUILD/guest/$KREL/tests
 PEER=$BUILD/host/e2e/peer
 # Answers that a throttled host's socket and the guest's queue can't hold.
 FLOOD=40000
+FUZZ=20000 # messages
 WAIT_S=60
 
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-channel.XXXXXX")
@@ -169,10 +170,11 @@ test_held_up() {
 	says "APPLY does not end" "*$held applying*" hello \
 		"apply 62 5 $held $TESTS/$held.ko -" "progress 62" "query 63" \
 		"apply 62 5 $held $TESTS/$held.ko -" "progress 62" \
-		"apply 64 5 $NAME $MODULE" "reverse 65 5 $held" "query 66"
+		"apply 64 5 $NAME $MODULE" "nudge 68 5 $held" "reverse 65 5 $held" "query 66"
 	like "$OUT" "*straggler * fth_sleeper in *io_schedule_timeout* next *" "QUERY says who holds it up"
 	like "$OUT" "*result 63 *progress 62 *" "a repeated APPLY is answered with PROGRESS"
 	like "$OUT" "*result 64 busy *" "another APPLY is answered with busy"
+	like "$OUT" "*result 68 ok *" "NUDGE is done"
 	like "$OUT" "*result 65 ok *" "REVERSE turns it round"
 	like "$OUT" "*result 62 reversed *" "and ends the APPLY"
 	like "${OUT##*result 66}" "*$held staged*" "which leaves a payload"
@@ -202,6 +204,34 @@ test_broken_bytes() {
 	says "a command without its fields is answered" "*result 50 malformed *required*" \
 		hello "bad 50"
 	ok "and counted" counter_above malformed "$before"
+}
+
+test_random_messages() {
+	says "random messages do no harm" "*ack*heartbeat*" \
+		hello "fuzz $FUZZ 1" heartbeat
+	says "nor do their op ids" "*ack*result 200 ok*" hello "query 200"
+}
+
+# A loader that takes its time, tries to write what it loads, or is not there.
+test_loader() {
+	ok "a slow loader is made" guest "printf '%s\\n' '#!/bin/sh' \
+		'for i in 1 2 3 4 5; do test -e /go || sleep 1; done' \
+		'echo x >>/proc/self/fd/0 && exit 9' \
+		'exec /sbin/insmod \$1' >/slow && chmod 755 /slow"
+	ok "fother is loaded with it" guest "rmmod fother && \
+		insmod /lib/modules/$KREL/fother.ko insmod_path=/slow"
+	says "the link lives while the module is loaded" \
+		"*heartbeat*result 71 ok*$NAME staged*result 72 busy*result 70 ok*$NAME soaking*" \
+		hello "stage 73 6 $NAME $MODULE" "apply 70 6 $NAME $MODULE -" heartbeat "query 71" \
+		"reverse 72 6 $NAME" "result 70"
+	ok "the loader could not write the module, and the guest runs it" is_patched
+	says "it is taken out by another program" "*result 74 ok*" hello "reverse 74 6 $NAME"
+	ok "fother is loaded with no loader" guest "rmmod fother && \
+		insmod /lib/modules/$KREL/fother.ko insmod_path=/none"
+	says "APPLY says so" "*result 75 load_failed *'/none'*" hello \
+		"stage 73 6 $NAME $MODULE" "apply 75 6 $NAME $MODULE"
+	ok "fother is loaded as before" guest "rmmod fother && \
+		insmod /lib/modules/$KREL/fother.ko"
 }
 
 test_host_does_not_read() {
@@ -263,6 +293,8 @@ test_gone_in_the_middle
 test_apply
 test_held_up
 test_broken_bytes
+test_random_messages
+test_loader
 test_host_does_not_read
 test_suspend
 test_hotplug

@@ -19,9 +19,11 @@
  *   cut				the first half of a frame
  *   badcrc				a heartbeat whose payload checksum is wrong
  *   bad OP				a REVERSE without its fields
+ *   fuzz COUNT SEED			frames of this session with random payloads
  *   flood COUNT			QUERYs whose answers are not read
  *   result OP, progress OP, event	wait for one
  */
+#include <endian.h>
 #include <err.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -43,6 +45,8 @@
 #define WAIT_MS 60000 /* for one answer; guests may be slow */
 #define HELLO_EVERY_MS 500
 #define CHUNK 8192 /* bytes of one STAGE: several for the smallest module */
+#define FUZZ_FIELD_MAX 300
+#define FUZZ_PAYLOAD_MAX 4096
 #define WORDS_MAX 6
 #define LINE_MAX_BYTES 512
 
@@ -208,7 +212,7 @@ static bool next_msg(struct peer *peer, int64_t until_ms)
 		struct pollfd poll_fd = { .fd = peer->fd, .events = POLLIN };
 		int64_t left = until_ms - now_ms();
 
-		if (left <= 0 || poll(&poll_fd, 1, (int)left) <= 0)
+		if (poll(&poll_fd, 1, left > 0 ? (int)left : 0) <= 0)
 			return false;
 		ssize_t length = read(peer->fd, peer->chunk, sizeof(peer->chunk));
 
@@ -388,6 +392,48 @@ static void broken(struct peer *peer, uint8_t type, uint64_t op, const char *how
 		wait_for(peer, FTH_T_RESULT, op);
 }
 
+/* Fields with sensible tags and any content, some cut off or too long. */
+static uint32_t random_fields(uint8_t *to, uint32_t size)
+{
+	uint32_t at = 0;
+
+	while (at + FTH_FIELD_HEADER_SIZE + FUZZ_FIELD_MAX <= size && random() % 8) {
+		uint32_t length = (uint32_t)random() % 3 ? 1u << random() % 4
+							 : (uint32_t)random() % FUZZ_FIELD_MAX;
+
+		to[at++] = (uint8_t)(random() % (FTH_TAG_FUNCTIONS + 1));
+		to[at++] = random() % 50 ? 0 : 0x80;
+		to[at++] = (uint8_t)length;
+		to[at++] = (uint8_t)(random() % 100 ? length >> 8 : random());
+		for (uint32_t i = 0; i < length; i++)
+			to[at++] = (uint8_t)random();
+	}
+	return at;
+}
+
+static void fuzz(struct peer *peer, uint64_t count, uint64_t seed)
+{
+	struct fth_msg msg = { .type = FTH_T_HEARTBEAT };
+	struct fth_wire_header *header = (struct fth_wire_header *)peer->out;
+	uint32_t length;
+
+	srandom((unsigned int)seed);
+	for (uint64_t i = 0; i < count; i++) {
+		msg.op_id = (uint64_t)random() % 100;
+		encode(peer, &msg);
+		do
+			header->type = (uint8_t)(random() % (FTH_T_EVENT + 2));
+		while (header->type == FTH_T_HELLO);
+		length = random_fields(peer->out + FTH_HEADER_SIZE, FUZZ_PAYLOAD_MAX);
+		header->length = htole32(length);
+		header->payload_crc = htole32(fth_crc32(peer->out + FTH_HEADER_SIZE, length));
+		header->header_crc = htole32(fth_crc32(peer->out, FTH_HEADER_SIZE - 4));
+		write_all(peer, peer->out, FTH_HEADER_SIZE + length);
+		while (next_msg(peer, 0))
+			;
+	}
+}
+
 static void flood(struct peer *peer, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++) {
@@ -431,6 +477,8 @@ static void carry_out(struct peer *peer, char **word)
 		heartbeat(peer);
 	else if (!strcmp(word[0], "garbage"))
 		garbage(peer, number(word[1]));
+	else if (!strcmp(word[0], "fuzz"))
+		fuzz(peer, number(word[1]), number(word[2]));
 	else if (!strcmp(word[0], "flood"))
 		flood(peer, number(word[1]));
 	else if (!strcmp(word[0], "cut") || !strcmp(word[0], "badcrc") || !strcmp(word[0], "bad"))
