@@ -18,7 +18,7 @@ OWNER=fth_test_cmdline_owner
 
 # How often the engine of a guest began to apply the patch, by its own log.
 applied_times() {
-	fleet_exec "$1" sh -c "dmesg | grep -c \"patch '$NAME': applying\""
+	fleet_exec "$1" sh -c "dmesg | grep -c \"patch '$NAME' in force\""
 }
 
 applied_in_all() {

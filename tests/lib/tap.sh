@@ -103,12 +103,11 @@ like() { # TEXT PATTERN NAME
 }
 
 eventually() { # SECONDS NAME COMMAND...
-	tap_tries=$(($1 * 10))
+	tap_end=$(($(date +%s) + $1))
 	tap_name=$2
 	shift 2
 	while ! "$@" >/dev/null 2>&1; do
-		tap_tries=$((tap_tries - 1))
-		if [ "$tap_tries" -le 0 ]; then
+		if [ "$(date +%s)" -ge "$tap_end" ]; then
 			tap_result 1 "$tap_name" || :
 			diag "'$*' did not succeed in time"
 			return 1
