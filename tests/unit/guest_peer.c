@@ -193,6 +193,14 @@ static void take_apply(struct guest_peer *peer, uint64_t op_id)
 	done(peer, op_id, FTH_E_OK);
 }
 
+static bool lacks_patch(struct guest_peer *peer, uint64_t op_id)
+{
+	if (peer->state != FTH_LC_ABSENT)
+		return false;
+	done(peer, op_id, FTH_E_NO_PATCH);
+	return true;
+}
+
 static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 {
 	peer->commands++;
@@ -206,16 +214,22 @@ static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 		take_apply(peer, msg->op_id);
 		break;
 	case FTH_T_CONFIRM:
+		if (lacks_patch(peer, msg->op_id))
+			break;
 		peer->confirmed++;
 		peer->state = FTH_LC_APPLIED;
 		done(peer, msg->op_id, FTH_E_OK);
 		break;
 	case FTH_T_REVERSE:
+		if (lacks_patch(peer, msg->op_id))
+			break;
 		peer->reversed++;
 		peer->state = FTH_LC_STAGED;
 		done(peer, msg->op_id, FTH_E_OK);
 		break;
 	case FTH_T_UNSTAGE:
+		if (lacks_patch(peer, msg->op_id))
+			break;
 		peer->unstaged++;
 		peer->state = FTH_LC_ABSENT;
 		done(peer, msg->op_id, FTH_E_OK);
