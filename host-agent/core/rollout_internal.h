@@ -35,6 +35,7 @@ struct fth_rollout_run {
 	} while (0)
 
 /* rollout_vm.c: one VM's fields */
+bool fth_vm_is_patched(uint8_t guest_state);
 void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state);
 void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op);
 bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op);

@@ -2,11 +2,6 @@
 /* Answers to the ops of a rollout. */
 #include "core/rollout_internal.h"
 
-static bool patched(uint8_t guest_state)
-{
-	return guest_state == FTH_LC_SOAKING || guest_state == FTH_LC_APPLIED;
-}
-
 static void explain_refusal(struct fth_rollout_run *run, struct fth_rollout_vm *vm, const char *op)
 {
 	const struct fth_rollout_event *event = run->event;
@@ -36,7 +31,7 @@ static void result_of_apply(struct fth_rollout_run *run, struct fth_rollout_vm *
 {
 	if (run->event->code != FTH_E_OK) {
 		refused_forward(run, vm);
-	} else if (patched(run->event->guest_state)) {
+	} else if (fth_vm_is_patched(run->event->guest_state)) {
 		fth_vm_applied(run, vm);
 	} else {
 		fth_vm_explain(run, vm, "apply answered 'done' but the patch is '%s'",

@@ -10,11 +10,6 @@
  */
 #include "core/rollout_internal.h"
 
-static bool patched(uint8_t guest_state)
-{
-	return guest_state == FTH_LC_SOAKING || guest_state == FTH_LC_APPLIED;
-}
-
 /* Is the policy for this guest?  If not, nothing is ever sent to it. */
 static bool eligible(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
@@ -67,7 +62,7 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 			seen_idle(run, vm, ours);
 		return;
 	case FTH_RV_SOAKING:
-		if (patched(ours))
+		if (fth_vm_is_patched(ours))
 			fth_vm_check_health(run, vm);
 		else
 			fth_vm_gone(run, vm, rebooted, run->event->restored);
@@ -112,7 +107,7 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 			fth_vm_gone(run, vm, rebooted, run->event->restored);
 		return;
 	}
-	if (patched(ours)) {
+	if (fth_vm_is_patched(ours)) {
 		fth_vm_applied(run, vm);
 	} else if (vm->op == FTH_OP_APPLY) {
 		if (anew)

@@ -34,6 +34,11 @@ void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms)
 		run->wake_ms = due_ms;
 }
 
+bool fth_vm_is_patched(uint8_t guest_state)
+{
+	return guest_state == FTH_LC_SOAKING || guest_state == FTH_LC_APPLIED;
+}
+
 void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state)
 {
 	vm->state = state;

@@ -8,15 +8,16 @@
  */
 #include "io/policy_value.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/policy_range.h"
+#include "io/policy_words.h"
 
-#define SHOWN_MAX 64	   /* bytes of a stranger's text in a message */
-#define WORDS_TEXT_MAX 256 /* bytes of a list of allowed words */
+#define SHOWN_MAX 64 /* bytes of a stranger's text in a message */
 #define NUMBER_MAX (1ull << 53)
 #define HUNDREDTHS 100u
 #define COUNT_MAX 100000u /* VMs */
@@ -159,94 +160,16 @@ static int convert_numbers(struct fth_yaml *yaml, const struct fth_policy_raw *r
 	uint32_t i;
 
 	for (i = 0; (range = fth_policy_range_at(i)); i++) {
-		const char *text = raw->scalars[slots[i]];
+		const char *text;
 
+		assert(i < sizeof(slots));
+		text = raw->scalars[slots[i]];
 		if (!text)
 			continue;
 		if (parse_in_range(range, text, &number))
 			return refuse_number(yaml, range, policy, text);
 		fth_policy_range_set(range, (uint32_t)number, policy);
 	}
-	return 0;
-}
-
-/* The words of a key: their number by the word and back. */
-struct words {
-	int (*parse)(struct fth_span word);
-	const char *(*name)(uint32_t number);
-	bool bits; /* numbers are single bits */
-};
-
-static const char *own_name(const char *const *names, uint32_t count, uint32_t number)
-{
-	return number < count && names[number] ? names[number] : "?";
-}
-
-static int own_parse(const char *const *names, uint32_t count, struct fth_span word)
-{
-	uint32_t i;
-
-	for (i = 0; i < count; i++)
-		if (names[i] && strlen(names[i]) == word.length &&
-		    !memcmp(names[i], word.data, word.length))
-			return (int)i;
-	return -EINVAL;
-}
-
-/* The vocabularies that only the host knows. */
-#define OWN_WORDS(set, ...)                                                                 \
-	static const char *const set##_names[] = { __VA_ARGS__ };                           \
-	static const char *set##_name(uint32_t number)                                      \
-	{                                                                                   \
-		return own_name(set##_names, sizeof(set##_names) / sizeof(char *), number); \
-	}                                                                                   \
-	static int set##_parse(struct fth_span word)                                        \
-	{                                                                                   \
-		return own_parse(set##_names, sizeof(set##_names) / sizeof(char *), word);  \
-	}
-
-OWN_WORDS(gate, [FTH_GATE_AUTO] = "auto", [FTH_GATE_MANUAL] = "manual")
-OWN_WORDS(then, [FTH_THEN_REVERSE] = "reverse", [FTH_THEN_PAUSE] = "pause")
-OWN_WORDS(flag, [1] = "in-thread", [2] = "in-time")
-OWN_WORDS(guest_health, [FTH_HEALTH_GUEST_OOPS] = "oops", [FTH_HEALTH_GUEST_WARN] = "warn",
-	  [FTH_HEALTH_GUEST_EFFECT] = "effect")
-OWN_WORDS(host_health, [FTH_HEALTH_HOST_VCPU_PROGRESS] = "vcpu-progress",
-	  [FTH_HEALTH_HOST_DOMAIN_STATE] = "domain-state")
-OWN_WORDS(day, [1 << 0] = "mon", [1 << 1] = "tue", [1 << 2] = "wed", [1 << 3] = "thu",
-	  [1 << 4] = "fri", [1 << 5] = "sat", [1 << 6] = "sun")
-
-#define WORDS_OF(set, is_bits)                   \
-	{                                        \
-		set##_parse, set##_name, is_bits \
-	}
-
-/* "a, b, c": every number has its name, the first without one ends. */
-static void list_words(const struct words *words, char *ret_text)
-{
-	uint32_t number = 1;
-	size_t length = 0;
-
-	ret_text[0] = 0;
-	while (strcmp(words->name(number), "?") != 0 && length < WORDS_TEXT_MAX) {
-		length += (size_t)snprintf(ret_text + length, WORDS_TEXT_MAX - length, "%s%s",
-					   length ? ", " : "", words->name(number));
-		number = words->bits ? number << 1 : number + 1;
-	}
-}
-
-static int parse_word(struct fth_yaml *yaml, const char *key, const struct words *words,
-		      const char *text, uint32_t *ret_number)
-{
-	struct fth_span span = { (const uint8_t *)text, (uint32_t)strlen(text) };
-	char allowed[WORDS_TEXT_MAX];
-	int number = words->parse(span);
-
-	if (number < 0) {
-		list_words(words, allowed);
-		return fth_yaml_refuse(yaml, key, "found '%.*s', expected one of: %s", SHOWN_MAX,
-				       text, allowed);
-	}
-	*ret_number = (uint32_t)number;
 	return 0;
 }
 
@@ -257,23 +180,21 @@ static int convert_words(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 		const char *key;
 		uint8_t slot;
 		uint8_t *target;
-		struct words words;
+		const struct fth_words *words;
 	} rows[] = {
-		{ "consistency.leave", FTH_RAW_LEAVE, &policy->guest.leave,
-		  WORDS_OF(fth_leave, false) },
+		{ "consistency.leave", FTH_RAW_LEAVE, &policy->guest.leave, &fth_words_leave },
 		{ "consistency.switch", FTH_RAW_SWITCH, &policy->guest.switches,
-		  WORDS_OF(fth_switch, false) },
+		  &fth_words_switch },
 		{ "transition.on-deadline", FTH_RAW_ON_DEADLINE, &policy->guest.on_deadline,
-		  WORDS_OF(fth_on_deadline, false) },
+		  &fth_words_on_deadline },
 		{ "freeze.use", FTH_RAW_FREEZE_USE, &policy->guest.freeze_use,
-		  WORDS_OF(fth_freeze_use, false) },
+		  &fth_words_freeze_use },
 		{ "freeze.way", FTH_RAW_FREEZE_WAY, &policy->guest.freeze_way,
-		  WORDS_OF(fth_freeze_way, false) },
+		  &fth_words_freeze_way },
 		{ "revert.mode", FTH_RAW_REVERT_MODE, &policy->guest.revert_mode,
-		  WORDS_OF(fth_revert_mode, false) },
-		{ "rollout.gate", FTH_RAW_GATE, &policy->gate, WORDS_OF(gate, false) },
-		{ "rollout.failures.then", FTH_RAW_THEN, &policy->failures_then,
-		  WORDS_OF(then, false) },
+		  &fth_words_revert_mode },
+		{ "rollout.gate", FTH_RAW_GATE, &policy->gate, &fth_words_gate },
+		{ "rollout.failures.then", FTH_RAW_THEN, &policy->failures_then, &fth_words_then },
 	};
 	uint32_t number = 0;
 	int error;
@@ -284,7 +205,7 @@ static int convert_words(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 
 		if (!text)
 			continue;
-		error = parse_word(yaml, rows[i].key, &rows[i].words, text, &number);
+		error = fth_words_parse(yaml, rows[i].key, rows[i].words, text, &number);
 		if (error)
 			return error;
 		*rows[i].target = (uint8_t)number;
@@ -299,7 +220,7 @@ static void entry_key(const char *key, uint32_t index, char *ret_key)
 
 /* A list of words as a set of bits; a word that stands twice is a slip. */
 static int convert_set(struct fth_yaml *yaml, const char *key, const struct fth_raw_list *list,
-		       const struct words *words, uint32_t *ret_set)
+		       const struct fth_words *words, uint32_t *ret_set)
 {
 	char at[FTH_YAML_KEY_MAX];
 	uint32_t number = 0;
@@ -311,7 +232,7 @@ static int convert_set(struct fth_yaml *yaml, const char *key, const struct fth_
 		return 0;
 	for (i = 0; i < list->count; i++) {
 		entry_key(key, i, at);
-		error = parse_word(yaml, at, words, list->entries[i], &number);
+		error = fth_words_parse(yaml, at, words, list->entries[i], &number);
 		if (error)
 			return error;
 		if (set & number)
@@ -328,7 +249,6 @@ static int convert_set(struct fth_yaml *yaml, const char *key, const struct fth_
 static int convert_flags(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			 struct fth_policy *policy)
 {
-	static const struct words words = WORDS_OF(flag, true);
 	uint32_t set = 0;
 	int error;
 
@@ -339,7 +259,8 @@ static int convert_flags(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 				       "found beside 'leave' or 'switch', "
 				       "expected either flags or leave and "
 				       "switch");
-	error = convert_set(yaml, "consistency.flags", &raw->lists[FTH_RAW_FLAGS], &words, &set);
+	error = convert_set(yaml, "consistency.flags", &raw->lists[FTH_RAW_FLAGS], &fth_words_flag,
+			    &set);
 	if (error)
 		return error;
 	fth_model_from_flags(set & 1, set & 2, &policy->guest.leave, &policy->guest.switches);
@@ -354,21 +275,20 @@ static int convert_sets(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 		const char *key;
 		uint8_t slot;
 		uint32_t *target;
-		struct words words;
+		const struct fth_words *words;
 	} rows[] = {
-		{ "revert.on", FTH_RAW_REVERT_ON, &policy->guest.revert_on,
-		  WORDS_OF(fth_revert_on, true) },
-		{ "rollout.window.days", FTH_RAW_WINDOW_DAYS, &days, WORDS_OF(day, true) },
+		{ "revert.on", FTH_RAW_REVERT_ON, &policy->guest.revert_on, &fth_words_revert_on },
+		{ "rollout.window.days", FTH_RAW_WINDOW_DAYS, &days, &fth_words_day },
 		{ "health.guest", FTH_RAW_HEALTH_GUEST, &policy->health_guest,
-		  WORDS_OF(guest_health, true) },
+		  &fth_words_guest_health },
 		{ "health.host", FTH_RAW_HEALTH_HOST, &policy->health_host,
-		  WORDS_OF(host_health, true) },
+		  &fth_words_host_health },
 	};
 	int error;
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		error = convert_set(yaml, rows[i].key, &raw->lists[rows[i].slot], &rows[i].words,
+		error = convert_set(yaml, rows[i].key, &raw->lists[rows[i].slot], rows[i].words,
 				    rows[i].target);
 		if (error)
 			return error;
