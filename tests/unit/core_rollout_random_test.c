@@ -14,7 +14,7 @@
 
 #include "core_fleet.h"
 
-#define SEEDS 2000u
+#define SEEDS 8000u
 #define FAULTY_STEPS 150u
 #define QUIET_ROUNDS 3000u /* bounded time, counted in rounds over the fleet */
 
