@@ -102,6 +102,13 @@ static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 		return;
 	}
+	if (event->guest_state == FTH_LC_REVERTING ||
+	    (event->code == FTH_E_OK && fth_vm_is_patched(event->guest_state))) {
+		/* It was going back already and may have turned: look again. */
+		fth_vm_set_op(run, vm, 0);
+		fth_vm_enter(run, vm, FTH_RV_WAITING);
+		return;
+	}
 	explain_refusal(run, vm, fth_op_name(vm->op));
 	spent = !fth_vm_may_retry(run, vm);
 	if (event->code != FTH_E_OK && !fth_error_retryable(event->code)) {

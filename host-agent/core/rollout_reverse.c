@@ -40,13 +40,32 @@ void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why)
 /* Turn round what is in flight outward. */
 static void turn(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	if (vm->reachable) {
+	if (vm->reachable && vm->guest_state == FTH_LC_REVERTING) {
+		fth_vm_set_op(run, vm, 0);
+		fth_vm_enter(run, vm, FTH_RV_WAITING);
+	} else if (vm->reachable) {
 		fth_vm_send(run, vm, FTH_OP_REVERSE);
-		return;
+	} else {
+		fth_vm_set_op(run, vm, FTH_OP_REVERSE);
+		fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
+		fth_vm_explain(run, vm, "unreachable: goes back when it returns");
 	}
-	fth_vm_set_op(run, vm, FTH_OP_REVERSE);
-	fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
-	fth_vm_explain(run, vm, "unreachable: goes back when it returns");
+}
+
+/*
+ * A guest that is reverting by itself must not be told to reverse: that would
+ * turn it round, outward again.  It is left alone until it is seen to be back,
+ * or for as long as an answer may take.
+ */
+static bool goes_back_alone(struct fth_rollout_run *run, const struct fth_rollout_vm *vm)
+{
+	uint64_t until_ms = vm->since_ms + fth_rollout_patience_ms(run->rollout);
+
+	if (vm->op || !vm->reachable || vm->guest_state != FTH_LC_REVERTING ||
+	    run->event->now_ms >= until_ms)
+		return false;
+	fth_run_note_due(run, until_ms);
+	return true;
 }
 
 /* Return: true when this VM needs no more than what time or answers bring. */
@@ -56,6 +75,8 @@ static bool serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 
 	if (forward_op(vm->op))
 		turn(run, vm);
+	if (goes_back_alone(run, vm))
+		return true;
 	if (vm->op) {
 		fth_vm_check_answer(run, vm);
 		return vm->reachable;

@@ -2,7 +2,7 @@
 /* Moves of one VM within a rollout; each keeps the fleet's counts right. */
 #include "core/rollout_internal.h"
 
-static uint64_t patience_ms(const struct fth_rollout *rollout)
+uint64_t fth_rollout_patience_ms(const struct fth_rollout *rollout)
 {
 	return FTH_ANSWER_WITHIN_MS + (uint64_t)rollout->policy.guest.deadline_ms;
 }
@@ -110,7 +110,7 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t
 		vm->taint_before = vm->taint;
 	}
 	put_send(run, vm, action);
-	fth_run_note_due(run, vm->since_ms + patience_ms(run->rollout));
+	fth_run_note_due(run, vm->since_ms + fth_rollout_patience_ms(run->rollout));
 	return true;
 }
 
@@ -121,7 +121,7 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t
  */
 void fth_vm_check_answer(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	uint64_t due_ms = vm->since_ms + patience_ms(run->rollout);
+	uint64_t due_ms = vm->since_ms + fth_rollout_patience_ms(run->rollout);
 	struct fth_rollout_action *action;
 
 	if (!vm->reachable && vm->inconclusive)
@@ -135,7 +135,7 @@ void fth_vm_check_answer(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	fth_vm_set_inconclusive(run, vm, true);
 	if (!vm->reachable)
 		return;
-	fth_run_note_due(run, run->event->now_ms + patience_ms(run->rollout));
+	fth_run_note_due(run, run->event->now_ms + fth_rollout_patience_ms(run->rollout));
 	action = new_action(run);
 	if (action)
 		put_send(run, vm, action);

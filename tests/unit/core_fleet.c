@@ -348,6 +348,8 @@ static void answer(struct guest *guest, uint64_t op_id, uint16_t code)
 {
 	uint32_t i;
 
+	if (!op_id)
+		return;
 	for (i = 0; i < guest->memory_count; i++)
 		if (guest->memory[i].op_id == op_id)
 			break;
@@ -391,8 +393,15 @@ static void obey_reverse(struct guest *guest, uint64_t op_id)
 		answer(guest, op_id, FTH_E_NO_PATCH);
 		return;
 	}
-	if (guest->state == FTH_LC_STAGED || guest->apply_op_due == FTH_OP_REVERSE) {
+	if (guest->state == FTH_LC_STAGED) {
 		answer(guest, op_id, FTH_E_WRONG_STATE);
+		return;
+	}
+	if (guest->apply_op_due == FTH_OP_REVERSE) { /* turns it round, outward again */
+		answer(guest, guest->op_id, FTH_E_REVERSED);
+		guest->state = FTH_LC_APPLYING;
+		guest->apply_op_due = FTH_OP_APPLY;
+		guest->op_id = op_id;
 		return;
 	}
 	if (guest->apply_op_due)
@@ -459,13 +468,17 @@ void fleet_run_guest(struct fleet *fleet, uint32_t vm)
 
 	if (guest->state == FTH_LC_SOAKING && !guest->apply_op_due &&
 	    fleet->now_ms > guest->soaking_since_ms + within) {
-		guest->state = FTH_LC_STAGED;
+		guest->state = FTH_LC_REVERTING;
+		guest->apply_op_due = FTH_OP_REVERSE;
+		guest->op_id = 0;
 		if (guest->up)
 			fleet_see(fleet, vm);
 		return;
 	}
 	if (guest->apply_op_due && chance(fleet, 50)) {
 		finish_transition(fleet, guest);
+		if (!guest->op_id && guest->up) /* its own: an event says so */
+			fleet_see(fleet, vm);
 		return;
 	}
 	if (!guest->wire_count)

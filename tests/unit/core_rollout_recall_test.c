@@ -182,6 +182,30 @@ static void test_what_waits_to_be_turned_is_not_sent(void **state)
 	assert_int_equal(outward, 2);
 }
 
+static void test_guest_that_goes_back_alone_is_left_alone(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_seen(0, FTH_LC_REVERTING); /* its deadline has passed */
+	m_expect(0, FTH_RV_APPLYING);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 0); /* would turn it round */
+	m_expect_phase(FTH_RO_REVERSING);
+	m_seen(0, FTH_LC_STAGED);
+	assert_int_equal(m_sent(FTH_OP_UNSTAGE), 1);
+}
+
+static void test_guest_that_was_turned_goes_back(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_result(0, FTH_E_OK, FTH_LC_SOAKING); /* it had been reverting */
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +219,8 @@ int main(void)
 		MACHINE_TEST(test_late_vm_after_recall),
 		MACHINE_TEST(test_refused_reverse_ends_stuck),
 		MACHINE_TEST(test_what_waits_to_be_turned_is_not_sent),
+		MACHINE_TEST(test_guest_that_goes_back_alone_is_left_alone),
+		MACHINE_TEST(test_guest_that_was_turned_goes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
