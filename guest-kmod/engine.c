@@ -316,6 +316,28 @@ static void describe_next(const struct fth_straggler *straggler, char *text, siz
 			  run->nudge_ns > now ? (run->nudge_ns - now) / NSEC_PER_MSEC : 0);
 }
 
+/* By the patch's own words: a symbol's address may have several names. */
+static const char *name_of(const struct fth_patch *patch, unsigned long where)
+{
+	for (u32 i = 0; i < patch->count; i++) {
+		const struct fth_function *function = &patch->functions[i];
+
+		if (where >= function->old_func && where < function->old_func + function->old_size)
+			return function->name;
+	}
+	return NULL;
+}
+
+static void describe_stack(unsigned long where, char *text, size_t size)
+{
+	const char *name = name_of(fth_engine.run.patch, where);
+
+	if (name)
+		strscpy(text, name, size);
+	else
+		scnprintf(text, size, "%ps", (void *)where);
+}
+
 static void describe(const struct fth_straggler *straggler, u64 since_ns,
 		     struct fth_engine_straggler *ret_to)
 {
@@ -326,7 +348,7 @@ static void describe(const struct fth_straggler *straggler, u64 since_ns,
 	get_task_comm(ret_to->comm, straggler->task);
 	switch (READ_ONCE(straggler->hold)) {
 	case FTH_HOLD_STACK:
-		scnprintf(ret_to->where, sizeof(ret_to->where), "%ps", (void *)straggler->where);
+		describe_stack(straggler->where, ret_to->where, sizeof(ret_to->where));
 		break;
 	case FTH_HOLD_RUNNING:
 		strscpy(ret_to->where, "running whenever it was looked at", sizeof(ret_to->where));

@@ -52,7 +52,7 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct f
 		return;
 	/* Pairs with the release in table_swap(): slots before pointer. */
 	entry = table_find(smp_load_acquire(&redirector->table), ip);
-	if (entry && fth_lever_is_new(entry->lever, current)) {
+	if (entry && fth_lever_is_new(entry->lever, ip)) {
 		this_cpu_inc(*entry->hits);
 		fth_regs_jump(regs, entry->new_func);
 	}

@@ -9,8 +9,12 @@
 #include <linux/sort.h>
 #include <linux/stop_machine.h>
 
-/* Scratch of one check; used with preemption off, never from an interrupt. */
+/*
+ * Scratch of one check; used with preemption off, never from an interrupt.  A
+ * check may call a redirected function, whose handler may want to check too.
+ */
 static DEFINE_PER_CPU(unsigned long[FTH_STACK_DEPTH_MAX], entries);
+static DEFINE_PER_CPU(int, in_check);
 
 int fth_stack_set_init(struct fth_stack_set *set, u32 room)
 {
@@ -83,18 +87,37 @@ int fth_stack_check(struct task_struct *task, const struct fth_stack_set *set,
 		    unsigned long *ret_where)
 {
 	unsigned long *found = *this_cpu_ptr(&entries);
-	int count;
+	int count, held = 0;
 
+	this_cpu_inc(in_check);
 	count = fth_task_walk_stack(task, found, FTH_STACK_DEPTH_MAX);
-	if (count < 0)
-		return -EINVAL;
-	for (int i = 0; i < count; i++) {
-		if (set_holds(set, found[i])) {
+	for (int i = 0; i < count && !held; i++) {
+		held = set_holds(set, found[i]);
+		if (held)
 			*ret_where = found[i];
-			return 1;
-		}
 	}
-	return 0;
+	this_cpu_dec(in_check);
+	return count < 0 ? -EINVAL : held;
+}
+
+int notrace fth_stack_check_entry(const struct fth_stack_set *set, unsigned long behind)
+{
+	unsigned long *found = *this_cpu_ptr(&entries);
+	int count, i, held = 0;
+
+	if (this_cpu_inc_return(in_check) != 1) {
+		this_cpu_dec(in_check);
+		return -EBUSY;
+	}
+	count = fth_task_walk_stack(current, found, FTH_STACK_DEPTH_MAX);
+	for (i = 0; i < count && found[i] != behind; i++)
+		;
+	if (i >= count)
+		held = -EINVAL;
+	for (i++; i < count && !held; i++)
+		held = set_holds(set, found[i]);
+	this_cpu_dec(in_check);
+	return held;
 }
 
 struct check_all {

@@ -48,6 +48,18 @@ int fth_stack_check(struct task_struct *task, const struct fth_stack_set *set,
 		    unsigned long *ret_where);
 
 /**
+ * fth_stack_check_entry() - is current inside a set, but for one call?
+ * @set: sealed
+ * @behind: return address of the call to ftrace in the function that current
+ *	is about to enter; this frame and those above it don't count
+ *
+ * Context: as fth_stack_check(), and from an ftrace handler.
+ * Return: 0 it is not; 1 it is; -EINVAL unreliable, -EBUSY in the middle of
+ * another check.
+ */
+int fth_stack_check_entry(const struct fth_stack_set *set, unsigned long behind);
+
+/**
  * fth_stack_check_all() - is any task inside a set?
  * @set: sealed
  * @except: a task that is known to be inside, or NULL

@@ -3,6 +3,8 @@
 #include "transition.h"
 
 #include <linux/cpumask.h>
+#include <linux/ftrace.h>
+#include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -136,6 +138,11 @@ static u32 walk_unclean(const struct walk *walk)
 	return count;
 }
 
+static void tell_left(struct irq_work *work)
+{
+	container_of(work, struct fth_roster, tell)->left();
+}
+
 static struct fth_roster *roster_alloc(const struct fth_flip *flip, u32 room)
 {
 	u32 bits = ilog2(roundup_pow_of_two(2 * room));
@@ -147,6 +154,7 @@ static struct fth_roster *roster_alloc(const struct fth_flip *flip, u32 room)
 	INIT_LIST_HEAD(&roster->retired);
 	roster->set = flip->set;
 	roster->left = flip->left;
+	init_irq_work(&roster->tell, tell_left);
 	roster->bits = bits;
 	return roster;
 }
@@ -269,6 +277,9 @@ int fth_transition_flip(struct fth_lever *lever, struct fth_flip *flip, struct f
 	struct fth_roster *old = lever->roster;
 	int error = -ENOMEM;
 
+	/* Stragglers of the same direction would be taken for switched ones. */
+	if (WARN_ON_ONCE(lever->phase == (flip->to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD)))
+		return -EINVAL;
 	stopped.walk = walk_tasks(flip->set, flip->slack);
 	if (!stopped.walk)
 		return -ENOMEM;
@@ -332,6 +343,21 @@ static void visit(struct callback_head *head)
 	preempt_enable();
 }
 
+bool notrace fth_transition_enter(struct fth_roster *roster, struct fth_straggler *straggler,
+				  unsigned long ip)
+{
+	u32 now = jiffies;
+
+	if (!in_task() || straggler->tried == now)
+		return false;
+	straggler->tried = now;
+	if (fth_stack_check_entry(roster->set, ip + MCOUNT_INSN_SIZE))
+		return false;
+	if (let_go(straggler) && atomic_dec_and_test(&roster->holding))
+		irq_work_queue(&roster->tell);
+	return true;
+}
+
 bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler,
 		      struct fth_visit *queue, enum task_work_notify_mode notify)
 {
@@ -373,6 +399,7 @@ void fth_roster_free(struct fth_roster *roster)
 {
 	if (!roster)
 		return;
+	irq_work_sync(&roster->tell);
 	for (u32 i = 0; i < 1u << roster->bits; i++) {
 		if (roster->slots[i].task)
 			put_task_struct(roster->slots[i].task);

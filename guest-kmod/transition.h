@@ -25,6 +25,7 @@
 #define FOTHER_GUEST_TRANSITION_H
 
 #include <linux/atomic.h>
+#include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/task_work.h>
@@ -64,6 +65,7 @@ struct fth_visit {
  * @holds: it is still a straggler
  * @hold: enum fth_hold, for a person
  * @where: with FTH_HOLD_STACK
+ * @tried: jiffies of the last look at itself at a function's entry
  * @leave: on its way out of the kernel
  * @nudge: as a fake signal
  */
@@ -71,6 +73,7 @@ struct fth_straggler {
 	struct task_struct *task;
 	int holds;
 	u8 hold;
+	u32 tried;
 	unsigned long where;
 	struct fth_visit leave;
 	struct fth_visit nudge;
@@ -82,6 +85,7 @@ struct fth_straggler {
  * @set: what they must leave; outlives the roster
  * @left: called when the last straggler left or the last visit ended; not
  *	from under scheduler locks; preemption off
+ * @tell: calls @left for a handler, which may stand under any lock
  * @live: it is some switch's roster; cleared with all CPUs stopped
  * @holding: stragglers
  * @users: visits queued or running
@@ -93,6 +97,7 @@ struct fth_roster {
 	struct list_head retired;
 	const struct fth_stack_set *set;
 	void (*left)(void);
+	struct irq_work tell;
 	bool live;
 	atomic_t holding;
 	atomic_t users;
@@ -141,24 +146,42 @@ static __always_inline bool fth_roster_holds(struct fth_roster *roster,
 }
 
 /**
- * fth_lever_is_new() - does @task see the replacement?
+ * fth_transition_enter() - a straggler is about to enter a function of its patch
+ * @roster: of its lever
+ * @straggler: current's, and it holds
+ * @ip: the function's patch site
+ *
+ * A task that goes from one function of the set to the next, a kernel thread
+ * in its loop above all, may be outside for an instant only: this one.
+ * Context: an ftrace handler.  Looks once in a jiffy, and in task context only.
+ * Return: true when it is no straggler any more.
+ */
+bool fth_transition_enter(struct fth_roster *roster, struct fth_straggler *straggler,
+			  unsigned long ip);
+
+/**
+ * fth_lever_is_new() - does this call of current go to the replacement?
+ * @ip: the patch site of the function that is entered
  *
  * Context: any, preemption off; not traced.  A roster is freed only after
  * every CPU has been stopped once more.
  */
-static __always_inline bool fth_lever_is_new(const struct fth_lever *lever,
-					     const struct task_struct *task)
+static __always_inline bool fth_lever_is_new(const struct fth_lever *lever, unsigned long ip)
 {
-	switch (READ_ONCE(lever->phase)) {
-	case FTH_PHASE_NEW:
+	int phase = READ_ONCE(lever->phase);
+	struct fth_straggler *straggler;
+	struct fth_roster *roster;
+	bool holds;
+
+	if (likely(phase == FTH_PHASE_NEW))
 		return true;
-	case FTH_PHASE_TO_NEW:
-		return !fth_roster_holds(READ_ONCE(lever->roster), task);
-	case FTH_PHASE_TO_OLD:
-		return fth_roster_holds(READ_ONCE(lever->roster), task);
-	default:
+	if (phase == FTH_PHASE_OLD)
 		return false;
-	}
+	roster = READ_ONCE(lever->roster);
+	straggler = fth_roster_find(roster, current);
+	holds = straggler && READ_ONCE(straggler->holds) &&
+		!fth_transition_enter(roster, straggler, ip);
+	return holds == (phase == FTH_PHASE_TO_OLD);
 }
 
 /**

@@ -38,7 +38,9 @@ static void aim(bool to_new)
 	u32 nudge_after_ms = run->patch->policy.nudge_after_ms;
 
 	run->to_new = to_new;
-	run->flipped = false;
+	/* Turned twice between two steps: its stragglers are those of before. */
+	run->flipped = READ_ONCE(run->patch->lever.phase) ==
+		       (to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD);
 	run->force = false;
 	run->late = false;
 	run->error = 0;
