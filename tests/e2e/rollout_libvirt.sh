@@ -73,7 +73,7 @@ tap_result $? "libvirtd starts" || bail "no libvirtd"
 for domain in "${DOMAINS[@]}"; do
 	tools/vm domain --name "$domain" --dir "$FLEET_DIR/vms" >"$FLEET_DIR/$domain.xml" &&
 		virsh -q define "$FLEET_DIR/$domain.xml" >/dev/null && domain_start "$domain"
-	tap_result $? "domain $domain boots"
+	tap_result $? "domain $domain boots" || bail "no fleet"
 done
 FLEET_INVENTORY=(-c qemu:///system)
 fleet_agent_start

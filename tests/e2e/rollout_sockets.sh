@@ -74,9 +74,9 @@ kill_at() {
 
 fleet_init sockets
 fleet_boot "${VMS[@]}"
-tap_result $? "three VMs boot"
+tap_result $? "three VMs boot" || bail "no fleet"
 fleet_agent_start
-tap_result $? "the agent starts"
+tap_result $? "the agent starts" || bail "no agent"
 ok "every guest greets the agent" \
 	fleet_until "all guests to greet" fleet_open "${#VMS[@]}"
 fleet_policy "$NAME"
