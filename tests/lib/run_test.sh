@@ -31,6 +31,9 @@ is "$(judged tap "$lib pass a; exit 0")" "1 passed, 2 failed (1)" "exit in the m
 is "$(judged tap "echo ok 1; $end")" "1 passed, 1 failed (1)" "no plan"
 is "$(judged tap "echo 1..1; echo ok 1; echo '# end 0123'")" "1 passed, 1 failed (1)" \
 	"another nonce"
+is "$(judged tap "echo 1..1; $end; echo ok 1")" "1 passed, 1 failed (1)" "an end too early"
+is "$(judged tap "echo 1..1; echo ok 1; $end; echo bye")" "1 passed, 0 failed (0)" \
+	"words of a clean-up after the end"
 is "$(judged tap "echo 1..2; echo ok 1; echo ok 1; $end")" "2 passed, 1 failed (1)" \
 	"a number twice"
 is "$(judged tap "echo 1..1; echo 'ok 1 # SKIP no time'; $end")" "0 passed, 1 failed (1)" \

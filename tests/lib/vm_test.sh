@@ -30,6 +30,13 @@ is "$(status run --no-module --timeout 15 -- sleep 1000)" 124 "a hang"
 is "$(status run --no-module -- reboot -f)" 125 "a missing end"
 is "$(status run --no-module -- sh -c 'echo 0 0 0 >/dev/ttyS2; poweroff -f')" 125 \
 	"an end with another nonce"
+mkdir "$work/f1" "$work/f2"
+echo one >"$work/f1/a"
+echo two >"$work/f2/b"
+is "$(status run --no-module --file "$work/f1:/f" --file "$work/f2:/f" --file "$work/f1/a:/x/y/z" \
+	-- cat /f/a /f/b /x/y/z)" 0 "files and folders, two of them to one place"
+is "$(tr '\n' ' ' <"$work/out")" "one two one " "they arrive as they are"
+rm -r "$work/f1" "$work/f2"
 is "$(status run --kernel 6.12 -- true)" 1 "a kernel that is not offered"
 like "$(cat "$work/err")" "*'6.12' is not offered*" "the message says so"
 
