@@ -237,63 +237,6 @@ eventually 20 "the reversal needs nobody" gone fth_test_sleep
 ok "it can be unloaded" rmmod fth_test_sleep
 ok "the thread's module is unloaded" rmmod fth_test_sleeper
 
-# Round and round under load.
-ok "policy for the storm" policy 'fother_demo_cmdline nudge-after=50ms nudge-every=50ms'
-ok "policy for the turns" policy 'fth_test_pause nudge-after=manual deadline=none'
-pausers 20
-old_sleepers=$sleepers
-/tests/fth_storm 4 "$(echo "$OLD" | cut -c1-10)" "$(echo "$NEW" | cut -c1-10)" &
-storm=$!
-turn=0
-bad=0
-while [ $turn -lt 20 ]; do
-	turn=$((turn + 1))
-	insmod $DEMO || bad=$((bad + 1))
-	tries=0
-	until has $DEMO_P/state soaking || [ $tries -gt 200 ]; do
-		tries=$((tries + 1))
-		usleep 50000
-	done
-	[ "$(cat /proc/cmdline)" = "$NEW" ] || bad=$((bad + 1))
-	echo 0 >$DEMO_P/enabled
-	tries=0
-	until gone fother_demo_cmdline || [ $tries -gt 200 ]; do
-		tries=$((tries + 1))
-		usleep 50000
-	done
-	[ "$(cat /proc/cmdline)" = "$OLD" ] || bad=$((bad + 1))
-	rmmod fother_demo_cmdline || bad=$((bad + 1))
-done
-is $bad 0 "20 applies and reverts under a storm of forks"
-# Sleepers in the old function and in the new one: no direction can end.
-ok "the patch with sleepers loads" insmod $MOD/fth_test_pause.ko
-eventually 20 "it waits for the sleepers" holds $PAUSE_P/pending 'fth_pausers: __x64_sys_pause'
-pausers 20
-turn=0
-while [ $turn -lt 100 ]; do
-	turn=$((turn + 1))
-	write 0 $PAUSE_P/enabled
-	[ $((turn % 10)) -ne 0 ] || eventually 20 "turn $turn waits for the new ones" \
-		holds $PAUSE_P/pending 'fth_pausers: fth_test_pause_sys_pause'
-	write 1 $PAUSE_P/enabled
-	[ $((turn % 10)) -ne 0 ] || eventually 20 "turn $turn waits for the old ones" \
-		holds $PAUSE_P/pending 'fth_pausers: __x64_sys_pause'
-done
-is "$(grep -c fth_pausers: $PAUSE_P/pending)" 20 "after 200 turns the old ones hold it up"
-ok "they are nudged" write 1 $PAUSE_P/nudge
-eventually 60 "it ends up in force" has $PAUSE_P/state soaking
-ok "revert" write 0 $PAUSE_P/enabled
-eventually 20 "all 40 hold it up" sh -c "[ \$(grep -c fth_pausers: $PAUSE_P/pending) -eq 40 ]"
-ok "they are nudged" write 1 $PAUSE_P/nudge
-eventually 60 "it is gone" gone fth_test_pause
-ok "it can be unloaded" rmmod fth_test_pause
-kill $storm
-wait $storm 2>/dev/null
-is $? 143 "no reader of the storm saw a wrong line"
-end_pausers
-sleepers=$old_sleepers
-end_pausers
-
 # As it was.
 ok "fother unloads" rmmod fother
 is "$(cat $TRACED)" "$FREE_BEFORE" "ftrace is as it was"

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The engine under load: many transitions, and many turns of one.
+# One thread of QEMU for both CPUs: with one each, a CPU was seen stuck on a
+# breakpoint of text patching that the emulator had not taken back for it.
+# vm: --smp 2 --timeout 400 --accel tcg,thread=single
+# kernels: 6.1
+. "${TAP_LIB:-tests/lib/tap.sh}"
+
+S=/sys/kernel/fother
+PATCHES=$S/patches
+MOD=/tests/mod
+DEMO=/tests/examples/fother_demo_cmdline.ko
+DEMO_P=$PATCHES/fother_demo_cmdline
+PAUSE_P=$PATCHES/fth_test_pause
+NEW='this has been live patched'
+OLD=$(cat /proc/cmdline)
+
+policy() {
+	echo "$*" >$S/policy
+}
+
+has() { # FILE TEXT
+	[ "$(cat "$1" 2>/dev/null)" = "$2" ]
+}
+
+holds() { # FILE PATTERN
+	grep -q "$2" "$1"
+}
+
+write() { # TEXT FILE
+	echo "$1" >"$2"
+}
+
+gone() { # PATCH
+	[ ! -e "$PATCHES/$1" ]
+}
+
+pausers() { # COUNT: leaves their parent's pid in $sleepers
+	rm -f /tmp/ready
+	/tests/fth_pausers "$1" >/tmp/ready &
+	sleepers=$!
+	eventually 20 "$1 tasks sleep in pause()" has /tmp/ready ready
+}
+
+end_pausers() {
+	kill "$sleepers"
+	wait "$sleepers" 2>/dev/null
+	is $? 143 "no sleeper came back from pause()"
+}
+
+for file in $MOD/fth_test_pause.ko $MOD/fth_test_sleep.ko $MOD/fth_test_bad.ko $DEMO; do
+	[ -s "$file" ] || bail "no $file: build the modules first"
+done
+ok "fother loads" insmod "/lib/modules/$(uname -r)/fother.ko"
+ok "policy for the storm" policy 'fother_demo_cmdline nudge-after=50ms nudge-every=50ms'
+ok "policy for the turns" policy 'fth_test_pause nudge-after=manual deadline=none'
+pausers 15
+old_sleepers=$sleepers
+/tests/fth_storm 4 "$(echo "$OLD" | cut -c1-10)" "$(echo "$NEW" | cut -c1-10)" &
+storm=$!
+turn=0
+bad=0
+while [ $turn -lt 20 ]; do
+	turn=$((turn + 1))
+	insmod $DEMO || bad=$((bad + 1))
+	tries=0
+	until has $DEMO_P/state soaking || [ $tries -gt 200 ]; do
+		tries=$((tries + 1))
+		usleep 50000
+	done
+	[ "$(cat /proc/cmdline)" = "$NEW" ] || bad=$((bad + 1))
+	echo 0 >$DEMO_P/enabled
+	tries=0
+	until gone fother_demo_cmdline || [ $tries -gt 200 ]; do
+		tries=$((tries + 1))
+		usleep 50000
+	done
+	[ "$(cat /proc/cmdline)" = "$OLD" ] || bad=$((bad + 1))
+	rmmod fother_demo_cmdline || bad=$((bad + 1))
+done
+is $bad 0 "20 applies and reverts under a storm of forks"
+# Sleepers in the old function and in the new one: no direction can end.
+ok "the patch with sleepers loads" insmod $MOD/fth_test_pause.ko
+eventually 20 "it waits for the sleepers" holds $PAUSE_P/pending 'fth_pausers: __x64_sys_pause'
+pausers 15
+turn=0
+while [ $turn -lt 100 ]; do
+	turn=$((turn + 1))
+	write 0 $PAUSE_P/enabled
+	[ $((turn % 10)) -ne 0 ] || eventually 20 "turn $turn waits for the new ones" \
+		holds $PAUSE_P/pending 'fth_pausers: fth_test_pause_sys_pause'
+	write 1 $PAUSE_P/enabled
+	[ $((turn % 10)) -ne 0 ] || eventually 20 "turn $turn waits for the old ones" \
+		holds $PAUSE_P/pending 'fth_pausers: __x64_sys_pause'
+done
+is "$(grep -c fth_pausers: $PAUSE_P/pending)" 15 "after 200 turns the old ones hold it up"
+ok "they are nudged" write 1 $PAUSE_P/nudge
+eventually 60 "it ends up in force" has $PAUSE_P/state soaking
+ok "revert" write 0 $PAUSE_P/enabled
+eventually 20 "all 30 hold it up" sh -c "[ \$(grep -c fth_pausers: $PAUSE_P/pending) -eq 30 ]"
+ok "they are nudged" write 1 $PAUSE_P/nudge
+eventually 60 "it is gone" gone fth_test_pause
+ok "it can be unloaded" rmmod fth_test_pause
+kill $storm
+wait $storm 2>/dev/null
+is $? 143 "no reader of the storm saw a wrong line"
+end_pausers
+sleepers=$old_sleepers
+end_pausers
+
+ok "fother unloads" rmmod fother
+is "$(($(cat /proc/sys/kernel/tainted) & 0x42b0))" 0 "the kernel saw no fault"
+done_testing
