@@ -85,8 +85,10 @@ static struct fth_span span_of(const char *text)
 static void peer_open(struct peer *peer)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s", peer->path);
 
-	strncpy(address.sun_path, peer->path, sizeof(address.sun_path) - 1);
+	if (length < 0 || length >= (int)sizeof(address.sun_path))
+		errx(2, "path '%s' is too long for a socket", peer->path);
 	peer->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (peer->fd < 0 || connect(peer->fd, (struct sockaddr *)&address, sizeof(address)))
 		err(1, "connect '%s'", peer->path);
