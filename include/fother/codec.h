@@ -8,15 +8,15 @@
 #include "fother/wire.h"
 
 /* Flags of struct fth_patch_info. */
-#define FTH_PATCH_FORCED  (1u << 0) /* pinned for ever */
+#define FTH_PATCH_FORCED (1u << 0)  /* pinned for ever */
 #define FTH_PATCH_BY_HAND (1u << 1) /* loaded in the guest, not by a host */
 
 /* One patch as HELLO_ACK, RESULT and EVENT show it. */
 struct fth_patch_info {
 	struct fth_span name;
 	struct fth_span sha256; /* empty when loaded by hand */
-	uint8_t state; /* enum fth_lifecycle_state */
-	uint8_t flags; /* FTH_PATCH_* */
+	uint8_t state;		/* enum fth_lifecycle_state */
+	uint8_t flags;		/* FTH_PATCH_* */
 	uint32_t functions;
 	uint64_t hits;
 };
@@ -27,7 +27,7 @@ struct fth_straggler_info {
 	uint32_t since_ms;
 	struct fth_span comm;
 	struct fth_span where; /* a function's name or another reason */
-	struct fth_span next; /* what will be done about it */
+	struct fth_span next;  /* what will be done about it */
 };
 
 struct fth_msg_hello {
@@ -39,8 +39,8 @@ struct fth_msg_stage {
 	struct fth_span name;
 	struct fth_span sha256;
 	struct fth_span data; /* 1 … FTH_CHUNK_MAX bytes */
-	uint32_t size; /* of the whole payload */
-	uint32_t offset; /* 0 starts (or restarts) the staging */
+	uint32_t size;	      /* of the whole payload */
+	uint32_t offset;      /* 0 starts (or restarts) the staging */
 };
 
 struct fth_msg_apply {
@@ -60,7 +60,7 @@ struct fth_msg_command {
 
 struct fth_msg_heartbeat {
 	uint64_t uptime_ms; /* guest only */
-	uint64_t taint; /* guest only */
+	uint64_t taint;	    /* guest only */
 };
 
 struct fth_msg_hello_ack {

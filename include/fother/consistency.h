@@ -44,35 +44,35 @@ enum fth_revert_mode {
 	FTH_REVERT_CONSISTENT_THEN_IMMEDIATE = 3,
 };
 
-#define FTH_REVERT_ON_OOPS	  (1u << 0)
-#define FTH_REVERT_ON_WARN	  (1u << 1)
+#define FTH_REVERT_ON_OOPS (1u << 0)
+#define FTH_REVERT_ON_WARN (1u << 1)
 #define FTH_REVERT_ON_SOFT_LOCKUP (1u << 2)
-#define FTH_REVERT_ON_HUNG_TASK	  (1u << 3)
-#define FTH_REVERT_ON_HOST_LOSS	  (1u << 4)
-#define FTH_REVERT_ON_ALL	  0x1fu
+#define FTH_REVERT_ON_HUNG_TASK (1u << 3)
+#define FTH_REVERT_ON_HOST_LOSS (1u << 4)
+#define FTH_REVERT_ON_ALL 0x1fu
 
 #define FTH_NUDGE_MANUAL 0xffffffffu
 
 /* Defaults; where a policy is silent these hold, on both sides. */
-#define FTH_DEADLINE_DEFAULT_MS	       30000u
-#define FTH_STOP_MAX_DEFAULT_US	       50000u
-#define FTH_NUDGE_AFTER_DEFAULT_MS     1000u
-#define FTH_NUDGE_EVERY_DEFAULT_MS     5000u
-#define FTH_FREEZE_BUDGET_DEFAULT_MS   500u
-#define FTH_FREEZE_ATTEMPTS_DEFAULT    5u
-#define FTH_CONFIRM_WITHIN_DEFAULT_MS  600000u
+#define FTH_DEADLINE_DEFAULT_MS 30000u
+#define FTH_STOP_MAX_DEFAULT_US 50000u
+#define FTH_NUDGE_AFTER_DEFAULT_MS 1000u
+#define FTH_NUDGE_EVERY_DEFAULT_MS 5000u
+#define FTH_FREEZE_BUDGET_DEFAULT_MS 500u
+#define FTH_FREEZE_ATTEMPTS_DEFAULT 5u
+#define FTH_CONFIRM_WITHIN_DEFAULT_MS 600000u
 #define FTH_HOST_LOSS_AFTER_DEFAULT_MS 60000u
 
 /* Ranges, inclusive. */
-#define FTH_DEADLINE_MAX_MS	   86400000u
-#define FTH_STOP_MAX_MIN_US	   100u
-#define FTH_STOP_MAX_MAX_US	   1000000u
-#define FTH_NUDGE_MAX_MS	   3600000u
-#define FTH_NUDGE_EVERY_MIN_MS	   10u
-#define FTH_FREEZE_BUDGET_MAX_MS   10000u
-#define FTH_FREEZE_ATTEMPTS_MAX	   100u
-#define FTH_CONFIRM_WITHIN_MIN_MS  1000u
-#define FTH_CONFIRM_WITHIN_MAX_MS  604800000u
+#define FTH_DEADLINE_MAX_MS 86400000u
+#define FTH_STOP_MAX_MIN_US 100u
+#define FTH_STOP_MAX_MAX_US 1000000u
+#define FTH_NUDGE_MAX_MS 3600000u
+#define FTH_NUDGE_EVERY_MIN_MS 10u
+#define FTH_FREEZE_BUDGET_MAX_MS 10000u
+#define FTH_FREEZE_ATTEMPTS_MAX 100u
+#define FTH_CONFIRM_WITHIN_MIN_MS 1000u
+#define FTH_CONFIRM_WITHIN_MAX_MS 604800000u
 #define FTH_HOST_LOSS_AFTER_MIN_MS 5000u
 #define FTH_HOST_LOSS_AFTER_MAX_MS 86400000u
 
@@ -120,31 +120,31 @@ struct fth_guest_policy {
 };
 
 /* What an engine can do.  A policy that needs more is refused by it. */
-#define FTH_CAP_MODEL_NONE	   (1ull << 0) /* leave function, switch function */
-#define FTH_CAP_MODEL_DEFAULT	   (1ull << 1) /* patched-set, thread */
-#define FTH_CAP_MODEL_IN_TIME	   (1ull << 2) /* patched-set, kernel */
-#define FTH_CAP_MODEL_IN_THREAD	   (1ull << 3) /* kernel, thread */
-#define FTH_CAP_MODEL_IN_BOTH	   (1ull << 4) /* kernel, kernel */
-#define FTH_CAP_EXTEND_SET	   (1ull << 5)
-#define FTH_CAP_DEADLINE_REVERSE   (1ull << 6)
-#define FTH_CAP_DEADLINE_FORCE	   (1ull << 7)
-#define FTH_CAP_NUDGE		   (1ull << 8)
-#define FTH_CAP_FREEZE_PARK	   (1ull << 9)
-#define FTH_CAP_FREEZE_KERNEL	   (1ull << 10)
-#define FTH_CAP_CONFIRM		   (1ull << 11)
-#define FTH_CAP_REVERT_OOPS	   (1ull << 12)
-#define FTH_CAP_REVERT_WARN	   (1ull << 13)
+#define FTH_CAP_MODEL_NONE (1ull << 0)	    /* leave function, switch function */
+#define FTH_CAP_MODEL_DEFAULT (1ull << 1)   /* patched-set, thread */
+#define FTH_CAP_MODEL_IN_TIME (1ull << 2)   /* patched-set, kernel */
+#define FTH_CAP_MODEL_IN_THREAD (1ull << 3) /* kernel, thread */
+#define FTH_CAP_MODEL_IN_BOTH (1ull << 4)   /* kernel, kernel */
+#define FTH_CAP_EXTEND_SET (1ull << 5)
+#define FTH_CAP_DEADLINE_REVERSE (1ull << 6)
+#define FTH_CAP_DEADLINE_FORCE (1ull << 7)
+#define FTH_CAP_NUDGE (1ull << 8)
+#define FTH_CAP_FREEZE_PARK (1ull << 9)
+#define FTH_CAP_FREEZE_KERNEL (1ull << 10)
+#define FTH_CAP_CONFIRM (1ull << 11)
+#define FTH_CAP_REVERT_OOPS (1ull << 12)
+#define FTH_CAP_REVERT_WARN (1ull << 13)
 #define FTH_CAP_REVERT_SOFT_LOCKUP (1ull << 14)
-#define FTH_CAP_REVERT_HUNG_TASK   (1ull << 15)
-#define FTH_CAP_REVERT_HOST_LOSS   (1ull << 16)
-#define FTH_CAP_REVERT_IMMEDIATE   (1ull << 17)
-#define FTH_CAP_STOP_MAX	   (1ull << 18)
-#define FTH_CAP_MODULE_OBJECTS	   (1ull << 19) /* functions of modules */
-#define FTH_CAP_CALLBACKS	   (1ull << 20)
-#define FTH_CAP_REPLACE		   (1ull << 21)
-#define FTH_CAP_STATES		   (1ull << 22)
-#define FTH_CAP_STACKING	   (1ull << 23) /* a function patched twice */
-#define FTH_CAP_EFFECT		   (1ull << 24) /* proves that replacements run */
+#define FTH_CAP_REVERT_HUNG_TASK (1ull << 15)
+#define FTH_CAP_REVERT_HOST_LOSS (1ull << 16)
+#define FTH_CAP_REVERT_IMMEDIATE (1ull << 17)
+#define FTH_CAP_STOP_MAX (1ull << 18)
+#define FTH_CAP_MODULE_OBJECTS (1ull << 19) /* functions of modules */
+#define FTH_CAP_CALLBACKS (1ull << 20)
+#define FTH_CAP_REPLACE (1ull << 21)
+#define FTH_CAP_STATES (1ull << 22)
+#define FTH_CAP_STACKING (1ull << 23) /* a function patched twice */
+#define FTH_CAP_EFFECT (1ull << 24)   /* proves that replacements run */
 
 /** fth_policy_set_defaults() - fill @ret_policy with every default. */
 void fth_policy_set_defaults(struct fth_guest_policy *ret_policy);

@@ -32,9 +32,9 @@ enum fth_lifecycle_event {
 	FTH_LC_EV_STAGE = 0, /* payload complete, its hash is right */
 	FTH_LC_EV_ADOPT = 1, /* loaded by hand, under a policy */
 	FTH_LC_EV_APPLY = 2,
-	FTH_LC_EV_FAIL = 3, /* apply failed before any task switched */
+	FTH_LC_EV_FAIL = 3,	/* apply failed before any task switched */
 	FTH_LC_EV_COMPLETE = 4, /* the last straggler left */
-	FTH_LC_EV_REVERSE = 5, /* turn round, or revert */
+	FTH_LC_EV_REVERSE = 5,	/* turn round, or revert */
 	FTH_LC_EV_CONFIRM = 6,
 	FTH_LC_EV_FORCE = 7, /* end the transition against the rules */
 	FTH_LC_EV_UNSTAGE = 8,

@@ -6,7 +6,7 @@
 #include "fother/types.h"
 
 enum fth_session_state {
-	FTH_SS_DOWN = 0, /* no bytes can pass */
+	FTH_SS_DOWN = 0,     /* no bytes can pass */
 	FTH_SS_GREETING = 1, /* host: HELLO sent, no answer yet; guest: none yet */
 	FTH_SS_OPEN = 2,
 };
@@ -14,13 +14,13 @@ enum fth_session_state {
 #define FTH_SS_STATES 3
 
 enum fth_session_event {
-	FTH_SS_EV_UP = 0, /* connected; port is there */
-	FTH_SS_EV_LOST = 1, /* end of file, port gone */
-	FTH_SS_EV_HELLO = 2, /* guest only: a valid HELLO, any nonce */
-	FTH_SS_EV_ACK = 3, /* host only: HELLO_ACK with our nonce */
-	FTH_SS_EV_FRAME = 4, /* any other frame, with the session's nonce */
-	FTH_SS_EV_STALE = 5, /* any frame with another nonce */
-	FTH_SS_EV_TICK = 6, /* host only: a HELLO is due for repetition */
+	FTH_SS_EV_UP = 0,     /* connected; port is there */
+	FTH_SS_EV_LOST = 1,   /* end of file, port gone */
+	FTH_SS_EV_HELLO = 2,  /* guest only: a valid HELLO, any nonce */
+	FTH_SS_EV_ACK = 3,    /* host only: HELLO_ACK with our nonce */
+	FTH_SS_EV_FRAME = 4,  /* any other frame, with the session's nonce */
+	FTH_SS_EV_STALE = 5,  /* any frame with another nonce */
+	FTH_SS_EV_TICK = 6,   /* host only: a HELLO is due for repetition */
 	FTH_SS_EV_SILENT = 7, /* host only: nothing heard for too long */
 };
 
@@ -31,7 +31,7 @@ enum fth_session_action {
 	FTH_SS_SEND_HELLO = 1,
 	FTH_SS_OPENED = 2, /* adopt the nonce; guest: answer HELLO_ACK */
 	FTH_SS_DELIVER = 3,
-	FTH_SS_DROP = 4, /* count it */
+	FTH_SS_DROP = 4,   /* count it */
 	FTH_SS_REOPEN = 5, /* host: close and open the socket */
 	FTH_SS_CLOSED = 6, /* the session's nonce is void */
 };
@@ -42,9 +42,9 @@ enum fth_session_side {
 };
 
 /* Timers of the host, ms. */
-#define FTH_HELLO_EVERY_MS     500u /* while GREETING */
+#define FTH_HELLO_EVERY_MS 500u	     /* while GREETING */
 #define FTH_HEARTBEAT_EVERY_MS 2000u /* host asks while OPEN; guest echoes */
-#define FTH_SILENT_AFTER_MS    10000u /* nothing heard: REOPEN */
+#define FTH_SILENT_AFTER_MS 10000u   /* nothing heard: REOPEN */
 
 /**
  * struct fth_session - one end of one session

@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_SIZE	256
-#define POLL_US		200
-#define WAIT_MAX_S	120 /* ends a hang; no measurement is near it */
+#define PATH_SIZE 256
+#define POLL_US 200
+#define WAIT_MAX_S 120 /* ends a hang; no measurement is near it */
 #define UNLOAD_EVERY_US 10000
 
 static void die(const char *format, ...)
