@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define FTH_CLI_ANSWER_MAX (64u << 20) /* bytes of one answer */
-#define FTH_CLI_TIMEOUT_S  60L /* ends a hang of the agent */
+#define FTH_CLI_TIMEOUT_S 60L	       /* ends a hang of the agent */
 
 /**
  * fth_cli_call() - one request, its answer as JSON

@@ -33,7 +33,7 @@ static const char help[] =
 	"example: fother rollout start --wait policies/cve_2026_1234.yaml\n";
 
 #define WATCH_EVERY_MS 250
-#define ID_SIZE	       24
+#define ID_SIZE 24
 
 static int get(const char *id, json_t **ret_rollout)
 {

@@ -4,9 +4,9 @@
 #define FTH_CLI_VERBS_H
 
 /* Source: DESIGN section 8. */
-#define FTH_EXIT_OK	  0 /* as wished */
-#define FTH_EXIT_NOT_SO	  1 /* not as wished: failed, degraded, reversed */
-#define FTH_EXIT_USAGE	  2 /* usage or policy error */
+#define FTH_EXIT_OK 0	    /* as wished */
+#define FTH_EXIT_NOT_SO 1   /* not as wished: failed, degraded, reversed */
+#define FTH_EXIT_USAGE 2    /* usage or policy error */
 #define FTH_EXIT_NO_AGENT 3 /* nobody answers on the API socket */
 
 /*
