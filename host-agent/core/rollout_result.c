@@ -75,12 +75,13 @@ static void result_of_unstage(struct fth_rollout_run *run, struct fth_rollout_vm
 		fth_vm_clean(run, vm);
 		return;
 	}
-	explain_refusal(run, vm, fth_op_name(vm->op));
 	vm->staged = event->guest_state == FTH_LC_STAGED;
+	/* A refusal that passes by itself must not hide why it goes back. */
 	if (fth_vm_may_retry(run, vm)) {
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 		return;
 	}
+	explain_refusal(run, vm, fth_op_name(FTH_OP_UNSTAGE));
 	if (vm->staged)
 		fth_vm_clean(run, vm);
 	else
@@ -109,12 +110,13 @@ static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 		return;
 	}
-	explain_refusal(run, vm, fth_op_name(vm->op));
 	spent = !fth_vm_may_retry(run, vm);
 	if (event->code != FTH_E_OK && !fth_error_retryable(event->code)) {
 		vm->attempts = FTH_ROLLOUT_ATTEMPTS_MAX;
 		spent = true;
 	}
+	if (spent)
+		explain_refusal(run, vm, fth_op_name(FTH_OP_REVERSE));
 	fth_vm_enter(run, vm, spent ? FTH_RV_FAILED : FTH_RV_WAITING);
 }
 

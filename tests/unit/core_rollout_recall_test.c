@@ -63,6 +63,23 @@ static void test_payload_that_stays_is_reversed(void **state)
 	assert_non_null(strstr(m_vm_of(0)->why, "unstage refused"));
 }
 
+/* A refusal that passes by itself says nothing to who asks why it went back. */
+static void test_passing_refusal_hides_no_reason(void **state)
+{
+	(void)state;
+	m.policy.failures_max = (struct fth_share){ false, 0 };
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_result(0, FTH_E_SYMBOL_UNKNOWN, FTH_LC_STAGED);
+	m_expect_phase(FTH_RO_REVERSING);
+	m_result(0, FTH_E_IN_USE, FTH_LC_STAGED);
+	assert_non_null(strstr(m_vm_of(0)->why, "apply refused"));
+	m_tick(FTH_RETRY_AFTER_MS);
+	m_result(0, FTH_E_OK, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSED);
+	assert_non_null(strstr(m_vm_of(0)->why, "apply refused"));
+}
+
 static void test_stuck_until_seen(void **state)
 {
 	(void)state;
@@ -212,6 +229,7 @@ int main(void)
 		MACHINE_TEST(test_reverse_by_hand),
 		MACHINE_TEST(test_no_patch_is_clean),
 		MACHINE_TEST(test_payload_that_stays_is_reversed),
+		MACHINE_TEST(test_passing_refusal_hides_no_reason),
 		MACHINE_TEST(test_stuck_until_seen),
 		MACHINE_TEST(test_recall_turns_what_is_unknown),
 		MACHINE_TEST(test_recall_has_its_own_limit),
