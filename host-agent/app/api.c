@@ -210,11 +210,13 @@ static const char *behind(const char *path, const char *prefix)
 void fth_api_handle(void *context, struct fth_http_request *request)
 {
 	struct fth_agent *agent = context;
-	const char *path = fth_http_path(request), *rest;
+	const char *path = fth_http_path(request);
+	const char *rollout_rest = behind(path, "/v1/rollouts/");
+	const char *vm_rest = behind(path, "/v1/vms/");
 	bool post = fth_http_is_post(request);
 
-	if ((rest = behind(path, "/v1/rollouts/")))
-		rollout(agent, request, rest);
+	if (rollout_rest)
+		rollout(agent, request, rollout_rest);
 	else if (!strcmp(path, "/v1/rollouts") && post)
 		post_rollouts(agent, request);
 	else if (!strcmp(path, "/v1/rollouts"))
@@ -225,8 +227,8 @@ void fth_api_handle(void *context, struct fth_http_request *request)
 		get_status(agent, request);
 	else if (!strcmp(path, "/v1/vms"))
 		get_vms(agent, request);
-	else if ((rest = behind(path, "/v1/vms/")))
-		get_vm(agent, request, rest);
+	else if (vm_rest)
+		get_vm(agent, request, vm_rest);
 	else
 		fth_http_error(request, 404, "not_found", "no such path '%s'; see docs/api.md",
 			       path);

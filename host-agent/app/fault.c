@@ -15,7 +15,7 @@ static const char *const names[] = {
 
 int fth_fault_parse(const char *text, struct fth_fault *ret_fault)
 {
-	uint8_t point;
+	unsigned int point;
 	long count;
 	char *end;
 
@@ -27,7 +27,7 @@ int fth_fault_parse(const char *text, struct fth_fault *ret_fault)
 		count = strtol(text + length, &end, 10);
 		if (count < 1 || count > INT32_MAX || *end)
 			return -EINVAL;
-		ret_fault->point = point;
+		ret_fault->point = (uint8_t)point;
 		ret_fault->left = (uint32_t)count;
 		return 0;
 	}

@@ -60,6 +60,15 @@ static int find_group(const char *name, gid_t *ret_group)
 	return 0;
 }
 
+static int find_fault(const char *text, struct fth_fault *ret_fault)
+{
+	int error = fth_fault_parse(text, ret_fault);
+
+	if (error)
+		fprintf(stderr, "fotherd: --fault '%s': expected e.g. 'after-send:1'\n", text);
+	return error;
+}
+
 /* -1 to go on, else the exit code. */
 static int parse(int argc, char **argv, struct fth_agent_options *options)
 {
@@ -73,7 +82,7 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int c;
+	int c, fault = 0;
 
 	while ((c = getopt_long(argc, argv, "c:h", all, NULL)) != -1) {
 		if (c == 'h') {
@@ -88,21 +97,21 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 			options->state = optarg;
 		else if (c == OPT_API)
 			options->api = optarg;
-		else if (c != OPT_GROUP && c != OPT_FAULT)
+		else if (c == OPT_GROUP)
+			fault = find_group(optarg, &options->group);
+		else if (c == OPT_FAULT)
+			fault = find_fault(optarg, &options->fault);
+		else
+			fault = -EINVAL;
+		if (fault)
 			return EXIT_USAGE;
-		else if (c == OPT_GROUP && find_group(optarg, &options->group))
-			return EXIT_USAGE;
-		else if (c == OPT_FAULT && fth_fault_parse(optarg, &options->fault)) {
-			fprintf(stderr, "fotherd: --fault '%s': expected e.g. 'after-send:1'\n",
-				optarg);
-			return EXIT_USAGE;
-		}
 	}
-	if (optind != argc || (!options->sockets && !options->uri)) {
-		fputs(optind != argc
-			      ? "fotherd: unexpected operand; see 'fotherd --help'\n"
-			      : "fotherd: give --sockets, --connect or both; see 'fotherd --help'\n",
-		      stderr);
+	if (optind != argc) {
+		fputs("fotherd: unexpected operand; see 'fotherd --help'\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (!options->sockets && !options->uri) {
+		fputs("fotherd: give --sockets, --connect or both; see 'fotherd --help'\n", stderr);
 		return EXIT_USAGE;
 	}
 	return -1;

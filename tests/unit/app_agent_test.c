@@ -378,7 +378,7 @@ static void a_lost_payload_is_said_and_reversed(void **unused)
 	start_agent();
 	UNTIL(phase() == FTH_RO_REVERSED);
 	for (i = 0; i < PEERS; i++)
-		said |= strstr(agent->lives[0]->vms[i].why, "cache") != NULL;
+		said |= !!strstr(agent->lives[0]->vms[i].why, "cache");
 	assert_true(said);
 	assert_int_equal(SUM(applied), 0);
 }
