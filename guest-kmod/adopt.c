@@ -102,7 +102,7 @@ static int check_owners(const struct fth_patch *patch, struct fth_report *ret_re
 	return 0;
 }
 
-static int redirect(struct fth_patch *patch, struct fth_report *ret_report)
+static int redirect_functions(struct fth_patch *patch, struct fth_report *ret_report)
 {
 	const struct fth_redirect *refused;
 	const struct fth_function *function;
@@ -161,7 +161,7 @@ static int let_in(struct klp_patch *klp, struct fth_patch **ret_patch,
 	error = find_policy(klp, policy, ret_report) ?: check_owners(patch, ret_report);
 	if (error)
 		goto err_patch;
-	error = redirect(patch, ret_report);
+	error = redirect_functions(patch, ret_report);
 	if (error)
 		goto err_patch;
 	set_origin(patch);

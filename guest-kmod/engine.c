@@ -171,7 +171,7 @@ static int wrong_state(const char *verb, const struct fth_patch *patch,
 			      verb, patch->name, fth_lifecycle_name(patch->state));
 }
 
-static int reverse(const char *name, struct fth_report *ret_report)
+static int turn_round(const char *name, struct fth_report *ret_report)
 {
 	struct fth_run *run = &fth_engine.run;
 	struct fth_patch *patch;
@@ -197,7 +197,7 @@ int fth_engine_reverse(const char *name, struct fth_report *ret_report)
 	int error;
 
 	mutex_lock(&fth_engine.lock);
-	error = reverse(name, ret_report);
+	error = turn_round(name, ret_report);
 	mutex_unlock(&fth_engine.lock);
 	if (!error)
 		fth_engine_kick();

@@ -116,6 +116,7 @@ static void table_swap(struct fth_redirector *redirector, struct fth_redirect_ta
 {
 	struct fth_redirect_table *old = redirector->table;
 
+	/* Pairs with the acquire in redirect(). */
 	smp_store_release(&redirector->table, table);
 	fth_transition_drain();
 	kvfree(old);

@@ -336,6 +336,7 @@ static void visit(struct callback_head *head)
 	if (roster->live && straggler && READ_ONCE(straggler->holds) &&
 	    !judge(straggler, roster->set) && let_go(straggler))
 		tell = atomic_dec_and_test(&roster->holding);
+	/* Pairs with the acquire in fth_roster_visit(): done with @head. */
 	smp_store_release(&visit->queued, false);
 	/* The roster may be freed from here on. */
 	if (atomic_dec_and_test(&roster->users) || tell)
@@ -361,6 +362,7 @@ bool notrace fth_transition_enter(struct fth_roster *roster, struct fth_straggle
 bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler,
 		      struct fth_visit *queue, enum task_work_notify_mode notify)
 {
+	/* Pairs with the release in visit(). */
 	if (smp_load_acquire(&queue->queued))
 		return false;
 	queue->queued = true;
