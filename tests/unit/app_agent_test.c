@@ -82,7 +82,10 @@ static void write_module(const char *path, const char *name, const char *release
 	int length;
 
 	assert_non_null(module);
-	memcpy(module->header.e_ident, ELFMAG, SELFMAG);
+	module->header.e_ident[EI_MAG0] = ELFMAG0;
+	module->header.e_ident[EI_MAG1] = ELFMAG1;
+	module->header.e_ident[EI_MAG2] = ELFMAG2;
+	module->header.e_ident[EI_MAG3] = ELFMAG3;
 	module->header.e_ident[EI_CLASS] = ELFCLASS64;
 	module->header.e_ident[EI_DATA] = ELFDATA2LSB;
 	module->header.e_ident[EI_VERSION] = EV_CURRENT;
