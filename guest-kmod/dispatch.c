@@ -150,7 +150,6 @@ static enum admission admit_locked(struct fth_dispatch *dispatch, const struct f
 	op->age = dispatch->begun++;
 	op->type = msg->type;
 	op->state = FTH_OP_RUNNING;
-	op->goal = FTH_LC_ABSENT;
 	strscpy(op->name, name, sizeof(op->name));
 	return ADMIT_NEW;
 }
@@ -227,22 +226,15 @@ static void handle_apply(const struct fth_msg *msg)
 		refuse(msg->op_id, &report);
 }
 
-static void set_goal(u64 id, u8 goal)
-{
-	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	struct fth_op *op;
-
-	mutex_lock(&dispatch->lock);
-	op = find_op(dispatch, id);
-	if (op)
-		op->goal = goal;
-	mutex_unlock(&dispatch->lock);
-}
-
-static int reverse(u64 op_id, const char *name, struct fth_report *report)
+/*
+ * A recall may cross a revert that the guest began by itself: it joins that, it
+ * never turns it round.
+ */
+static int reverse(const char *name, struct fth_report *report)
 {
 	u8 state = fth_dispatch_patch_state(name);
 	bool loading;
+	int err;
 
 	fth_stage_holds(name, &loading);
 	if (state == FTH_LC_STAGED && loading)
@@ -251,8 +243,8 @@ static int reverse(u64 op_id, const char *name, struct fth_report *report)
 	if (state == FTH_LC_STAGED)
 		return fth_report_set(report, FTH_E_WRONG_STATE, -EINVAL,
 				      "reverse '%s' refused: it is staged, not applied", name);
-	set_goal(op_id, state == FTH_LC_REVERTING ? FTH_LC_SOAKING : FTH_LC_ABSENT);
-	return fth_engine_reverse(name, report);
+	err = fth_engine_enable(name, false, report);
+	return err == -EALREADY ? 0 : err;
 }
 
 static int unstage(const char *name, struct fth_report *report)
@@ -278,7 +270,7 @@ static void handle_command(const struct fth_msg *msg)
 	fth_report_set(&report, FTH_E_OK, 0, "%s: done", fth_msg_type_name(msg->type));
 	switch (msg->type) {
 	case FTH_T_REVERSE:
-		err = reverse(msg->op_id, name, &report);
+		err = reverse(name, &report);
 		if (!err)
 			return; /* answered when the transition has settled */
 		break;
@@ -370,7 +362,6 @@ void fth_dispatch_hello(const struct fth_msg *msg)
 static bool is_end(const struct fth_op *op, u8 state, u8 now, bool loading, u16 *code)
 {
 	bool gone = state == FTH_LC_ABSENT;
-	bool wished_gone = op->goal == FTH_LC_ABSENT;
 
 	if (op->type == FTH_T_APPLY) {
 		if (gone && loading)
@@ -381,7 +372,7 @@ static bool is_end(const struct fth_op *op, u8 state, u8 now, bool loading, u16 
 			*code = FTH_E_REVERSED;
 		return true;
 	}
-	if (gone == wished_gone) {
+	if (gone) {
 		*code = FTH_E_OK;
 		return true;
 	}

@@ -25,7 +25,6 @@ enum fth_op_state {
  * @age: when it was begun, in commands
  * @type: enum fth_wire_type
  * @state: enum fth_op_state
- * @goal: REVERSE: the state it is turning to, SOAKING or ABSENT
  * @name: of the patch
  * @report: where DONE
  */
@@ -34,7 +33,6 @@ struct fth_op {
 	u64 age;
 	u8 type;
 	u8 state;
-	u8 goal;
 	char name[FTH_NAME_MAX + 1];
 	struct fth_report report;
 };

@@ -171,33 +171,41 @@ static int wrong_state(const char *verb, const struct fth_patch *patch,
 			      verb, patch->name, fth_lifecycle_name(patch->state));
 }
 
-static int turn_round(const char *name, struct fth_report *ret_report)
+static int enable_locked(const char *name, bool enable, struct fth_report *ret_report)
 {
+	const char *verb = enable ? "enable" : "reverse";
 	struct fth_run *run = &fth_engine.run;
-	struct fth_patch *patch;
+	struct fth_patch *patch = fth_engine_find(name);
 	u8 next;
 	int error;
 
-	error = find_for("reverse", name, &patch, ret_report);
+	/* Whoever wants it gone need not care that its module is still held. */
+	if (patch && patch->leaving && !enable)
+		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EALREADY,
+				      "reverse '%s' refused: it is reverted", name);
+	error = find_for(verb, name, &patch, ret_report);
 	if (error)
 		return error;
 	if (run->patch && run->patch != patch)
-		return fth_report_set(
-			ret_report, FTH_E_BUSY, -EBUSY,
-			"reverse '%s' refused: the transition of '%s' runs; try again", name,
-			run->patch->name);
+		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
+				      "%s '%s' refused: the transition of '%s' runs; try again",
+				      verb, name, run->patch->name);
 	if (fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next))
-		return wrong_state("reverse", patch, ret_report);
-	fth_work_turn(patch, next == FTH_LC_APPLYING, false, FTH_E_REVERSED, "reversed on request");
+		return wrong_state(verb, patch, ret_report);
+	if (enable != (next == FTH_LC_APPLYING)) {
+		wrong_state(verb, patch, ret_report);
+		return -EALREADY;
+	}
+	fth_work_turn(patch, enable, false, FTH_E_REVERSED, "reversed on request");
 	return 0;
 }
 
-int fth_engine_reverse(const char *name, struct fth_report *ret_report)
+int fth_engine_enable(const char *name, bool enable, struct fth_report *ret_report)
 {
 	int error;
 
 	mutex_lock(&fth_engine.lock);
-	error = turn_round(name, ret_report);
+	error = enable_locked(name, enable, ret_report);
 	mutex_unlock(&fth_engine.lock);
 	if (!error)
 		fth_engine_kick();

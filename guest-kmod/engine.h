@@ -125,13 +125,17 @@ void fth_engine_expect_loader(void);
 int fth_engine_expect_end(struct fth_report *ret_report);
 
 /**
- * fth_engine_reverse() - turn a transition round, or revert an applied patch
+ * fth_engine_enable() - take a patch back, or turn its revert round
  * @name: the patch
+ * @enable: where to: true is back to the replacements
  * @ret_report: set on error
- * Return: 0 started; -ENOENT no such patch; -EBUSY another patch's transition
- * runs; -EINVAL not possible in its state (e.g. it is forced).
+ *
+ * The direction is asked for, not a turn: asking twice never undoes it.
+ * Return: 0 started; -EALREADY it is there or on its way there; -ENOENT no such
+ * patch; -EBUSY another patch's transition runs; -EINVAL not possible in its
+ * state (it is forced, or gone but for its module).
  */
-int fth_engine_reverse(const char *name, struct fth_report *ret_report);
+int fth_engine_enable(const char *name, bool enable, struct fth_report *ret_report);
 
 /** fth_engine_confirm() - SOAKING → APPLIED; idempotent when APPLIED. */
 int fth_engine_confirm(const char *name, struct fth_report *ret_report);

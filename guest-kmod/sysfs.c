@@ -92,18 +92,28 @@ static ssize_t command(struct fth_sysfs_dir *dir, size_t length,
 	return error ?: length;
 }
 
+static int engine_on(const char *name, struct fth_report *ret_report)
+{
+	return fth_engine_enable(name, true, ret_report);
+}
+
+static int engine_off(const char *name, struct fth_report *ret_report)
+{
+	return fth_engine_enable(name, false, ret_report);
+}
+
 /* As in-tree: the present value is refused, the other one turns it round. */
 static ssize_t enabled_store(struct fth_sysfs_dir *dir, const char *page, size_t length)
 {
 	bool enable;
+	ssize_t done;
 	int error;
 
 	error = kstrtobool(page, &enable);
 	if (error)
 		return error;
-	if (enable == is_enabled(READ_ONCE(dir->patch->state)))
-		return -EINVAL;
-	return command(dir, length, fth_engine_reverse);
+	done = command(dir, length, enable ? engine_on : engine_off);
+	return done == -EALREADY ? -EINVAL : done;
 }
 
 static ssize_t transition_show(struct fth_sysfs_dir *dir, char *page)

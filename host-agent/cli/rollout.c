@@ -127,8 +127,7 @@ static int newest(char *ret_id)
 		snprintf(ret_id, ID_SIZE, "%" PRId64,
 			 fth_cli_number(json_array_get(list, size - 1), "id"));
 	else
-		fputs("fother: there is no rollout yet; start one with 'fother rollout start POLICY'\n",
-		      stderr);
+		fputs("fother: no rollout yet; begin with 'fother rollout start POLICY'\n", stderr);
 	json_decref(list);
 	return size ? FTH_EXIT_OK : FTH_EXIT_USAGE;
 }

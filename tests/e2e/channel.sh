@@ -170,12 +170,14 @@ test_held_up() {
 	says "APPLY does not end" "*$held applying*" hello \
 		"apply 62 5 $held $TESTS/$held.ko -" "progress 62" "query 63" \
 		"apply 62 5 $held $TESTS/$held.ko -" "progress 62" \
-		"apply 64 5 $NAME $MODULE" "nudge 68 5 $held" "reverse 65 5 $held" "query 66"
+		"apply 64 5 $NAME $MODULE" "nudge 68 5 $held" "reverse 65 5 $held -" \
+		"reverse 69 5 $held" "query 66"
 	like "$OUT" "*straggler * fth_sleeper in *io_schedule_timeout* next *" "QUERY says who holds it up"
 	like "$OUT" "*result 63 *progress 62 *" "a repeated APPLY is answered with PROGRESS"
 	like "$OUT" "*result 64 busy *" "another APPLY is answered with busy"
 	like "$OUT" "*result 68 ok *" "NUDGE is done"
 	like "$OUT" "*result 65 ok *" "REVERSE turns it round"
+	like "$OUT" "*result 69 ok *" "another REVERSE joins it, and turns nothing"
 	like "$OUT" "*result 62 reversed *" "and ends the APPLY"
 	like "${OUT##*result 66}" "*$held staged*" "which leaves a payload"
 	says "busy was not remembered" "*result 64 ok*$NAME soaking*result 67 ok*" \

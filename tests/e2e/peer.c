@@ -12,7 +12,7 @@
  *   hello [EPOCH]			a new session; prints ack and patches
  *   stage OP EPOCH NAME FILE [ok|hash|half|skip]	payload, or a broken way of it
  *   apply OP EPOCH NAME FILE [CONFIRM_MS|-]	with `-` not waited for
- *   reverse|confirm|nudge|force|unstage OP EPOCH NAME
+ *   reverse|confirm|nudge|force|unstage OP EPOCH NAME [-]
  *   query OP				prints result, patches and stragglers
  *   heartbeat
  *   garbage BYTES			bytes that are no frame
@@ -338,7 +338,8 @@ static void apply(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 		wait_for(peer, FTH_T_RESULT, op);
 }
 
-static void command(struct peer *peer, uint8_t type, uint64_t op, uint64_t epoch, const char *name)
+static void command(struct peer *peer, uint8_t type, uint64_t op, uint64_t epoch, const char *name,
+		    bool wait)
 {
 	struct fth_msg msg = { .type = type, .op_id = op };
 
@@ -347,7 +348,8 @@ static void command(struct peer *peer, uint8_t type, uint64_t op, uint64_t epoch
 		msg.u.command.name = span_of(name);
 	}
 	send_msg(peer, &msg);
-	wait_for(peer, FTH_T_RESULT, op);
+	if (wait)
+		wait_for(peer, FTH_T_RESULT, op);
 }
 
 static void heartbeat(struct peer *peer)
@@ -474,7 +476,8 @@ static void carry_out(struct peer *peer, char **word)
 	else if (!strcmp(word[0], "apply") && with_file)
 		apply(peer, number(word[1]), number(word[2]), word[3], word[4], word[5]);
 	else if (type && (type == FTH_T_QUERY || word[3]))
-		command(peer, type, number(word[1]), number(word[2]), word[3]);
+		command(peer, type, number(word[1]), number(word[2]), word[3],
+			!with_file || strcmp(word[4], "-") != 0);
 	else if (!strcmp(word[0], "heartbeat"))
 		heartbeat(peer);
 	else if (!strcmp(word[0], "garbage"))
