@@ -41,6 +41,7 @@
 #include "fother/codec.h"
 #include "fother/errors.h"
 #include "fother/lifecycle.h"
+#include "fother/session.h"
 
 #define WAIT_MS 60000 /* for one answer; guests may be slow */
 #define HELLO_EVERY_MS 500
@@ -241,6 +242,7 @@ static void hello(struct peer *peer, uint64_t epoch)
 {
 	struct fth_msg msg = { .type = FTH_T_HELLO, .u.hello.epoch = epoch };
 	int64_t until_ms = now_ms() + WAIT_MS;
+	int64_t reopen_ms = now_ms() + FTH_SILENT_AFTER_MS;
 
 	if (getrandom(&peer->nonce, sizeof(peer->nonce), 0) != sizeof(peer->nonce))
 		err(1, "getrandom");
@@ -252,6 +254,12 @@ static void hello(struct peer *peer, uint64_t epoch)
 			print_msg(&peer->msg);
 			if (peer->msg.type == FTH_T_HELLO_ACK)
 				return;
+		}
+		/* A port that was throttled may be mute until it is opened anew. */
+		if (now_ms() > reopen_ms) {
+			peer_close(peer);
+			peer_open(peer);
+			reopen_ms = now_ms() + FTH_SILENT_AFTER_MS;
 		}
 	}
 	errx(1, "no answer to HELLO in %d ms", WAIT_MS);
