@@ -129,8 +129,10 @@ static int redirect_functions(struct fth_patch *patch, struct fth_report *ret_re
 			patch->name, function->name, owner);
 	return fth_report_set(
 		ret_report, FTH_E_OWNED, error,
-		"patch '%s' refused: '%s' is taken by another ftrace user (e.g. a kprobe with a post handler)",
-		patch->name, function->name);
+		"patch '%s' refused: '%s' is taken by another ftrace user (%s); detach that first",
+		patch->name, function->name,
+		fth_ftrace_is_direct(refused->ip) ? "a BPF trampoline" :
+						    "e.g. a kprobe with a post handler");
 }
 
 static void set_origin(struct fth_patch *patch)

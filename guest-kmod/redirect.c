@@ -11,6 +11,8 @@
 #include "compat/kernel.h"
 #include "compat/regs.h"
 
+#define REMOVE_TRIES 8u /* while memory is short */
+
 /* Open addressing by patch site; at most half of the slots are used. */
 struct fth_redirect_table {
 	u32 bits;
@@ -170,33 +172,55 @@ void fth_redirector_exit(struct fth_redirector *redirector)
 	redirector->table = NULL;
 }
 
+/*
+ * For ways back, which must not fail.  A site that stays in the filter is in
+ * no table: calls there go where they always went, only slower.
+ */
+static void take_out(struct fth_redirector *redirector, unsigned long *ips, u32 count)
+{
+	int error = 0;
+
+	for (u32 i = 0; i < REMOVE_TRIES; i++) {
+		error = count ? ftrace_set_filter_ips(&redirector->ops, ips, count, 1, 0) : 0;
+		if (error != -ENOMEM)
+			break;
+		cond_resched();
+	}
+	if (error)
+		pr_warn("redirect: %u sites stay traced, ftrace failed with %d\n", count, error);
+}
+
 /* Which one?  ftrace does not say, so they are tried one by one. */
 static const struct fth_redirect *find_refused(struct fth_redirector *redirector,
-					       const struct fth_redirect *entries, u32 count)
+					       const struct fth_redirect *entries,
+					       unsigned long *ips, u32 count)
 {
-	const struct fth_redirect *refused = NULL;
-	u32 added;
+	u32 added = 0;
 
-	for (added = 0; added < count; added++) {
-		unsigned long ip = entries[added].ip;
+	while (added < count && !ftrace_set_filter_ips(&redirector->ops, &ips[added], 1, 0, 0))
+		added++;
+	take_out(redirector, ips, added);
+	return &entries[added < count ? added : 0];
+}
 
-		if (ftrace_set_filter_ips(&redirector->ops, &ip, 1, 0, 0)) {
-			refused = &entries[added];
-			break;
-		}
+/*
+ * ftrace asks a trampoline to share its site only when an ops with it is
+ * registered, not when a filter grows: it would go on to call the old function.
+ */
+static const struct fth_redirect *find_direct(const struct fth_redirect *entries, u32 count)
+{
+	for (u32 i = 0; i < count; i++) {
+		if (fth_ftrace_is_direct(entries[i].ip))
+			return &entries[i];
 	}
-	while (added--) {
-		unsigned long ip = entries[added].ip;
-
-		ftrace_set_filter_ips(&redirector->ops, &ip, 1, 1, 0);
-	}
-	return refused ?: &entries[0];
+	return NULL;
 }
 
 int fth_redirector_add(struct fth_redirector *redirector, struct fth_redirect *entries, u32 count,
 		       const struct fth_redirect **ret_refused)
 {
 	struct fth_redirect_table *table, *without;
+	const struct fth_redirect *direct;
 	unsigned long *ips;
 	int error = -ENOMEM;
 
@@ -216,14 +240,24 @@ int fth_redirector_add(struct fth_redirector *redirector, struct fth_redirect *e
 	error = ftrace_set_filter_ips(&redirector->ops, ips, count, 0, 0);
 	if (error)
 		goto err_filter;
+	/* From here on a trampoline that comes is told to share. */
+	direct = find_direct(entries, count);
+	if (direct)
+		goto err_direct;
 	kvfree(without);
 	kvfree(ips);
 	return 0;
 
+err_direct:
+	take_out(redirector, ips, count);
+	table_swap(redirector, without);
+	*ret_refused = direct;
+	kvfree(ips);
+	return -EBUSY;
 err_filter:
 	table_swap(redirector, without);
 	if (error == -EBUSY)
-		*ret_refused = find_refused(redirector, entries, count);
+		*ret_refused = find_refused(redirector, entries, ips, count);
 	kvfree(ips);
 	return error;
 err_table:

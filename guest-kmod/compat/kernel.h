@@ -102,6 +102,15 @@ unsigned long fth_symbol_size(unsigned long address);
 unsigned long fth_symbol_ftrace_ip(unsigned long address);
 
 /**
+ * fth_ftrace_is_direct() - does a patch site call a trampoline directly?
+ * @ip: the site
+ *
+ * A BPF trampoline that does calls the old function by itself, behind the
+ * site, whatever an ftrace handler says.
+ */
+bool fth_ftrace_is_direct(unsigned long ip);
+
+/**
  * fth_klp_owner() - the in-tree livepatch that patches a function
  * @old_func: the function's address
  * @ret_name: FTH_NAME_MAX + 1 bytes, the livepatch module's name

@@ -34,11 +34,15 @@
 LOOKED_UP(DEFINE_CALL)
 #undef DEFINE_CALL
 
+/* Not in kernels without direct calls (BPF trampolines). */
+DEFINE_STATIC_CALL_NULL(fth_ftrace_find_rec_direct, ftrace_find_rec_direct);
+
 /* Data that is reached through a look-up; set once by fth_compat_init(). */
 static struct {
 	const void *stop_sched_class;
 	struct mutex *klp_mutex;
 	struct list_head *klp_patches;
+	bool has_direct_calls;
 } data;
 
 /* ENDBR64, and what a kernel writes over one it seals. */
@@ -88,6 +92,17 @@ static int look_up_calls(void)
 	return 0;
 }
 
+static void look_up_direct_calls(void)
+{
+	unsigned long address =
+		static_call(fth_kallsyms_lookup_name)("ftrace_find_rec_direct");
+
+	if (!address)
+		return;
+	static_call_update(fth_ftrace_find_rec_direct, (typeof(&ftrace_find_rec_direct))address);
+	data.has_direct_calls = true;
+}
+
 int fth_compat_init(void)
 {
 	unsigned long address;
@@ -109,6 +124,7 @@ int fth_compat_init(void)
 	if (look_up("klp_patches", &address))
 		return -ENOENT;
 	data.klp_patches = (struct list_head *)address;
+	look_up_direct_calls();
 	return 0;
 }
 
@@ -187,6 +203,11 @@ unsigned long fth_symbol_size(unsigned long address)
 unsigned long fth_symbol_ftrace_ip(unsigned long address)
 {
 	return static_call(fth_ftrace_location)(address);
+}
+
+bool fth_ftrace_is_direct(unsigned long ip)
+{
+	return data.has_direct_calls && static_call(fth_ftrace_find_rec_direct)(ip);
 }
 
 bool fth_klp_owner(unsigned long old_func, char *ret_name)
