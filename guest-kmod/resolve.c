@@ -69,7 +69,8 @@ static bool is_stopper_function(const char *name)
 static int check_author(const char *patch, const struct klp_func *klp,
 			struct fth_report *ret_report)
 {
-	size_t length = strnlen(klp->old_name, KSYM_NAME_LEN);
+	/* The list ends where both name and function are missing, so one may be. */
+	size_t length = klp->old_name ? strnlen(klp->old_name, KSYM_NAME_LEN) : 0;
 
 	if (!length || length == KSYM_NAME_LEN)
 		return fth_report_set(

@@ -163,6 +163,7 @@ refused_patch notrace "'exc_divide_error' has no ftrace entry"
 refused_patch stopper "'multi_cpu_stop' runs while all CPUs are stopped"
 refused_patch twice "it replaces 'version_proc_show' twice"
 refused_patch none "'version_proc_show' has no new_func"
+refused_patch nameless 'a name of 0 characters, expected 1 to '
 refused_patch module 'not supported by this guest: functions of module virtio_console'
 refused_patch callback 'not supported by this guest: callbacks'
 refused_patch states 'not supported by this guest: states'

@@ -9,7 +9,7 @@ static char *kind = "";
 module_param(kind, charp, 0444);
 MODULE_PARM_DESC(
 	kind,
-	"unknown, ambiguous, sympos, data, notrace, stopper, twice, none, module, callback, states or replace");
+	"unknown, ambiguous, sympos, data, notrace, stopper, twice, none, nameless, module, callback, states or replace");
 
 static int fth_test_bad_show(struct seq_file *m, void *v)
 {
@@ -63,6 +63,8 @@ static int __init fth_test_bad_init(void)
 		funcs[1] = funcs[0];
 	if (!strcmp(kind, "none"))
 		funcs[0].new_func = NULL;
+	if (!strcmp(kind, "nameless"))
+		funcs[0].old_name = NULL;
 	if (!strcmp(kind, "module"))
 		objs[0].name = "virtio_console";
 	if (!strcmp(kind, "callback"))
