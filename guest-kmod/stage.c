@@ -339,12 +339,15 @@ static void run_load(struct work_struct *work)
 	struct fth_payload *payload = container_of(work, struct fth_payload, load_work);
 	struct fth_report report = {};
 	int err = load(payload, &report);
+	char name[FTH_NAME_MAX + 1];
 
+	strscpy(name, payload->name, sizeof(name));
+	/* From here on the payload may be dropped. */
 	mutex_lock(&fth_guest.stage.lock);
 	payload->loading = false;
 	mutex_unlock(&fth_guest.stage.lock);
 	if (err)
-		fth_dispatch_load_failed(payload->name, &report);
+		fth_dispatch_load_failed(name, &report);
 	/* Not the last instruction here, but fth_stage_stop() waits for it. */
 	module_put(THIS_MODULE);
 }
