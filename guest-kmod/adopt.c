@@ -178,15 +178,46 @@ err_patch:
 	return error;
 }
 
-/* Lock held.  No task was switched yet. */
-static void show_out(struct fth_patch *patch)
+/*
+ * Lock held.  No task was switched yet.  On an error the patch stays in the
+ * table for ever: every call goes to the old functions, so its module, which
+ * the kernel frees when its init fails, is not needed for that.
+ */
+static int show_out(struct fth_patch *patch)
 {
+	int error = -ENOMEM;
+
 	list_del_init(&patch->list);
 	fth_engine.patch_count--;
 	fth_engine.run = (struct fth_run){};
-	/* The sites were free a moment ago, so only memory can be short. */
-	while (fth_redirector_remove(&fth_engine.redirector, patch->redirects, patch->count))
+	for (u32 i = 0; i < FTH_SHOW_OUT_TRIES && error == -ENOMEM; i++) {
+		error = fth_redirector_remove(&fth_engine.redirector, patch->redirects,
+					      patch->count);
 		cond_resched();
+	}
+	return error;
+}
+
+/* The folder in sysfs failed with @error. */
+static int undo(struct fth_patch *patch, int error, struct fth_report *ret_report)
+{
+	int stays;
+
+	mutex_lock(&fth_engine.lock);
+	stays = show_out(patch);
+	mutex_unlock(&fth_engine.lock);
+	fth_report_set(ret_report, FTH_E_NO_MEMORY, error,
+		       "patch '%s' refused: its folder in sysfs failed with %d", patch->name,
+		       error);
+	if (stays) {
+		pr_err("patch '%s': its sites can't be given back (%d); fother is pinned until the next boot\n",
+		       patch->name, stays);
+		__module_get(THIS_MODULE);
+		return error;
+	}
+	synchronize_rcu_tasks();
+	fth_patch_free(patch);
+	return error;
 }
 
 /*
@@ -204,16 +235,9 @@ static int begin(struct klp_patch *klp, struct fth_report *ret_report)
 	if (error)
 		return error;
 	error = fth_sysfs_add(patch);
+	if (error)
+		return undo(patch, error, ret_report);
 	mutex_lock(&fth_engine.lock);
-	if (error) {
-		show_out(patch);
-		mutex_unlock(&fth_engine.lock);
-		synchronize_rcu_tasks();
-		fth_patch_free(patch);
-		return fth_report_set(ret_report, FTH_E_NO_MEMORY, error,
-				      "patch '%s' refused: its folder in sysfs failed with %d",
-				      klp->mod->name, error);
-	}
 	fth_patch_publish(patch, true, true);
 	/* Somebody may have turned it round through its files already. */
 	klp->enabled = fth_engine.run.to_new;

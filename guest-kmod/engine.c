@@ -260,7 +260,7 @@ int fth_engine_nudge(const char *name, struct fth_report *ret_report)
 
 	mutex_lock(&fth_engine.lock);
 	error = find_running("nudge", name, &patch, ret_report);
-	if (!error && fth_engine.run.flipped)
+	if (!error && fth_engine.run.flipped && patch->lever.roster)
 		fth_nudge_stragglers(patch->lever.roster);
 	mutex_unlock(&fth_engine.lock);
 	if (!error)
@@ -373,7 +373,7 @@ static bool next_straggler(u32 *at, struct fth_engine_straggler *ret_to)
 	const struct fth_run *run = &fth_engine.run;
 	struct fth_roster *roster;
 
-	if (!run->patch || !run->flipped)
+	if (!run->patch || !run->flipped || !run->patch->lever.roster)
 		return false;
 	roster = run->patch->lever.roster;
 	for (; *at < 1u << roster->bits; (*at)++) {

@@ -26,6 +26,7 @@
 #define FTH_BACKOFF_MAX_MS 100u
 #define FTH_PROGRESS_EVERY_MS 500u
 #define FTH_RELEASE_RETRY_MS 50u /* while a task still runs a patch's text */
+#define FTH_SHOW_OUT_TRIES 100u
 #define FTH_EXIT_RETRY_MS 10u
 
 /**
@@ -47,7 +48,7 @@
  * @backoff_ms: until the next retry
  * @slack: for the next flip
  * @total: tasks seen by the last flip
- * @error: of the last flip
+ * @error: of the last flip, or of taking the redirections out
  */
 struct fth_run {
 	struct fth_patch *patch;

@@ -184,11 +184,19 @@ static void finish(struct news *news, bool forced)
 	u8 next = patch->state;
 
 	fth_transition_end(&patch->lever, run->to_new);
-	fth_transition_drain();
-	patch->lever.roster = NULL;
-	retire(roster);
-	if (!run->to_new &&
-	    fth_redirector_remove(&fth_engine.redirector, patch->redirects, patch->count)) {
+	run->flipped = false;
+	if (roster) {
+		fth_transition_drain();
+		patch->lever.roster = NULL;
+		retire(roster);
+	}
+	if (!run->to_new)
+		run->error = fth_redirector_remove(&fth_engine.redirector, patch->redirects,
+						   patch->count);
+	if (!run->to_new && run->error) {
+		/* Only this is left to do: no task is waited for any more. */
+		run->nudge_ns = 0;
+		run->late = true;
 		back_off();
 		return;
 	}
@@ -332,6 +340,9 @@ static u64 next_due_ns(void)
 	}
 	if (!run->patch || run->starting)
 		return due;
+	/* What failed is not tried again at once. */
+	if (run->force && !run->error)
+		return ktime_get_ns();
 	due = earlier(run->retry_ns, due);
 	due = earlier(run->nudge_ns, due);
 	if (run->patch->policy.deadline_ms && !run->late)
@@ -348,7 +359,7 @@ void fth_work_run(struct work_struct *work)
 	fth_work_drop_rosters();
 	check_confirm();
 	step(&news);
-	due = fth_engine.run.force ? ktime_get_ns() : next_due_ns();
+	due = next_due_ns();
 	mutex_unlock(&fth_engine.lock);
 	if (news.settled) {
 		pr_info("%s\n", news.report.detail);
