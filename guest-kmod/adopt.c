@@ -234,7 +234,9 @@ static int begin(struct klp_patch *klp, struct fth_report *ret_report)
 	mutex_unlock(&fth_engine.lock);
 	if (error)
 		return error;
+	mutex_lock(&fth_engine.folders);
 	error = fth_sysfs_add(patch);
+	mutex_unlock(&fth_engine.folders);
 	if (error)
 		return undo(patch, error, ret_report);
 	mutex_lock(&fth_engine.lock);

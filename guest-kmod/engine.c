@@ -24,6 +24,7 @@
 
 struct fth_engine fth_engine = {
 	.lock = __MUTEX_INITIALIZER(fth_engine.lock),
+	.folders = __MUTEX_INITIALIZER(fth_engine.folders),
 	.patches = LIST_HEAD_INIT(fth_engine.patches),
 	.rosters = LIST_HEAD_INIT(fth_engine.rosters),
 	.takeover = { .wanted = fth_adopt_wanted, .adopt = fth_adopt },

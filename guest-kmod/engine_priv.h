@@ -95,6 +95,8 @@ struct fth_expect {
  *	have rules of their own.  Taken before ftrace's, klp_mutex and the CPU
  *	hotplug lock; never held over a client's callback, over removal of sysfs
  *	folders, or over an RCU-tasks grace period.
+ * @folders: held while a patch's folder in sysfs is made, or removed together
+ *	with its module's last reference.  Never taken under @lock.
  * @client: who is told
  * @queue: of both workers
  * @work: moves the transition on
@@ -107,6 +109,7 @@ struct fth_expect {
  */
 struct fth_engine {
 	struct mutex lock;
+	struct mutex folders;
 	const struct fth_engine_client *client;
 	struct workqueue_struct *queue;
 	struct delayed_work work;

@@ -427,16 +427,19 @@ static struct fth_patch *take_unused(bool *ret_more)
 
 /*
  * The files go after the module's reference, so that whoever sees the folder
- * gone may unload the module; they show nothing that lies in the module.
+ * gone may unload the module; they show nothing that lies in the module.  One
+ * that is loaded again in between waits with its folder.
  */
 static void let_out(struct fth_patch *patch)
 {
 	fth_patch_publish(patch, false, false);
-	module_put(patch->module);
-	patch->klp = NULL;
-	patch->module = NULL;
 	WRITE_ONCE(patch->state, FTH_LC_ABSENT);
+	patch->klp = NULL;
+	mutex_lock(&fth_engine.folders);
+	module_put(patch->module);
+	patch->module = NULL;
 	fth_sysfs_remove(patch);
+	mutex_unlock(&fth_engine.folders);
 	pr_info("%s\n", patch->farewell.detail);
 	fth_engine.client->settled(patch->name, FTH_LC_ABSENT, patch->farewell_self,
 				   &patch->farewell);
