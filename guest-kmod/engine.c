@@ -528,13 +528,16 @@ static void wait_for_visits(void)
 /* A task may still stand in the last instructions of a hook or a callback. */
 static void wait_for_stacks(void)
 {
+	u32 wait_ms = FTH_EXIT_STACKS_MS;
 	struct fth_stack_set set;
 
 	synchronize_rcu_tasks();
 	while (fth_stack_module_set(THIS_MODULE, &set))
 		msleep(FTH_EXIT_RETRY_MS);
-	while (fth_stack_check_all(&set, current))
-		msleep(FTH_EXIT_RETRY_MS);
+	while (fth_stack_check_all(&set, current)) {
+		msleep(wait_ms);
+		wait_ms = min(wait_ms * 2, FTH_RELEASE_MAX_MS);
+	}
 	fth_stack_set_free(&set);
 }
 

@@ -54,6 +54,8 @@ enum fth_leaving {
  * @state: enum fth_lifecycle_state
  * @flags: FTH_PATCH_*
  * @leaving: enum fth_leaving
+ * @release_ns: CLOCK_MONOTONIC, when it is looked at again; while GRACED
+ * @release_wait_ms: until the look after that
  * @farewell: what the client is told when it is gone
  * @farewell_self: nobody asked for that
  * @count: functions
@@ -74,6 +76,8 @@ struct fth_patch {
 	u8 state;
 	u8 flags;
 	u8 leaving;
+	u32 release_wait_ms;
+	u64 release_ns;
 	bool farewell_self;
 	struct fth_report farewell;
 	u32 count;

@@ -5,9 +5,12 @@
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/stop_machine.h>
+
+#define LOOKS_AT_ONCE 64u /* stacks read before others may run */
 
 /*
  * Scratch of one check; used with preemption off, never from an interrupt.  A
@@ -152,11 +155,56 @@ static int check_all_stopped(void *arg)
 	return 0;
 }
 
+/* Runs with the task's locks held.  What runs is left to the stop. */
+static int look_at(struct task_struct *task, void *arg)
+{
+	if (fth_task_on_cpu(task))
+		return 0;
+	return is_inside(task, arg);
+}
+
+/* Let others run in between.  Return: false when the place in the list is lost. */
+static bool pause_walk(struct task_struct *process, struct task_struct *task)
+{
+	bool alive;
+
+	get_task_struct(process);
+	get_task_struct(task);
+	rcu_read_unlock();
+	cond_resched();
+	rcu_read_lock();
+	alive = pid_alive(process) && pid_alive(task);
+	put_task_struct(task);
+	put_task_struct(process);
+	return alive;
+}
+
+/* Most often somebody sleeps there: no CPU need be stopped to see that. */
+static int check_all_running(struct check_all *check)
+{
+	struct task_struct *process, *task;
+	u32 looks = 0;
+	int error = 0;
+
+	rcu_read_lock();
+	for_each_process_thread(process, task) {
+		if (fth_task_call(task, look_at, check)) {
+			error = -EBUSY;
+			goto out;
+		}
+		if (!(++looks % LOOKS_AT_ONCE) && !pause_walk(process, task))
+			goto out;
+	}
+out:
+	rcu_read_unlock();
+	return error;
+}
+
 int fth_stack_check_all(const struct fth_stack_set *set, const struct task_struct *except)
 {
 	struct check_all check = { .set = set, .except = except };
 
-	return stop_machine(check_all_stopped, &check, NULL);
+	return check_all_running(&check) ?: stop_machine(check_all_stopped, &check, NULL);
 }
 
 int fth_stack_module_set(const struct module *module, struct fth_stack_set *ret_set)

@@ -218,7 +218,7 @@ static void finish(struct news *news, bool forced)
 		patch->leaving = FTH_LEAVING;
 		patch->farewell_self = news->self;
 		patch->farewell = news->report;
-		queue_delayed_work(fth_engine.queue, &fth_engine.release, 0);
+		mod_delayed_work(fth_engine.queue, &fth_engine.release, 0);
 	}
 	*run = (struct fth_run){};
 }
@@ -375,18 +375,22 @@ void fth_work_run(struct work_struct *work)
 			   due > now ? nsecs_to_jiffies(due - now) + 1 : 0);
 }
 
-/* Lock held.  Those that left before the grace period that begins now. */
+/* Those that left before the grace period that begins now. */
 static bool mark_leaving(void)
 {
 	struct fth_patch *patch;
 	bool some = false;
 
+	mutex_lock(&fth_engine.lock);
 	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (patch->leaving == FTH_STAYING)
+		if (patch->leaving != FTH_LEAVING)
 			continue;
 		patch->leaving = FTH_LEAVING_GRACED;
+		patch->release_ns = 0;
+		patch->release_wait_ms = FTH_RELEASE_MIN_MS;
 		some = true;
 	}
+	mutex_unlock(&fth_engine.lock);
 	return some;
 }
 
@@ -403,23 +407,34 @@ static bool is_text_used(const struct fth_patch *patch)
 	return used;
 }
 
-static struct fth_patch *take_unused(bool *ret_more)
+/* Is it time to look, and nobody there?  A look may stop all CPUs. */
+static bool is_released(struct fth_patch *patch)
+{
+	if (patch->leaving != FTH_LEAVING_GRACED || ktime_get_ns() < patch->release_ns)
+		return false;
+	if (!is_text_used(patch))
+		return true;
+	patch->release_ns = ktime_get_ns() + ms_to_ns(patch->release_wait_ms);
+	patch->release_wait_ms = min(patch->release_wait_ms * 2, FTH_RELEASE_MAX_MS);
+	return false;
+}
+
+/* One that may go, or NULL and when to look again, 0 = on a kick only. */
+static struct fth_patch *take_unused(u64 *ret_due_ns)
 {
 	struct fth_patch *patch, *found = NULL;
 
-	*ret_more = false;
+	*ret_due_ns = 0;
 	mutex_lock(&fth_engine.lock);
 	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (patch->leaving == FTH_STAYING)
-			continue;
-		if (!found && patch->leaving == FTH_LEAVING_GRACED && !is_text_used(patch))
+		if (is_released(patch)) {
 			found = patch;
-		else
-			*ret_more = true;
-	}
-	if (found) {
-		list_del_init(&found->list);
-		fth_engine.patch_count--;
+			list_del_init(&found->list);
+			fth_engine.patch_count--;
+			break;
+		}
+		if (patch->leaving == FTH_LEAVING_GRACED)
+			*ret_due_ns = earlier(patch->release_ns, *ret_due_ns);
 	}
 	mutex_unlock(&fth_engine.lock);
 	return found;
@@ -450,17 +465,16 @@ static void let_out(struct fth_patch *patch)
 void fth_work_release(struct work_struct *work)
 {
 	struct fth_patch *patch;
-	bool more;
+	u64 due, now;
 
-	mutex_lock(&fth_engine.lock);
-	more = mark_leaving();
-	mutex_unlock(&fth_engine.lock);
-	if (!more)
-		return;
-	synchronize_rcu_tasks();
-	while ((patch = take_unused(&more)))
+	if (mark_leaving())
+		synchronize_rcu_tasks();
+	while ((patch = take_unused(&due)))
 		let_out(patch);
-	if (more)
-		queue_delayed_work(fth_engine.queue, &fth_engine.release,
-				   msecs_to_jiffies(FTH_RELEASE_RETRY_MS));
+	if (!due)
+		return;
+	/* A patch that left meanwhile has queued it already, and wins. */
+	now = ktime_get_ns();
+	queue_delayed_work(fth_engine.queue, &fth_engine.release,
+			   due > now ? nsecs_to_jiffies(due - now) + 1 : 0);
 }
