@@ -285,6 +285,8 @@ void fth_channel_find_exit(void)
 		device = get_device(&channel->vdev->dev);
 	spin_unlock_irq(&channel->tx_lock);
 	unregister_virtio_driver(&fth_channel_driver);
+	/* Removal, and whoever saw us not exiting yet, may have armed it again. */
+	cancel_delayed_work_sync(&channel->scan);
 	if (device)
 		give_to_stock(device);
 	put_device(device);
