@@ -358,8 +358,10 @@ static int port_start(struct fth_port *port)
 	};
 	int err = fth_virtio_find_vqs(port->vdev, FTH_CHANNEL_VQS, port->vqs, callbacks, names);
 
-	if (err)
+	if (err) {
+		memset(port->vqs, 0, sizeof(port->vqs));
 		return err;
+	}
 	reinit_completion(&port->named);
 	port->id = 0;
 	port->ports = 0;
@@ -395,6 +397,7 @@ static void free_buffers(struct fth_channel *channel, struct virtqueue *vq, u32 
 	}
 }
 
+/* Also where nothing was started: restored in vain, or removed while frozen. */
 static void port_stop(struct fth_port *port)
 {
 	u32 i;
@@ -403,9 +406,12 @@ static void port_stop(struct fth_port *port)
 	cancel_work_sync(&port->work);
 	port_close(port);
 	virtio_reset_device(port->vdev);
-	for (i = 0; i < FTH_CHANNEL_VQS; i++)
-		free_buffers(&fth_guest.channel, port->vqs[i], i);
-	port->vdev->config->del_vqs(port->vdev);
+	if (port->vqs[0]) {
+		for (i = 0; i < FTH_CHANNEL_VQS; i++)
+			free_buffers(&fth_guest.channel, port->vqs[i], i);
+		port->vdev->config->del_vqs(port->vdev);
+		memset(port->vqs, 0, sizeof(port->vqs));
+	}
 	/* An interrupt may have queued it before the reset; it does nothing. */
 	cancel_work_sync(&port->work);
 }

@@ -27,7 +27,7 @@ struct vfsmount;
 /**
  * struct fth_port - one controller that our driver is bound to
  * @vdev: the controller
- * @vqs: port 0 in, out; control in, out; port 1 in, out
+ * @vqs: port 0 in, out; control in, out; port 1 in, out; NULL while stopped
  * @work: everything that happens on the queues but sending, one at a time
  * @named: the host said which port is ours, or that none is
  * @id: number of our port, where @ours
