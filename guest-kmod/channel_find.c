@@ -92,28 +92,37 @@ static void refuse(struct virtio_device *vdev, u32 ports, u32 ports_max)
 		fth_guest.params.port_name, ports, ports_max, FTH_CHANNEL_PORTS, FTH_CHANNEL_PORTS);
 }
 
-static u32 max_ports(struct virtio_device *vdev)
+/* Unplug unmaps the registers: 0 for a device that is gone. */
+static u32 max_ports(struct device *device)
 {
-	u32 count = 1;
+	struct virtio_device *vdev = dev_to_virtio(device);
+	u32 count = 0;
 
-	/* Without a driver no feature is accepted yet: ask what is offered. */
-	if (vdev->config->get_features(vdev) & BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT))
-		virtio_cread(vdev, struct virtio_console_config, max_nr_ports, &count);
+	device_lock(device);
+	if (device_is_registered(device)) {
+		count = 1;
+		/* Without a driver no feature is accepted yet: ask what is offered. */
+		if (vdev->config->get_features(vdev) & BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT))
+			virtio_cread(vdev, struct virtio_console_config, max_nr_ports, &count);
+	}
+	device_unlock(device);
 	return count;
 }
 
 static void give_to_stock(struct device *device)
 {
 	struct virtio_device *vdev = dev_to_virtio(device);
+	bool gone;
 
-	/* A failed probe leaves FAILED in the status, which would stay. */
 	device_lock(device);
-	if (!device->driver) {
+	gone = !device_is_registered(device);
+	/* A failed probe leaves FAILED in the status, which would stay. */
+	if (!gone && !device->driver) {
 		virtio_reset_device(vdev);
 		virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	}
 	device_unlock(device);
-	if (device_attach(device) < 0)
+	if (!gone && device_attach(device) < 0)
 		dev_warn(device, "controller could not be given back to its driver\n");
 }
 
@@ -125,14 +134,17 @@ static void take(struct device *device)
 
 static void look_at_stock(struct device *device)
 {
-	struct virtio_device *vdev = dev_to_virtio(device);
 	struct find_ports ports = {};
+	u32 ports_max;
 
 	device_for_each_child(device, &ports, look_at_child);
 	if (!ports.ours)
 		return;
-	if (ports.count != 1 || max_ports(vdev) != FTH_CHANNEL_PORTS) {
-		refuse(vdev, ports.count, max_ports(vdev));
+	ports_max = max_ports(device);
+	if (!ports_max)
+		return;
+	if (ports.count != 1 || ports_max != FTH_CHANNEL_PORTS) {
+		refuse(dev_to_virtio(device), ports.count, ports_max);
 		return;
 	}
 	device_release_driver(device);
@@ -147,7 +159,7 @@ static void look_at_unbound(struct device *device)
 	/* A peek takes a while where no port is: not on every idle scan. */
 	if (idle && channel->scan_round % FIND_PEEK_EVERY)
 		return;
-	if (max_ports(dev_to_virtio(device)) == FTH_CHANNEL_PORTS)
+	if (max_ports(device) == FTH_CHANNEL_PORTS)
 		take(device);
 }
 
