@@ -19,6 +19,8 @@ static bool is_expected_loader(void)
 
 bool fth_adopt_wanted(const char *name)
 {
+	if (!READ_ONCE(fth_engine.armed))
+		return false;
 	return is_expected_loader() || fth_policies_names(&fth_engine.policies, name);
 }
 

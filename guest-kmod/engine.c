@@ -80,6 +80,10 @@ int fth_engine_check(const struct fth_guest_policy *policy, struct fth_report *r
 
 static int check_expect(const char *name, struct fth_report *ret_report)
 {
+	if (!fth_engine.armed)
+		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
+				      "apply '%s' refused: fother is still being loaded; try again",
+				      name);
 	if (fth_engine.expect.active)
 		return fth_report_set(
 			ret_report, FTH_E_BUSY, -EBUSY,
@@ -193,7 +197,7 @@ static int enable_locked(const char *name, bool enable, struct fth_report *ret_r
 				      verb, name, run->patch->name);
 	if (fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next))
 		return wrong_state(verb, patch, ret_report);
-	if (enable != (next == FTH_LC_APPLYING)) {
+	if (next != (enable ? FTH_LC_APPLYING : FTH_LC_REVERTING)) {
 		wrong_state(verb, patch, ret_report);
 		return -EALREADY;
 	}
@@ -503,6 +507,13 @@ err_redirector:
 err_queue:
 	destroy_workqueue(fth_engine.queue);
 	return error;
+}
+
+void fth_engine_arm(void)
+{
+	mutex_lock(&fth_engine.lock);
+	WRITE_ONCE(fth_engine.armed, true);
+	mutex_unlock(&fth_engine.lock);
 }
 
 /*

@@ -79,6 +79,14 @@ struct fth_engine_client {
 int fth_engine_init(const struct fth_engine_client *client);
 
 /**
+ * fth_engine_arm() - from here on patches are let in
+ *
+ * Once nothing can fail any more: a patch can't be adopted by a module whose
+ * init fails.
+ */
+void fth_engine_arm(void);
+
+/**
  * fth_engine_exit() - undo fth_engine_init()
  *
  * Only with no patch adopted (each one holds a reference on this module).
@@ -107,8 +115,8 @@ int fth_engine_check(const struct fth_guest_policy *policy, struct fth_report *r
  * From here to fth_engine_expect_end() a livepatch module that the loader
  * (fth_engine_expect_loader()) brings is ours whatever a policy says: adopted
  * when its name is @name, refused otherwise.
- * Return: 0; -EBUSY a transition runs or another load is expected; -EEXIST it
- * is adopted already; as fth_engine_check().
+ * Return: 0; -EBUSY not armed, a transition runs or another load is expected;
+ * -EEXIST it is adopted already; as fth_engine_check().
  */
 int fth_engine_expect(const char *name, const struct fth_guest_policy *policy, const u8 *sha256,
 		      struct fth_report *ret_report);

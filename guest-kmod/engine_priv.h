@@ -99,6 +99,7 @@ struct fth_expect {
  *	folders, or over an RCU-tasks grace period.
  * @folders: held while a patch's folder in sysfs is made, or removed together
  *	with its module's last reference.  Never taken under @lock.
+ * @armed: patches are let in; read by the hook without the lock
  * @client: who is told
  * @queue: of both workers
  * @work: moves the transition on
@@ -112,6 +113,7 @@ struct fth_expect {
 struct fth_engine {
 	struct mutex lock;
 	struct mutex folders;
+	bool armed;
 	const struct fth_engine_client *client;
 	struct workqueue_struct *queue;
 	struct delayed_work work;
