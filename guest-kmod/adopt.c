@@ -85,6 +85,11 @@ static int check_room(struct klp_patch *klp, struct fth_report *ret_report)
 			ret_report, FTH_E_UNSUPPORTED, -EOPNOTSUPP,
 			"patch '%s' refused: not supported by this guest: replace, with %u other patches adopted",
 			name, fth_engine.patch_count);
+	if (klp->replace && fth_klp_is_used())
+		return fth_report_set(
+			ret_report, FTH_E_UNSUPPORTED, -EOPNOTSUPP,
+			"patch '%s' refused: not supported by this guest: replace, with patches of the in-tree core in force; disable those first",
+			name);
 	return 0;
 }
 

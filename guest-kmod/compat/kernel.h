@@ -121,6 +121,13 @@ bool fth_ftrace_is_direct(unsigned long ip);
 bool fth_klp_owner(unsigned long old_func, char *ret_name);
 
 /**
+ * fth_klp_is_used() - has the in-tree core any patch?
+ *
+ * Context: as fth_klp_owner().
+ */
+bool fth_klp_is_used(void);
+
+/**
  * fth_module_texts() - where a module's text lies
  * @ret_texts: FTH_MODULE_TEXTS_MAX
  * Return: how many were written.

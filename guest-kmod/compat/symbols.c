@@ -232,6 +232,16 @@ bool fth_klp_owner(unsigned long old_func, char *ret_name)
 	return found;
 }
 
+bool fth_klp_is_used(void)
+{
+	bool used;
+
+	mutex_lock(data.klp_mutex);
+	used = !list_empty(data.klp_patches);
+	mutex_unlock(data.klp_mutex);
+	return used;
+}
+
 u32 fth_module_texts(const struct module *module, struct fth_text *ret_texts)
 {
 	unsigned long start = (unsigned long)module->core_layout.base;

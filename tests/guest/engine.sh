@@ -149,6 +149,9 @@ dmesg -c >/dev/null
 nok "our patch of it is refused" insmod $DEMO
 ok "... naming the owner" said "'cmdline_proc_show' is patched by livepatch module 'fth_test_cmdline_owner' through the in-tree core"
 ok "... and nothing is left of it" gone fother_demo_cmdline
+dmesg -c >/dev/null
+nok "replace beside an in-tree patch is refused" sh -c "echo fth_test_bad >$S/policy; insmod $MOD/fth_test_bad.ko kind=replace"
+ok "... and the log says why" said 'replace, with patches of the in-tree core in force'
 ok "the owner is disabled" write 0 /sys/kernel/livepatch/fth_test_cmdline_owner/enabled
 eventually 30 "it leaves" test ! -e /sys/kernel/livepatch/fth_test_cmdline_owner
 eventually 10 "it is unloaded" rmmod fth_test_cmdline_owner
