@@ -10,18 +10,23 @@
 #include "engine_priv.h"
 #include "sysfs.h"
 
-static bool is_expected_loader(void)
+/*
+ * Does the host bring this?  The loader may be a script whose child this is,
+ * so the name that was announced counts too.  Asked once for each patch, since
+ * the load may end meanwhile.
+ */
+static bool is_expected(const char *name)
 {
 	pid_t loader = READ_ONCE(fth_engine.expect.loader);
 
-	return loader && loader == current->tgid;
+	return loader && (loader == current->tgid || !strcmp(fth_engine.expect.name, name));
 }
 
 bool fth_adopt_wanted(const char *name)
 {
 	if (!READ_ONCE(fth_engine.armed))
 		return false;
-	return is_expected_loader() || fth_policies_names(&fth_engine.policies, name);
+	return is_expected(name) || fth_policies_names(&fth_engine.policies, name);
 }
 
 /* Source: the head of the in-tree klp_enable_patch(). */
@@ -45,13 +50,16 @@ static int check_arguments(struct klp_patch *klp, struct fth_report *ret_report)
 	return 0;
 }
 
-static int find_policy(struct klp_patch *klp, struct fth_guest_policy *ret_policy,
+static int find_policy(struct klp_patch *klp, bool expected, struct fth_guest_policy *ret_policy,
 		       struct fth_report *ret_report)
 {
 	const struct fth_expect *expect = &fth_engine.expect;
 	const char *name = klp->mod->name;
 
-	if (is_expected_loader()) {
+	if (expected) {
+		if (!expect->active)
+			return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EINVAL,
+					      "patch '%s' refused: its loader ended before", name);
 		if (strcmp(expect->name, name))
 			return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL,
 					      "patch '%s' refused: the host announced '%s'", name,
@@ -142,9 +150,9 @@ static int redirect_functions(struct fth_patch *patch, struct fth_report *ret_re
 						    "e.g. a kprobe with a post handler");
 }
 
-static void set_origin(struct fth_patch *patch)
+static void set_origin(struct fth_patch *patch, bool expected)
 {
-	if (!is_expected_loader()) {
+	if (!expected) {
 		patch->flags |= FTH_PATCH_BY_HAND;
 		return;
 	}
@@ -153,7 +161,7 @@ static void set_origin(struct fth_patch *patch)
 }
 
 /* Lock held.  The module's reference is the patch's on success. */
-static int let_in(struct klp_patch *klp, struct fth_patch **ret_patch,
+static int let_in(struct klp_patch *klp, bool expected, struct fth_patch **ret_patch,
 		  struct fth_report *ret_report)
 {
 	struct fth_guest_policy *policy;
@@ -167,13 +175,13 @@ static int let_in(struct klp_patch *klp, struct fth_patch **ret_patch,
 	if (error)
 		return error;
 	policy = &patch->policy;
-	error = find_policy(klp, policy, ret_report) ?: check_owners(patch, ret_report);
+	error = find_policy(klp, expected, policy, ret_report) ?: check_owners(patch, ret_report);
 	if (error)
 		goto err_patch;
 	error = redirect_functions(patch, ret_report);
 	if (error)
 		goto err_patch;
-	set_origin(patch);
+	set_origin(patch, expected);
 	list_add_tail(&patch->list, &fth_engine.patches);
 	fth_engine.patch_count++;
 	fth_work_begin(patch);
@@ -231,13 +239,13 @@ static int undo(struct fth_patch *patch, int error, struct fth_report *ret_repor
  * The files are made without the lock, since a writer in one of them may wait
  * for it while a failure removes them; @starting keeps the worker off.
  */
-static int begin(struct klp_patch *klp, struct fth_report *ret_report)
+static int begin(struct klp_patch *klp, bool expected, struct fth_report *ret_report)
 {
 	struct fth_patch *patch;
 	int error;
 
 	mutex_lock(&fth_engine.lock);
-	error = let_in(klp, &patch, ret_report);
+	error = let_in(klp, expected, &patch, ret_report);
 	mutex_unlock(&fth_engine.lock);
 	if (error)
 		return error;
@@ -256,7 +264,7 @@ static int begin(struct klp_patch *klp, struct fth_report *ret_report)
 	return 0;
 }
 
-static int adopt(struct klp_patch *klp, struct fth_report *ret_report)
+static int adopt(struct klp_patch *klp, bool expected, struct fth_report *ret_report)
 {
 	int error;
 
@@ -268,7 +276,7 @@ static int adopt(struct klp_patch *klp, struct fth_report *ret_report)
 		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -ENODEV,
 				      "patch '%s' refused: its module is going away",
 				      klp->mod->name);
-	error = begin(klp, ret_report);
+	error = begin(klp, expected, ret_report);
 	if (error)
 		module_put(klp->mod);
 	return error;
@@ -277,19 +285,21 @@ static int adopt(struct klp_patch *klp, struct fth_report *ret_report)
 int fth_adopt(struct klp_patch *klp)
 {
 	struct fth_report *report = kzalloc(sizeof(*report), GFP_KERNEL);
+	bool expected = is_expected(klp->mod->name);
 	int error = -ENOMEM;
 
 	if (!report)
 		goto out;
-	error = adopt(klp, report);
-	if (is_expected_loader()) {
-		mutex_lock(&fth_engine.lock);
+	error = adopt(klp, expected, report);
+	mutex_lock(&fth_engine.lock);
+	expected = expected && fth_engine.expect.active;
+	if (expected) {
 		fth_engine.expect.result = error;
 		fth_engine.expect.report = *report;
-		mutex_unlock(&fth_engine.lock);
-	} else if (error) {
-		pr_err("%s\n", report->detail);
 	}
+	mutex_unlock(&fth_engine.lock);
+	if (error && !expected)
+		pr_err("%s\n", report->detail);
 	kfree(report);
 out:
 	/* The hook took it; an adopted patch keeps it. */

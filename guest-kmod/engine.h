@@ -114,7 +114,8 @@ int fth_engine_check(const struct fth_guest_policy *policy, struct fth_report *r
  *
  * From here to fth_engine_expect_end() a livepatch module that the loader
  * (fth_engine_expect_loader()) brings is ours whatever a policy says: adopted
- * when its name is @name, refused otherwise.
+ * when its name is @name, refused otherwise.  So is one of that name, whoever
+ * brings it: the loader may be a script that has others do it.
  * Return: 0; -EBUSY not armed, a transition runs or another load is expected;
  * -EEXIST it is adopted already; as fth_engine_check().
  */
