@@ -27,7 +27,6 @@ app_src := $(wildcard host-agent/app/*.c)
 cli_src := $(wildcard host-agent/cli/*.c)
 unit_src := $(wildcard tests/unit/*_test.c)
 fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
-sim_src := $(wildcard tests/sim/*.c)
 # Helpers that several unit tests share: tests/unit/*.c that are no test themselves.
 unit_help_src := $(filter-out $(unit_src),$(wildcard tests/unit/*.c)) $(wildcard tests/vectors/*.c)
 obj = $(patsubst %.c,$(H)/obj/%.o,$(1))
@@ -36,7 +35,7 @@ unit_bin := $(patsubst tests/unit/%.c,$(H)/unit/%,$(unit_src))
 e2e_bin := $(patsubst tests/e2e/%.c,$(H)/e2e/%,$(wildcard tests/e2e/*.c))
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
 
-.PHONY: all help deps host-agent guest-kmod unit fuzz sim test-programs demo bench check \
+.PHONY: all help deps host-agent guest-kmod unit fuzz test-programs demo bench check \
 	check-guest check-host check-e2e e2e-programs host-flags lint format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -152,13 +151,6 @@ $(H)/fuzz/%: tests/fuzz/%.c $(wildcard protocol/*.c protocol/*.h include/fother/
 	$(Q)$(CLANG) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $@ $< $(wildcard protocol/*.c)
-
-$(H)/sim: $(call obj,$(sim_src)) $(H)/libfother.a
-	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
-
-sim: $(H)/sim
-	$(H)/sim $(or $(SEED),0x1) $(or $(N),100) $(or $(VMS),200)
 
 # Static programs for the guests; each file is one.
 test-programs: $(patsubst tests/guest/%.c,$(BUILD)/guest/programs/%,$(wildcard tests/guest/*.c))
