@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Lets a livepatch module in: what runs instead of klp_enable_patch(). */
 
+#include <linux/ctype.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -29,11 +30,27 @@ bool fth_adopt_wanted(const char *name)
 	return is_expected(name) || fth_policies_names(&fth_engine.policies, name);
 }
 
+/* A name that the wire can't carry would take the whole list with it. */
+static bool is_wire_name(const char *name)
+{
+	for (u32 i = 0; name[i]; i++) {
+		if (!isascii(name[i]) || (!isalnum(name[i]) && name[i] != '_' &&
+					  (!i || (name[i] != '-' && name[i] != '.'))))
+			return false;
+	}
+	return name[0] && strlen(name) <= FTH_NAME_MAX;
+}
+
 /* Source: the head of the in-tree klp_enable_patch(). */
 static int check_arguments(struct klp_patch *klp, struct fth_report *ret_report)
 {
 	struct klp_object *object;
 
+	if (!is_wire_name(klp->mod->name))
+		return fth_report_set(
+			ret_report, FTH_E_MALFORMED, -EINVAL,
+			"patch '%s' refused: its name, expected letters, digits, '_', '-', '.', the first not '-' or '.'; rename the module",
+			klp->mod->name);
 	if (!klp->objs)
 		return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL,
 				      "patch '%s' refused: it has no objects", klp->mod->name);

@@ -170,6 +170,12 @@ refused_patch nameless 'a name of 0 characters, expected 1 to '
 refused_patch module 'not supported by this guest: functions of module virtio_console'
 refused_patch callback 'not supported by this guest: callbacks'
 refused_patch states 'not supported by this guest: states'
+ok "a policy for all" policy '*'
+sed 's/fth_test_bad/fth+test+bad/g' $MOD/fth_test_bad.ko >/tmp/odd.ko
+dmesg -c >/dev/null
+nok "a patch with an odd name is refused" insmod /tmp/odd.ko
+ok "... and the log says why" said "patch 'fth+test+bad' refused: its name"
+ok "the policy for all is taken away" policy '-*'
 ok "replace alone is accepted" insmod $MOD/fth_test_bad.ko kind=replace
 eventually 20 "and applied" has $PATCHES/fth_test_bad/state soaking
 revert fth_test_bad
