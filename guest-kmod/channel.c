@@ -36,8 +36,10 @@
 #include "main.h"
 
 enum channel_queue {
+	OUT_0 = 1,
 	CONTROL_IN = 2,
 	CONTROL_OUT = 3,
+	OUT_1 = 5,
 };
 
 /* One frame on its way out. */
@@ -59,15 +61,22 @@ static struct virtqueue *port_out(struct fth_port *port)
 
 /* Sending.  All of it under tx_lock. */
 
-static void tx_reclaim(struct fth_channel *channel, struct fth_port *port)
+static void queue_reclaim(struct fth_channel *channel, struct virtqueue *vq)
 {
 	struct channel_tx *tx;
 	unsigned int length;
 
-	while ((tx = virtqueue_get_buf(port_out(port), &length))) {
+	while ((tx = virtqueue_get_buf(vq, &length))) {
 		channel->tx_bytes -= tx->length;
 		kfree(tx);
 	}
+}
+
+/* Of both: our port may have had the other number before an unplug. */
+static void tx_reclaim(struct fth_channel *channel, struct fth_port *port)
+{
+	queue_reclaim(channel, port->vqs[OUT_0]);
+	queue_reclaim(channel, port->vqs[OUT_1]);
 }
 
 static void tx_push(struct fth_channel *channel, struct fth_port *port)
