@@ -84,16 +84,6 @@ int fth_agent_flush(struct fth_agent *agent)
 	return 0;
 }
 
-static void flush_due(void *context)
-{
-	fth_agent_flush(context);
-}
-
-static void wake_due(void *context)
-{
-	fth_live_tick_due(context);
-}
-
 /* Half a history is worse than none: the supervisor starts us anew. */
 static void rebuild(struct fth_agent *agent)
 {
@@ -114,6 +104,24 @@ static void rebuild(struct fth_agent *agent)
 	}
 }
 
+static void flush_due(void *context)
+{
+	struct fth_agent *agent = context;
+
+	if (agent->rebuild_due) {
+		agent->rebuild_due = false;
+		rebuild(agent);
+		fth_agent_plan_wake(agent);
+	}
+	fth_agent_flush(agent);
+}
+
+static void wake_due(void *context)
+{
+	fth_live_tick_due(context);
+}
+
+/* Who calls may be walking the very bindings that a rebuild replaces. */
 void fth_agent_fail_store(struct fth_agent *agent, const char *why)
 {
 	if (agent->store_ok) {
@@ -126,8 +134,8 @@ void fth_agent_fail_store(struct fth_agent *agent, const char *why)
 	agent->dirty = false;
 	agent->store_retry_ms = fth_agent_now(agent) + FTH_AGENT_STORE_RETRY_MS;
 	fth_store_rollback(agent->store);
-	rebuild(agent);
-	fth_agent_plan_wake(agent);
+	agent->rebuild_due = true;
+	fth_timer_set(agent->flush_timer, 0);
 }
 
 static void ask_again(struct fth_guest *guest, void *context)
@@ -147,7 +155,8 @@ static void try_store(struct fth_agent *agent)
 {
 	uint32_t i;
 
-	if (agent->store_ok || fth_agent_now(agent) < agent->store_retry_ms)
+	if (agent->store_ok || agent->rebuild_due ||
+	    fth_agent_now(agent) < agent->store_retry_ms)
 		return;
 	agent->store_retry_ms = agent->now_ms + FTH_AGENT_STORE_RETRY_MS;
 	if (fth_cache_probe(agent->state_folder) || fth_store_probe(agent->store))

@@ -181,7 +181,8 @@ struct fth_agent {
 	bool store_ok;
 	char store_why[FTH_STORE_WHY_MAX];
 	uint64_t store_retry_ms;
-	bool dirty; /* something waits for a commit */
+	bool dirty;	  /* something waits for a commit */
+	bool rebuild_due; /* rollouts are ahead of the journal until the next turn */
 	struct fth_timer *flush_timer;
 	struct fth_timer *turn_timer;
 	struct fth_timer *wake_timer;
@@ -229,7 +230,7 @@ int fth_agent_flush(struct fth_agent *agent);
 /** fth_agent_mark() - something waits for fth_agent_flush(), which will come. */
 void fth_agent_mark(struct fth_agent *agent);
 
-/** fth_agent_fail_store() - a write failed for @why: rebuild, refuse, try again later. */
+/** fth_agent_fail_store() - a write failed for @why: rebuild soon, refuse, try again later. */
 void fth_agent_fail_store(struct fth_agent *agent, const char *why);
 
 /** fth_agent_plan_wake() - set the timer of the TICK that is due first. */

@@ -21,7 +21,8 @@
 
 #define APPLICATION_ID 0x46544848 /* tells our files from others' */
 #define SCHEMA_VERSION 1
-#define BUSY_WAIT_MS 5000
+#define BUSY_WAIT_MS 5000      /* at the start */
+#define BUSY_WAIT_LOOP_MS 100  /* later: all guests wait meanwhile */
 #define SALT_MASK 0x7fffffff00000000ull /* mixed into the rollout's half of op ids */
 
 enum statement {
@@ -281,6 +282,7 @@ int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t
 		error = fth_store_commit(store);
 	if (error)
 		return error;
+	sqlite3_busy_timeout(store->db, BUSY_WAIT_LOOP_MS);
 	*ret_epoch = (uint64_t)epoch + 1;
 	*ret_salt = (uint64_t)salt;
 	return 0;

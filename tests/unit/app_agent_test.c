@@ -12,6 +12,7 @@
 #include <elf.h>
 #include <ftw.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -485,7 +486,7 @@ static void a_disk_that_fills_midway_loses_nothing(void **unused)
 		peers[i].holds_results = false;
 		guest_peer_hang_up(&peers[i]);
 	}
-	UNTIL(!agent->store_ok);
+	UNTIL(!agent->store_ok && !agent->rebuild_due);
 	replay_equals_live();
 	for (i = 0; i < 50; i++)
 		turn();
@@ -493,6 +494,30 @@ static void a_disk_that_fills_midway_loses_nothing(void **unused)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	UNTIL(phase() == FTH_RO_COMPLETE && !agent->dirty);
 	assert_int_equal(SUM(applied), PEERS);
+	replay_equals_live();
+}
+
+/* The first append fails while the guest's bindings are being walked. */
+static void a_locked_journal_loses_nothing(void **unused)
+{
+	char path[112];
+	sqlite3 *other;
+	int i;
+
+	(void)unused;
+	create();
+	UNTIL(phase() == FTH_RO_COMPLETE && !agent->dirty);
+	snprintf(path, sizeof(path), "%s/journal.db", state);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	for (i = 0; i < PEERS; i++)
+		guest_peer_reboot(&peers[i]);
+	UNTIL(!agent->store_ok && !agent->rebuild_due);
+	replay_equals_live();
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	UNTIL(SUM(confirmed) == 2 * PEERS);
+	UNTIL(agent->store_ok && !agent->dirty);
 	replay_equals_live();
 }
 
@@ -545,6 +570,7 @@ int main(void)
 		TEST(events_do_not_make_the_agent_ask_without_end),
 		TEST(a_full_disk_refuses_new_work),
 		TEST(a_disk_that_fills_midway_loses_nothing),
+		TEST(a_locked_journal_loses_nothing),
 		TEST(a_module_for_another_kernel_is_refused),
 		TEST(a_second_agent_is_kept_out),
 	};
