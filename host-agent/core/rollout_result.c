@@ -103,9 +103,8 @@ static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 		return;
 	}
-	if (event->guest_state == FTH_LC_REVERTING ||
-	    (event->code == FTH_E_OK && fth_vm_is_patched(event->guest_state))) {
-		/* It was going back already and may have turned: look again. */
+	if (event->guest_state == FTH_LC_REVERTING) {
+		/* It was going back already: look again. */
 		fth_vm_set_op(run, vm, 0);
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 		return;
@@ -115,7 +114,10 @@ static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm
 		vm->attempts = FTH_ROLLOUT_ATTEMPTS_MAX;
 		spent = true;
 	}
-	if (spent)
+	if (spent && event->code == FTH_E_OK)
+		fth_vm_explain(run, vm, "reverse answered 'done' but the patch is '%s'",
+			       fth_lifecycle_name(event->guest_state));
+	else if (spent)
 		explain_refusal(run, vm, fth_op_name(FTH_OP_REVERSE));
 	fth_vm_enter(run, vm, spent ? FTH_RV_FAILED : FTH_RV_WAITING);
 }

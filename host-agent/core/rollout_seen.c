@@ -125,7 +125,8 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 }
 
 /* While reversing: only what this rollout touched is its business. */
-static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours)
+static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
+			   bool fresh)
 {
 	if (!vm->touched) {
 		if (vm->state != FTH_RV_REVERSED || ours < FTH_LC_STAGED)
@@ -137,7 +138,10 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		fth_vm_clean(run, vm);
 		return;
 	}
-	vm->attempts = 0;
+	if (fresh && vm->attempts) {
+		vm->attempts = 0;
+		run->actions->changed = true;
+	}
 	if (vm->op == FTH_OP_REVERSE && ours == FTH_LC_STAGED)
 		fth_vm_set_op(run, vm, 0);
 	if (vm->op == FTH_OP_UNSTAGE && ours != FTH_LC_STAGED)
@@ -146,7 +150,8 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		still_in_flight(run, vm, FTH_RV_REVERSING);
 	else if (vm->op == FTH_OP_UNSTAGE)
 		still_in_flight(run, vm, FTH_RV_UNSTAGING);
-	else if (!vm->op)
+	else if (!vm->op && vm->attempts < FTH_ROLLOUT_ATTEMPTS_MAX &&
+		 vm->state != FTH_RV_WAITING)
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 }
 
@@ -157,12 +162,29 @@ static bool believed_patched(const struct fth_rollout_vm *vm)
 	       vm->state == FTH_RV_DONE;
 }
 
+/* A guest that repeats itself must not make the journal grow. */
+static bool is_news(const struct fth_rollout_vm *vm, const struct fth_rollout_event *event,
+		    uint8_t ours)
+{
+	return !vm->reachable || !vm->seen || vm->capabilities != event->capabilities ||
+	       vm->taint != event->taint || vm->guest_state != event->guest_state ||
+	       vm->staged != (ours == FTH_LC_STAGED) ||
+	       memcmp(vm->boot_id, event->boot_id, FTH_UUID_SIZE) != 0 ||
+	       strcmp(vm->release, event->release) != 0 ||
+	       (!believed_patched(vm) && vm->taint_before != event->taint);
+}
+
 void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_rollout_event *event = run->event;
 	bool rebooted = vm->seen && memcmp(vm->boot_id, event->boot_id, FTH_UUID_SIZE) != 0;
 	uint8_t ours = event->sha256_matches ? event->guest_state : FTH_LC_ABSENT;
+	/* What it refused before need not be refused again. */
+	bool fresh = rebooted || event->restored || !vm->reachable ||
+		     (ours == FTH_LC_STAGED && !vm->staged);
 
+	if (is_news(vm, event, ours))
+		run->actions->changed = true;
 	vm->reachable = true;
 	vm->seen = true;
 	vm->capabilities = event->capabilities;
@@ -174,9 +196,8 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (!believed_patched(vm))
 		vm->taint_before = event->taint;
 	fth_vm_set_inconclusive(run, vm, false);
-	run->actions->changed = true;
 	if (!fth_rollout_is_forward(run->rollout))
-		seen_reversing(run, vm, ours);
+		seen_reversing(run, vm, ours, fresh);
 	else if (vm->op)
 		seen_in_flight(run, vm, ours, rebooted);
 	else

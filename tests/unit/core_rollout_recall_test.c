@@ -220,7 +220,31 @@ static void test_guest_that_was_turned_goes_back(void **state)
 	m_to_soaking(0);
 	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
 	m_result(0, FTH_E_OK, FTH_LC_SOAKING); /* it had been reverting */
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 0);
+	m_tick(FTH_RETRY_AFTER_MS);
 	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+}
+
+static void test_guest_that_only_says_done_ends_stuck(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	for (i = 0; i < FTH_ROLLOUT_ATTEMPTS_MAX; i++) {
+		m_expect(0, FTH_RV_REVERSING);
+		m_result(0, FTH_E_OK, FTH_LC_SOAKING);
+		m_seen(0, FTH_LC_SOAKING);
+		m_tick(FTH_RETRY_AFTER_MS);
+	}
+	m_expect(0, FTH_RV_FAILED);
+	m_expect_phase(FTH_RO_STUCK);
+	assert_non_null(strstr(m_vm_of(0)->why, "answered 'done'"));
+	m_seen(0, FTH_LC_SOAKING);
+	m_expect_phase(FTH_RO_STUCK);
+	assert_false(m.actions.changed);
 }
 
 int main(void)
@@ -239,6 +263,7 @@ int main(void)
 		MACHINE_TEST(test_what_waits_to_be_turned_is_not_sent),
 		MACHINE_TEST(test_guest_that_goes_back_alone_is_left_alone),
 		MACHINE_TEST(test_guest_that_was_turned_goes_back),
+		MACHINE_TEST(test_guest_that_only_says_done_ends_stuck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
