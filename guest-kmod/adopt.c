@@ -163,8 +163,8 @@ static int redirect_functions(struct fth_patch *patch, struct fth_report *ret_re
 		ret_report, FTH_E_OWNED, error,
 		"patch '%s' refused: '%s' is taken by another ftrace user (%s); detach that first",
 		patch->name, function->name,
-		fth_ftrace_is_direct(refused->ip) ? "a BPF trampoline" :
-						    "e.g. a kprobe with a post handler");
+		fth_ftrace_is_direct(refused->ip) ? "a BPF trampoline"
+						  : "e.g. a kprobe with a post handler");
 }
 
 static void set_origin(struct fth_patch *patch, bool expected)

@@ -25,7 +25,7 @@
 #define FTH_BACKOFF_MIN_MS 1u
 #define FTH_BACKOFF_MAX_MS 100u
 #define FTH_PROGRESS_EVERY_MS 500u
-#define FTH_RELEASE_MIN_MS 50u /* while a task still runs a patch's text, */
+#define FTH_RELEASE_MIN_MS 50u	 /* while a task still runs a patch's text, */
 #define FTH_RELEASE_MAX_MS 5000u /* doubled each time up to this */
 #define FTH_SHOW_OUT_TRIES 100u
 #define FTH_EXIT_RETRY_MS 10u

@@ -94,8 +94,7 @@ static int look_up_calls(void)
 
 static void look_up_direct_calls(void)
 {
-	unsigned long address =
-		static_call(fth_kallsyms_lookup_name)("ftrace_find_rec_direct");
+	unsigned long address = static_call(fth_kallsyms_lookup_name)("ftrace_find_rec_direct");
 
 	if (!address)
 		return;
