@@ -37,6 +37,7 @@ struct fth_timer;
 #define FTH_AGENT_LIVE_MAX 1024u	/* rollouts in one journal */
 #define FTH_AGENT_STORE_RETRY_MS 2000u	/* between two tries of a full disk */
 #define FTH_GUEST_QUERY_EVERY_MS 1000u	/* a guest is asked at most this often */
+#define FTH_GUEST_EVENTS_MAX 16u	/* logged in FTH_GUEST_QUERY_EVERY_MS */
 #define FTH_GUEST_ANSWER_MS 5000u	/* a QUERY is given up after this */
 #define FTH_GUEST_ASKERS_MAX 8u		/* API requests that wait for one guest */
 #define FTH_GUEST_INVENTORY_MAX 15u
@@ -80,6 +81,9 @@ struct fth_binding {
  * @query_due: ask again when FTH_GUEST_QUERY_EVERY_MS has passed
  * @query_feeds: the answer is to be given to the rollouts
  * @query_restored: and the guest came out of a snapshot
+ * @taint_due, @taint_ms: @taint is still to be told to the rollouts; when that
+ *	was done last
+ * @logged_ms, @logged_count: EVENTs logged since then
  * @next_send, @queued: of the agent's list of guests to look at
  */
 struct fth_guest {
@@ -126,6 +130,11 @@ struct fth_guest {
 	bool query_restored;
 	uint32_t asker_count;
 	struct fth_http_request *askers[FTH_GUEST_ASKERS_MAX];
+
+	bool taint_due;
+	uint64_t taint_ms;
+	uint64_t logged_ms;
+	uint32_t logged_count;
 
 	struct fth_guest *next_send;
 	bool queued;

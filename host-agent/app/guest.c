@@ -201,6 +201,26 @@ int fth_guest_ask(struct fth_guest *guest, struct fth_http_request *request)
 	return 0;
 }
 
+/* Its taint may change as fast as it can write; only the last word counts. */
+static void tell_taint(struct fth_guest *guest)
+{
+	struct fth_rollout_event event = { .kind = FTH_RE_HEARTBEAT, .taint = guest->taint };
+	uint64_t now_ms = fth_agent_now(guest->agent);
+
+	if (!guest->taint_due || !guest->open || !guest->agent->store_ok ||
+	    now_ms < guest->taint_ms + FTH_GUEST_QUERY_EVERY_MS)
+		return;
+	guest->taint_due = false;
+	guest->taint_ms = now_ms;
+	step_all(guest, &event);
+}
+
+static void take_taint(struct fth_guest *guest, uint64_t taint)
+{
+	guest->taint_due |= taint != guest->taint;
+	guest->taint = taint;
+}
+
 void fth_guest_turn(struct fth_guest *guest)
 {
 	uint64_t now_ms = guest->agent->now_ms;
@@ -212,6 +232,7 @@ void fth_guest_turn(struct fth_guest *guest)
 	}
 	if (guest->query_due)
 		send_query(guest);
+	tell_taint(guest);
 	fth_executor_turn(guest);
 }
 
@@ -253,20 +274,17 @@ static void closed(void *context, const char *why)
 	guest->unwritten = false;
 	guest->query_op = 0;
 	guest->query_due = false;
+	guest->taint_due = false; /* the next greeting says it */
 	refuse_askers(guest);
 	feed_lost(guest);
 }
 
 static void take_heartbeat(struct fth_guest *guest, const struct fth_msg_heartbeat *heartbeat)
 {
-	struct fth_rollout_event event = { .kind = FTH_RE_HEARTBEAT };
 	bool restored = heartbeat->uptime_ms < guest->uptime_ms;
 
-	if (heartbeat->taint != guest->taint) {
-		guest->taint = heartbeat->taint;
-		event.taint = heartbeat->taint;
-		step_all(guest, &event);
-	}
+	take_taint(guest, heartbeat->taint);
+	tell_taint(guest);
 	guest->uptime_ms = heartbeat->uptime_ms;
 	if (restored)
 		fth_guest_query(guest, true, true);
@@ -275,13 +293,20 @@ static void take_heartbeat(struct fth_guest *guest, const struct fth_msg_heartbe
 static void take_event(struct fth_guest *guest, const struct fth_msg_event *event)
 {
 	char name[FTH_NAME_MAX + 1], detail[FTH_DETAIL_MAX + 1];
+	uint64_t now_ms = fth_agent_now(guest->agent);
 
+	fth_guest_query(guest, true, false);
+	if (now_ms >= guest->logged_ms + FTH_GUEST_QUERY_EVERY_MS) {
+		guest->logged_ms = now_ms;
+		guest->logged_count = 0;
+	}
+	if (guest->logged_count++ >= FTH_GUEST_EVENTS_MAX)
+		return;
 	fth_guest_span_text(name, sizeof(name), event->name);
 	fth_guest_span_text(detail, sizeof(detail), event->detail);
 	fth_log(event->kind == FTH_EVENT_STATE ? FTH_LOG_INFO : FTH_LOG_WARNING,
 		"vm '%s': patch '%s' is %s%s%s", guest->name, name,
 		fth_lifecycle_name(event->state), *detail ? ": " : "", detail);
-	fth_guest_query(guest, true, false);
 }
 
 static void take_answer(struct fth_guest *guest, const struct fth_msg_result *result)
@@ -307,7 +332,7 @@ static void take_answer(struct fth_guest *guest, const struct fth_msg_result *re
 static void take_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_result *result)
 {
 	fth_guest_take_patches(guest, result->patches, result->patch_count);
-	guest->taint = result->taint;
+	take_taint(guest, result->taint);
 	if (result->uptime_ms > guest->uptime_ms)
 		guest->uptime_ms = result->uptime_ms;
 	if (op & QUERY_BIT) {

@@ -446,6 +446,51 @@ static void events_do_not_make_the_agent_ask_without_end(void **unused)
 	assert_true(peers[0].queries <= 2 + (clock_ms() - began_ms) / FTH_GUEST_QUERY_EVERY_MS);
 }
 
+static uint64_t journal_rows(void)
+{
+	char path[112];
+	sqlite3 *db;
+	sqlite3_stmt *rows;
+	uint64_t count;
+
+	snprintf(path, sizeof(path), "%s/journal.db", state);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db, "SELECT count(*) FROM events", -1, &rows, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
+	count = (uint64_t)sqlite3_column_int64(rows, 0);
+	sqlite3_finalize(rows);
+	sqlite3_close(db);
+	return count;
+}
+
+static void changing_taint_does_not_fill_the_journal(void **unused)
+{
+	struct fth_msg msg = { .type = FTH_T_HEARTBEAT };
+	uint64_t before, began_ms;
+	int i;
+
+	(void)unused;
+	create();
+	UNTIL(phase() == FTH_RO_COMPLETE && !agent->dirty);
+	before = journal_rows();
+	began_ms = clock_ms();
+	for (i = 0; i < 500; i++) {
+		msg.u.heartbeat.uptime_ms = ++peers[0].uptime_ms + PATIENCE_MS;
+		msg.u.heartbeat.taint = i & 1 ? 1 : 2;
+		guest_peer_send(&peers[0], &msg, 0);
+		turn();
+	}
+	msg.u.heartbeat.uptime_ms++;
+	msg.u.heartbeat.taint = 4;
+	guest_peer_send(&peers[0], &msg, 0);
+	UNTIL(agent->lives[0]->vms[0].taint == 4 || agent->lives[0]->vms[1].taint == 4 ||
+	      agent->lives[0]->vms[2].taint == 4);
+	UNTIL(!agent->dirty);
+	assert_true(journal_rows() - before <=
+		    4 + 2 * (clock_ms() - began_ms) / FTH_GUEST_QUERY_EVERY_MS);
+}
+
 static void a_full_disk_refuses_new_work(void **unused)
 {
 	struct rlimit old, small;
@@ -568,6 +613,7 @@ int main(void)
 		TEST(a_guest_that_reboots_is_brought_back),
 		TEST(a_restored_snapshot_is_noticed),
 		TEST(events_do_not_make_the_agent_ask_without_end),
+		TEST(changing_taint_does_not_fill_the_journal),
 		TEST(a_full_disk_refuses_new_work),
 		TEST(a_disk_that_fills_midway_loses_nothing),
 		TEST(a_locked_journal_loses_nothing),
