@@ -17,10 +17,21 @@
 
 uint64_t fth_agent_now(struct fth_agent *agent)
 {
-	uint64_t now_ms = fth_loop_wall_ms();
+	uint64_t wall_ms = fth_loop_wall_ms();
+	uint64_t steady_ms = fth_loop_steady_ms();
 
-	if (now_ms > agent->now_ms)
-		agent->now_ms = now_ms;
+	/* A wall clock that was ahead once must not make time stand still. */
+	if (agent->steady_ms)
+		agent->now_ms += steady_ms - agent->steady_ms;
+	agent->steady_ms = steady_ms;
+	if (wall_ms > agent->now_ms)
+		agent->now_ms = wall_ms;
+	if (agent->now_ms - wall_ms > FTH_AGENT_CLOCK_BEHIND_MS && !agent->said_behind) {
+		agent->said_behind = true;
+		fth_log(FTH_LOG_WARNING,
+			"wall clock: %llu s behind the journal's time, which goes on by itself; check the host's clock",
+			(unsigned long long)(agent->now_ms - wall_ms) / 1000);
+	}
 	return agent->now_ms;
 }
 

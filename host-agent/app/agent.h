@@ -35,6 +35,7 @@ struct fth_timer;
 #define FTH_AGENT_TURN_MS 1000u		/* between two rounds of housekeeping */
 #define FTH_AGENT_SYNC_WITHIN_MS 10000u /* after start: guests may still greet */
 #define FTH_AGENT_LIVE_MAX 1024u	/* rollouts in one journal */
+#define FTH_AGENT_CLOCK_BEHIND_MS 60000u /* more is worth a warning */
 #define FTH_AGENT_STORE_RETRY_MS 2000u	/* between two tries of a full disk */
 #define FTH_GUEST_QUERY_EVERY_MS 1000u	/* a guest is asked at most this often */
 #define FTH_GUEST_EVENTS_MAX 16u	/* logged in FTH_GUEST_QUERY_EVERY_MS */
@@ -185,7 +186,9 @@ struct fth_agent {
 	uint64_t epoch;
 	uint64_t salt;
 	uint64_t query_count;
-	uint64_t now_ms; /* never goes back */
+	uint64_t now_ms;    /* never goes back */
+	uint64_t steady_ms; /* CLOCK_MONOTONIC when @now_ms was set */
+	bool said_behind;
 	uint64_t started_ms;
 	bool store_ok;
 	char store_why[FTH_STORE_WHY_MAX];

@@ -78,6 +78,9 @@ void fth_timer_clear(struct fth_timer *timer);
 /** fth_loop_wall_ms() - ms since 1970 UTC; may go back. */
 uint64_t fth_loop_wall_ms(void);
 
+/** fth_loop_steady_ms() - ms since some start; never goes back, stops in suspend. */
+uint64_t fth_loop_steady_ms(void);
+
 /** fth_loop_random() - 64 random bits of the kernel's, never 0. */
 uint64_t fth_loop_random(void);
 
