@@ -176,7 +176,12 @@ int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
 	}
 	if (error || live->rollout->vm_count == count)
 		return error;
-	return bind(live, guest, count);
+	error = bind(live, guest, count);
+	/* Its session is open already: nobody else would say that it was seen. */
+	if (!error && live->synced && live->rollout->phase != FTH_RO_NEW && guest->open &&
+	    guest->known)
+		error = fth_guest_feed_seen(guest, guest->bindings, false);
+	return error;
 }
 
 static bool all_heard(const struct fth_live *live)

@@ -446,6 +446,34 @@ static void events_do_not_make_the_agent_ask_without_end(void **unused)
 	assert_true(peers[0].queries <= 2 + (clock_ms() - began_ms) / FTH_GUEST_QUERY_EVERY_MS);
 }
 
+static void a_clock_that_was_ahead_stops_nothing(void **unused)
+{
+	(void)unused;
+	agent->now_ms += 3600u * 1000;
+	write_policy("1s", "");
+	create();
+	UNTIL(phase() == FTH_RO_COMPLETE);
+}
+
+static void a_guest_selected_later_is_patched(void **unused)
+{
+	char path[112];
+	struct fth_inventory_vm vm = {
+		.name = "web-0", .host = "", .group = "db", .path = path, .running = true,
+	};
+
+	(void)unused;
+	snprintf(path, sizeof(path), "%s/web-0.sock", sockets);
+	fth_guest_hooks.found(agent, "sockets", &vm);
+	write_policy("0s", "  select: {group: [db]}\n");
+	create();
+	UNTIL(phase() == FTH_RO_COMPLETE);
+	vm.name = "web-1";
+	snprintf(path, sizeof(path), "%s/web-1.sock", sockets);
+	fth_guest_hooks.found(agent, "sockets", &vm);
+	UNTIL(peers[1].confirmed == 1);
+}
+
 static uint64_t journal_rows(void)
 {
 	char path[112];
@@ -613,6 +641,8 @@ int main(void)
 		TEST(a_guest_that_reboots_is_brought_back),
 		TEST(a_restored_snapshot_is_noticed),
 		TEST(events_do_not_make_the_agent_ask_without_end),
+		TEST(a_clock_that_was_ahead_stops_nothing),
+		TEST(a_guest_selected_later_is_patched),
 		TEST(changing_taint_does_not_fill_the_journal),
 		TEST(a_full_disk_refuses_new_work),
 		TEST(a_disk_that_fills_midway_loses_nothing),
