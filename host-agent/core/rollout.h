@@ -31,6 +31,7 @@
 #define FTH_RETRY_AFTER_MS 2000u
 #define FTH_ANSWER_WITHIN_MS 30000u  /* plus the policy's deadline */
 #define FTH_ROLLOUT_REBOOTS_MAX 2u   /* unconfirmed; the last one is a failure */
+#define FTH_ROLLOUT_RESTORES_MAX 8u  /* the same, out of a snapshot */
 #define FTH_ROLLOUT_ACTIONS_MAX 256u /* of one step */
 
 enum fth_rollout_phase {
@@ -124,6 +125,7 @@ struct fth_rollout_vm {
 	bool staged;
 	bool excused;
 	uint8_t reboots;
+	uint8_t restores;
 	uint64_t op_id;
 	uint64_t capabilities;
 	uint64_t taint;

@@ -214,6 +214,7 @@ void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	vm->touched = true;
 	vm->attempts = 0;
 	vm->reboots = 0;
+	vm->restores = 0;
 	fth_vm_explain(run, vm, "%s", "");
 	fth_vm_enter(run, vm, FTH_RV_DONE);
 }
@@ -234,10 +235,12 @@ void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool re
 		fth_vm_fail(run, vm);
 		return;
 	}
-	if (rebooted && !confirmed && ++vm->reboots >= FTH_ROLLOUT_REBOOTS_MAX) {
-		vm->touched = false;
-		fth_vm_explain(run, vm, "rebooted %u times before it was confirmed",
-			       (uint32_t)vm->reboots);
+	if (!confirmed && (rebooted ? ++vm->reboots >= FTH_ROLLOUT_REBOOTS_MAX
+				    : ++vm->restores >= FTH_ROLLOUT_RESTORES_MAX)) {
+		vm->touched = run->event->sha256_matches &&
+			      run->event->guest_state != FTH_LC_ABSENT;
+		fth_vm_explain(run, vm, "rebooted or restored %u times before it was confirmed",
+			       (uint32_t)vm->reboots + vm->restores);
 		fth_vm_fail(run, vm);
 		return;
 	}

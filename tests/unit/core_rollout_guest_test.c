@@ -81,7 +81,7 @@ static void test_reboot_in_the_soak(void **state)
 	m_to_soaking(0);
 	m_rebooted(0, 3);
 	m_expect(0, FTH_RV_FAILED);
-	assert_string_equal(m_vm_of(0)->why, "rebooted 2 times before it was confirmed");
+	assert_string_equal(m_vm_of(0)->why, "rebooted or restored 2 times before it was confirmed");
 }
 
 static void test_snapshot_in_the_soak_is_no_crash(void **state)
@@ -351,9 +351,28 @@ static void test_boots_the_right_kernel(void **state)
 	m_expect(0, FTH_RV_STAGING);
 }
 
+static void test_restored_too_often_fails(void **state)
+{
+	struct fth_rollout_event event;
+	uint32_t i;
+
+	(void)state;
+	m_begin(1);
+	for (i = 0; i < FTH_ROLLOUT_RESTORES_MAX; i++) {
+		m_to_soaking(0);
+		event = m_seen_event(0, FTH_LC_ABSENT);
+		event.restored = true;
+		assert_int_equal(m_step(&event), 0);
+	}
+	assert_true(m_vm_of(0)->failure_counted);
+	assert_string_equal(m_vm_of(0)->why,
+			    "rebooted or restored 8 times before it was confirmed");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(test_restored_too_often_fails),
 		MACHINE_TEST(test_missing_capability_sends_nothing),
 		MACHINE_TEST(test_other_kernel_is_skipped),
 		MACHINE_TEST(test_old_taint_is_no_failure),
