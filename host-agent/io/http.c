@@ -113,13 +113,15 @@ static void took_request(struct evhttp_request *raw, void *context)
 static int remove_stale(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat info;
 	bool served;
 
 	if (fd < 0)
 		return -errno;
 	served = !connect(fd, (const struct sockaddr *)address, sizeof(*address)) ||
 		 errno == EAGAIN;
-	if (!served && errno == ECONNREFUSED)
+	if (!served && errno == ECONNREFUSED && !lstat(address->sun_path, &info) &&
+	    S_ISSOCK(info.st_mode))
 		unlink(address->sun_path);
 	close(fd);
 	return served ? -EADDRINUSE : 0;

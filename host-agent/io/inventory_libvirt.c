@@ -57,6 +57,7 @@ struct fth_libvirt {
 	atomic_bool ending;
 	atomic_bool lost;
 	virConnectPtr connection;
+	int callback; /* id of the lifecycle events; it holds the connection */
 	int timer;
 	bool said_down;
 	char host[FTH_HOST_NAME_MAX + 1];
@@ -158,8 +159,17 @@ static void look(struct fth_libvirt *libvirt, virDomainPtr domain)
 	strcpy(notice->name, name);
 	strcpy(notice->host, libvirt->host);
 	xml = virDomainGetXMLDesc(domain, 0);
-	if (!xml || virDomainGetState(domain, &state, NULL, 0) || !read_xml(xml, notice))
+	if (xml && !virDomainGetState(domain, &state, NULL, 0)) {
+		notice->gone = !read_xml(xml, notice);
+	} else if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN) {
 		notice->gone = true;
+	} else {
+		/* Not knowing is no reason to give a VM's own socket up. */
+		fth_log(FTH_LOG_WARNING, "libvirt '%s': domain '%s': %s; kept as it was",
+			libvirt->uri, name, last_error());
+		free(notice);
+		return;
+	}
 	notice->running = state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED;
 	fth_loop_post(libvirt->loop, deliver, libvirt, notice);
 }
@@ -227,9 +237,11 @@ static bool open_connection(struct fth_libvirt *libvirt)
 	virConnectRegisterCloseCallback(connection, connection_closed, libvirt, NULL);
 	virConnectSetKeepAlive(connection, KEEPALIVE_EVERY_S, KEEPALIVE_COUNT);
 	/* Events first, or a start between the list and them would be missed. */
-	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-					     VIR_DOMAIN_EVENT_CALLBACK(lifecycle), libvirt,
-					     NULL) < 0) {
+	libvirt->callback = virConnectDomainEventRegisterAny(connection, NULL,
+							     VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+							     VIR_DOMAIN_EVENT_CALLBACK(lifecycle),
+							     libvirt, NULL);
+	if (libvirt->callback < 0) {
 		fth_log(FTH_LOG_ERROR, "libvirt '%s': lifecycle events: %s", libvirt->uri,
 			last_error());
 		libvirt->lost = true;
@@ -244,6 +256,8 @@ static void close_connection(struct fth_libvirt *libvirt)
 	if (!libvirt->connection)
 		return;
 	virConnectUnregisterCloseCallback(libvirt->connection, connection_closed);
+	if (libvirt->callback >= 0)
+		virConnectDomainEventDeregisterAny(libvirt->connection, libvirt->callback);
 	virConnectClose(libvirt->connection);
 	libvirt->connection = NULL;
 }

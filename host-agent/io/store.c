@@ -21,8 +21,8 @@
 
 #define APPLICATION_ID 0x46544848 /* tells our files from others' */
 #define SCHEMA_VERSION 1
-#define BUSY_WAIT_MS 5000      /* at the start */
-#define BUSY_WAIT_LOOP_MS 100  /* later: all guests wait meanwhile */
+#define BUSY_WAIT_MS 5000		/* at the start */
+#define BUSY_WAIT_LOOP_MS 100		/* later: all guests wait meanwhile */
 #define SALT_MASK 0x7fffffff00000000ull /* mixed into the rollout's half of op ids */
 
 enum statement {
