@@ -166,8 +166,7 @@ static void try_store(struct fth_agent *agent)
 {
 	uint32_t i;
 
-	if (agent->store_ok || agent->rebuild_due ||
-	    fth_agent_now(agent) < agent->store_retry_ms)
+	if (agent->store_ok || agent->rebuild_due || fth_agent_now(agent) < agent->store_retry_ms)
 		return;
 	agent->store_retry_ms = agent->now_ms + FTH_AGENT_STORE_RETRY_MS;
 	if (fth_cache_probe(agent->state_folder) || fth_store_probe(agent->store))

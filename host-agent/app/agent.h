@@ -32,15 +32,15 @@ struct fth_loop;
 struct fth_timer;
 
 #define FTH_AGENT_VERSION "0.1"
-#define FTH_AGENT_TURN_MS 1000u		/* between two rounds of housekeeping */
-#define FTH_AGENT_SYNC_WITHIN_MS 10000u /* after start: guests may still greet */
-#define FTH_AGENT_LIVE_MAX 1024u	/* rollouts in one journal */
+#define FTH_AGENT_TURN_MS 1000u		 /* between two rounds of housekeeping */
+#define FTH_AGENT_SYNC_WITHIN_MS 10000u	 /* after start: guests may still greet */
+#define FTH_AGENT_LIVE_MAX 1024u	 /* rollouts in one journal */
 #define FTH_AGENT_CLOCK_BEHIND_MS 60000u /* more is worth a warning */
-#define FTH_AGENT_STORE_RETRY_MS 2000u	/* between two tries of a full disk */
-#define FTH_GUEST_QUERY_EVERY_MS 1000u	/* a guest is asked at most this often */
-#define FTH_GUEST_EVENTS_MAX 16u	/* logged in FTH_GUEST_QUERY_EVERY_MS */
-#define FTH_GUEST_ANSWER_MS 5000u	/* a QUERY is given up after this */
-#define FTH_GUEST_ASKERS_MAX 8u		/* API requests that wait for one guest */
+#define FTH_AGENT_STORE_RETRY_MS 2000u	 /* between two tries of a full disk */
+#define FTH_GUEST_QUERY_EVERY_MS 1000u	 /* a guest is asked at most this often */
+#define FTH_GUEST_EVENTS_MAX 16u	 /* logged in FTH_GUEST_QUERY_EVERY_MS */
+#define FTH_GUEST_ANSWER_MS 5000u	 /* a QUERY is given up after this */
+#define FTH_GUEST_ASKERS_MAX 8u		 /* API requests that wait for one guest */
 #define FTH_GUEST_INVENTORY_MAX 15u
 #define FTH_STAGE_WINDOW 262144u   /* bytes of a payload on their way */
 #define FTH_RESEND_AFTER_MS 30000u /* an op of which nothing was heard */

@@ -99,7 +99,7 @@ static bool refuse_writes(struct fth_agent *agent, struct fth_http_request *requ
 		return false;
 	fth_http_error(
 		request, 507, "store",
-		"the journal in '%s' can't be written: %s; make room, the agent tries again by itself",
+		"the journal in '%s' can't be written: %s; this request was not taken: repeat it when 'fother status' says ok",
 		agent->state_folder, agent->store_why);
 	return true;
 }

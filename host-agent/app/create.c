@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/agent.h"
@@ -51,6 +52,7 @@ __attribute__((format(printf, 4, 5))) static int refuse(struct draft *draft, int
 static int read_policy(struct draft *draft)
 {
 	int fd = open(draft->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat info;
 	ssize_t length;
 
 	draft->text = malloc(FTH_POLICY_FILE_MAX + 1);
@@ -60,7 +62,13 @@ static int read_policy(struct draft *draft)
 			close(fd);
 		return refuse(draft, 500, "internal", "out of memory");
 	}
-	length = fd < 0 ? -1 : read(fd, draft->text, FTH_POLICY_FILE_MAX + 1);
+	length = fd < 0 || fstat(fd, &info) ? -1 : 0;
+	if (!length && !S_ISREG(info.st_mode)) {
+		errno = EINVAL;
+		length = -1;
+	}
+	if (!length)
+		length = read(fd, draft->text, FTH_POLICY_FILE_MAX + 1);
 	if (length < 0)
 		refuse(draft, 400, "policy", "policy '%s': %s", draft->path, strerror(errno));
 	if (fd >= 0)
@@ -314,7 +322,8 @@ struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
 	strcpy(draft.payload.release, live->payload.release);
 	if (enlist(&draft, live)) {
 		refuse(&draft, 507, "store",
-		       "the journal can't be written: %s; nothing was started", agent->store_why);
+		       "the journal can't be written: %s; nothing was started",
+		       agent->store_ok ? "out of memory" : agent->store_why);
 		fth_live_free(live);
 		return NULL;
 	}

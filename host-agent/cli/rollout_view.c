@@ -99,11 +99,16 @@ void fth_rollout_progress(const json_t *rollout, char *previous)
 {
 	char line[FTH_PROGRESS_SIZE], wave[48], counts[128];
 	bool terminal = isatty(STDERR_FILENO);
+	const char *why;
 
 	wave_text(rollout, wave, sizeof(wave));
 	counts_text(rollout, counts, sizeof(counts));
-	snprintf(line, sizeof(line), "rollout %" PRId64 ": %s, wave %s; %s",
-		 fth_cli_number(rollout, "id"), fth_cli_string(rollout, "phase"), wave, counts);
+	why = fth_cli_string(rollout, "why");
+	if (!strcmp(why, "-"))
+		why = "";
+	snprintf(line, sizeof(line), "rollout %" PRId64 ": %s, wave %s; %s%s%s",
+		 fth_cli_number(rollout, "id"), fth_cli_string(rollout, "phase"), wave, counts,
+		 *why ? ": " : "", why);
 	if (!strcmp(line, previous))
 		return;
 	if (terminal)
@@ -136,6 +141,10 @@ int fth_rollout_verdict(const json_t *rollout, const char *wished)
 	if (!strcmp(wished, "reversed"))
 		return back ? FTH_EXIT_OK : FTH_EXIT_NOT_SO;
 	if (back || count(rollout, "failed"))
+		return FTH_EXIT_NOT_SO;
+	/* Degraded: some VMs are still without it. */
+	if (phase_is(rollout, "complete") &&
+	    (count(rollout, "deferred") || count(rollout, "unknown")))
 		return FTH_EXIT_NOT_SO;
 	return FTH_EXIT_OK;
 }

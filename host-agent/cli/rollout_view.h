@@ -20,7 +20,7 @@ void fth_rollout_print(const json_t *rollout);
  * On a terminal the line is written over; elsewhere a line is printed only
  * when it changed.
  */
-#define FTH_PROGRESS_SIZE 256
+#define FTH_PROGRESS_SIZE 512
 void fth_rollout_progress(const json_t *rollout, char *previous);
 
 /** fth_rollout_progress_end() - finish the line on a terminal. */

@@ -150,8 +150,7 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		still_in_flight(run, vm, FTH_RV_REVERSING);
 	else if (vm->op == FTH_OP_UNSTAGE)
 		still_in_flight(run, vm, FTH_RV_UNSTAGING);
-	else if (!vm->op && vm->attempts < FTH_ROLLOUT_ATTEMPTS_MAX &&
-		 vm->state != FTH_RV_WAITING)
+	else if (!vm->op && vm->attempts < FTH_ROLLOUT_ATTEMPTS_MAX && vm->state != FTH_RV_WAITING)
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 }
 

@@ -459,7 +459,11 @@ static void a_guest_selected_later_is_patched(void **unused)
 {
 	char path[112];
 	struct fth_inventory_vm vm = {
-		.name = "web-0", .host = "", .group = "db", .path = path, .running = true,
+		.name = "web-0",
+		.host = "",
+		.group = "db",
+		.path = path,
+		.running = true,
 	};
 
 	(void)unused;
@@ -483,8 +487,8 @@ static uint64_t journal_rows(void)
 
 	snprintf(path, sizeof(path), "%s/journal.db", state);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_prepare_v2(db, "SELECT count(*) FROM events", -1, &rows, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM events", -1, &rows, NULL),
+			 SQLITE_OK);
 	assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
 	count = (uint64_t)sqlite3_column_int64(rows, 0);
 	sqlite3_finalize(rows);

@@ -81,7 +81,8 @@ static void test_reboot_in_the_soak(void **state)
 	m_to_soaking(0);
 	m_rebooted(0, 3);
 	m_expect(0, FTH_RV_FAILED);
-	assert_string_equal(m_vm_of(0)->why, "rebooted or restored 2 times before it was confirmed");
+	assert_string_equal(m_vm_of(0)->why,
+			    "rebooted or restored 2 times before it was confirmed");
 }
 
 static void test_snapshot_in_the_soak_is_no_crash(void **state)
