@@ -64,7 +64,8 @@ int fth_stack_check_entry(const struct fth_stack_set *set, unsigned long behind)
  * @set: sealed
  * @except: a task that is known to be inside, or NULL
  *
- * All CPUs are stopped for it, unless a sleeper is found before.  A stack that can't be read counts as inside.
+ * All CPUs are stopped for it, unless a sleeper is found before.  A stack that
+ * can't be read counts as inside.
  * Context: may sleep.
  * Return: 0; -EBUSY.
  */

@@ -53,9 +53,9 @@ static void turn(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 }
 
 /*
- * A guest that is reverting by itself must not be told to reverse: that would
- * turn it round, outward again.  It is left alone until it is seen to be back,
- * or for as long as an answer may take.
+ * A guest that is reverting by itself needs no REVERSE.  It is left alone until
+ * it is seen to be back, or for as long as an answer may take; a REVERSE after
+ * that joins what the guest does, it never turns it round.
  */
 static bool goes_back_alone(struct fth_rollout_run *run, const struct fth_rollout_vm *vm)
 {

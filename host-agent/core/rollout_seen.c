@@ -169,7 +169,7 @@ static bool is_news(const struct fth_rollout_vm *vm, const struct fth_rollout_ev
 	       vm->taint != event->taint || vm->guest_state != event->guest_state ||
 	       vm->staged != (ours == FTH_LC_STAGED) ||
 	       memcmp(vm->boot_id, event->boot_id, FTH_UUID_SIZE) != 0 ||
-	       strcmp(vm->release, event->release) != 0 ||
+	       !fth_text_equal(vm->release, event->release) ||
 	       (!believed_patched(vm) && vm->taint_before != event->taint);
 }
 
