@@ -247,6 +247,23 @@ eventually 20 "the reversal needs nobody" gone fth_test_sleep
 ok "it can be unloaded" rmmod fth_test_sleep
 ok "the thread's module is unloaded" rmmod fth_test_sleeper
 
+# Text that is used though no replacement is on a stack any more.
+TEXT_P=$PATCHES/fth_test_text
+ok "policy for a patch that lingers" policy 'fth_test_text nudge-after=manual confirm-within=none'
+ok "the patch loads" insmod $MOD/fth_test_text.ko
+eventually 20 "it is in force" has $TEXT_P/state soaking
+cat /proc/cmdline >/tmp/lingering &
+lingering=$!
+eventually 20 "a task sleeps in the patch's text" grep -q linger /proc/$lingering/stack
+ok "it is reverted" write 0 $TEXT_P/enabled
+eventually 20 "no straggler is left" has $TEXT_P/pending ''
+nok "its module can't be unloaded all the same" rmmod fth_test_text
+nok "nor can fother" rmmod fother
+ok "the task leaves" write 1 /sys/module/fth_test_text/parameters/go
+wait $lingering
+eventually 20 "the patch goes" gone fth_test_text
+ok "and its module" rmmod fth_test_text
+
 # As it was.
 ok "fother unloads" rmmod fother
 is "$(cat $TRACED)" "$FREE_BEFORE" "ftrace is as it was"
