@@ -12,18 +12,11 @@
 
 #include <linux/types.h>
 
+#include "module.h"
+
 struct callback_head;
 struct klp_patch;
-struct module;
 struct task_struct;
-
-/* A piece of text: @start … @end - 1. */
-struct fth_text {
-	unsigned long start;
-	unsigned long end;
-};
-
-#define FTH_MODULE_TEXTS_MAX 2 /* core and init */
 
 /**
  * fth_compat_init() - look up every symbol the engine needs
@@ -66,6 +59,14 @@ bool fth_task_is_dead(const struct task_struct *task);
 
 /** fth_task_is_halted() - stopped by job control or by a tracer? */
 bool fth_task_is_halted(const struct task_struct *task);
+
+/**
+ * fth_task_has_boundary() - does it ever leave the kernel?
+ *
+ * Kernel threads, idle tasks and workers that run in the kernel on behalf of a
+ * process (io_uring, vhost) never do: only their stacks can be checked.
+ */
+bool fth_task_has_boundary(const struct task_struct *task);
 
 /** fth_task_switches() - grows whenever the task leaves a CPU. */
 unsigned long fth_task_switches(const struct task_struct *task);
@@ -126,12 +127,5 @@ bool fth_klp_owner(unsigned long old_func, char *ret_name);
  * Context: as fth_klp_owner().
  */
 bool fth_klp_is_used(void);
-
-/**
- * fth_module_texts() - where a module's text lies
- * @ret_texts: FTH_MODULE_TEXTS_MAX
- * Return: how many were written.
- */
-u32 fth_module_texts(const struct module *module, struct fth_text *ret_texts);
 
 #endif /* FOTHER_GUEST_COMPAT_KERNEL_H */

@@ -16,6 +16,7 @@
 #include <linux/wait.h>
 
 #include "fother/wire.h"
+#include "lookup.h"
 
 /* Every function that is called through a look-up. */
 #define LOOKED_UP(X)                     \
@@ -67,7 +68,7 @@ static int find_lookup(unsigned long *ret_address)
 	return 0;
 }
 
-static int look_up(const char *name, unsigned long *ret_address)
+int fth_lookup(const char *name, unsigned long *ret_address)
 {
 	unsigned long address = static_call(fth_kallsyms_lookup_name)(name);
 
@@ -83,9 +84,9 @@ static int look_up_calls(void)
 {
 	unsigned long address;
 
-#define UPDATE_CALL(name)             \
-	if (look_up(#name, &address)) \
-		return -ENOENT;       \
+#define UPDATE_CALL(name)                \
+	if (fth_lookup(#name, &address)) \
+		return -ENOENT;          \
 	static_call_update(fth_##name, (typeof(&name))address);
 	LOOKED_UP(UPDATE_CALL)
 #undef UPDATE_CALL
@@ -114,17 +115,17 @@ int fth_compat_init(void)
 	error = look_up_calls();
 	if (error)
 		return error;
-	if (look_up("stop_sched_class", &address))
+	if (fth_lookup("stop_sched_class", &address))
 		return -ENOENT;
 	data.stop_sched_class = (const void *)address;
-	if (look_up("klp_mutex", &address))
+	if (fth_lookup("klp_mutex", &address))
 		return -ENOENT;
 	data.klp_mutex = (struct mutex *)address;
-	if (look_up("klp_patches", &address))
+	if (fth_lookup("klp_patches", &address))
 		return -ENOENT;
 	data.klp_patches = (struct list_head *)address;
 	look_up_direct_calls();
-	return 0;
+	return fth_lookup_module();
 }
 
 int fth_task_call(struct task_struct *task, int (*call)(struct task_struct *task, void *arg),
@@ -156,6 +157,16 @@ bool fth_task_is_dead(const struct task_struct *task)
 bool fth_task_is_halted(const struct task_struct *task)
 {
 	return READ_ONCE(task->__state) & (__TASK_STOPPED | __TASK_TRACED);
+}
+
+bool fth_task_has_boundary(const struct task_struct *task)
+{
+	unsigned int inside = PF_KTHREAD | PF_IO_WORKER;
+
+#ifdef PF_USER_WORKER /* 6.4: upstream commit 54e6842d0775 */
+	inside |= PF_USER_WORKER;
+#endif
+	return !(task->flags & inside);
 }
 
 unsigned long fth_task_switches(const struct task_struct *task)
@@ -239,17 +250,4 @@ bool fth_klp_is_used(void)
 	used = !list_empty(data.klp_patches);
 	mutex_unlock(data.klp_mutex);
 	return used;
-}
-
-u32 fth_module_texts(const struct module *module, struct fth_text *ret_texts)
-{
-	unsigned long start = (unsigned long)module->core_layout.base;
-	u32 count = 0;
-
-	ret_texts[count++] = (struct fth_text){ start, start + module->core_layout.text_size };
-	start = (unsigned long)READ_ONCE(module->init_layout.base);
-	if (start)
-		ret_texts[count++] =
-			(struct fth_text){ start, start + module->init_layout.text_size };
-	return count;
 }
