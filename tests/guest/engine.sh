@@ -4,41 +4,15 @@
 # vm: --smp 2 --timeout 400
 # kernels: 6.1 6.1-generic
 . "${TAP_LIB:-tests/lib/tap.sh}"
+# shellcheck source=tests/lib/guest.sh
+. "${TAP_LIB%/*}/guest.sh"
 
-S=/sys/kernel/fother
-PATCHES=$S/patches
-MOD=/tests/mod
 DEMO=/tests/examples/fother_demo_cmdline.ko
 DEMO_P=$PATCHES/fother_demo_cmdline
 PAUSE_P=$PATCHES/fth_test_pause
 SLEEP_P=$PATCHES/fth_test_sleep
 NEW='this has been live patched'
 OLD=$(cat /proc/cmdline)
-TRACED=/sys/kernel/tracing/enabled_functions
-
-policy() {
-	echo "$*" >$S/policy
-}
-
-has() { # FILE TEXT
-	[ "$(cat "$1" 2>/dev/null)" = "$2" ]
-}
-
-holds() { # FILE PATTERN
-	grep -q "$2" "$1"
-}
-
-said() { # TEXT: is it in the log?
-	dmesg | grep -qF "$1"
-}
-
-write() { # TEXT FILE
-	echo "$1" >"$2"
-}
-
-gone() { # PATCH
-	[ ! -e "$PATCHES/$1" ]
-}
 
 # refused_policy LINE MESSAGE
 refused_policy() {
@@ -55,30 +29,8 @@ refused_patch() {
 	ok "... and nothing is left of it" gone fth_test_bad
 }
 
-revert() { # PATCH
-	write 0 "$PATCHES/$1/enabled"
-	eventually 20 "$1 reverts" gone "$1"
-	ok "$1 can be unloaded" rmmod "$1"
-}
-
-pausers() { # COUNT: leaves their parent's pid in $sleepers
-	rm -f /tmp/ready
-	/tests/fth_pausers "$1" >/tmp/ready &
-	sleepers=$!
-	eventually 20 "$1 tasks sleep in pause()" has /tmp/ready ready
-}
-
-end_pausers() {
-	kill "$sleepers"
-	wait "$sleepers" 2>/dev/null
-	is $? 143 "no sleeper came back from pause()"
-}
-
-for file in $MOD/fth_test_pause.ko $MOD/fth_test_sleep.ko $MOD/fth_test_bad.ko $DEMO; do
-	[ -s "$file" ] || bail "no $file: build the modules first"
-done
-FREE_BEFORE=$(cat $TRACED)
-ok "fother loads" insmod "/lib/modules/$(uname -r)/fother.ko"
+need $MOD/fth_test_pause.ko $MOD/fth_test_sleep.ko $MOD/fth_test_bad.ko $DEMO
+fother_in
 
 # Policy lines.
 refused_policy 'p nudge-after=1x' "policy 'p': nudge-after='1x', expected a duration such as 500ms, 1s, 10m or manual"
@@ -97,7 +49,7 @@ refused_policy '-p' "policy: there is none for 'p' to take away"
 refused_policy 'p stop-max=1us' 'policy refused: transition.stop-max: 100us to 1s'
 is "$(cat $S/policy)" '' "no refused line left anything"
 ok "a policy is taken" policy 'p leave=patched-set switch=thread deadline=none nudge-after=manual confirm-within=none'
-is "$(cat $S/policy)" 'p leave=patched-set switch=thread deadline=none on-deadline=reverse stop-max=50000us nudge-after=manual nudge-every=5000ms confirm-within=none' "and listed"
+is "$(cat $S/policy)" 'p leave=patched-set switch=thread deadline=none on-deadline=reverse stop-max=50000us nudge-after=manual nudge-every=5000ms nudge-timed=restart freeze-use=if-needed freeze-way=park freeze-budget=500ms freeze-attempts=5 confirm-within=none revert-on=none revert-host-loss-after=60000ms revert-mode=consistent' "and listed"
 ok "a policy is taken away" policy '-p'
 is "$(cat $S/policy)" '' "and not listed any more"
 
@@ -265,9 +217,7 @@ eventually 20 "the patch goes" gone fth_test_text
 ok "and its module" rmmod fth_test_text
 
 # As it was.
-ok "fother unloads" rmmod fother
-is "$(cat $TRACED)" "$FREE_BEFORE" "ftrace is as it was"
-ok "sysfs is as it was" test ! -e $S
+fother_out
 
 # Force pins for ever, so it comes last.
 ok "fother loads again" insmod "/lib/modules/$(uname -r)/fother.ko"
@@ -281,5 +231,5 @@ nok "it can't be reverted" write 0 $SLEEP_P/enabled
 nok "nor unloaded" rmmod fth_test_sleep
 nok "nor can fother" rmmod fother
 ok "the thread's module is unloaded" rmmod fth_test_sleeper
-is "$(($(cat /proc/sys/kernel/tainted) & 0x42b0))" 0 "the kernel saw no fault"
+no_fault
 done_testing

@@ -6,53 +6,17 @@
 # vm: --smp 2 --timeout 400 --accel tcg,thread=single
 # kernels: 6.1
 . "${TAP_LIB:-tests/lib/tap.sh}"
+# shellcheck source=tests/lib/guest.sh
+. "${TAP_LIB%/*}/guest.sh"
 
-S=/sys/kernel/fother
-PATCHES=$S/patches
-MOD=/tests/mod
 DEMO=/tests/examples/fother_demo_cmdline.ko
 DEMO_P=$PATCHES/fother_demo_cmdline
 PAUSE_P=$PATCHES/fth_test_pause
 NEW='this has been live patched'
 OLD=$(cat /proc/cmdline)
 
-policy() {
-	echo "$*" >$S/policy
-}
-
-has() { # FILE TEXT
-	[ "$(cat "$1" 2>/dev/null)" = "$2" ]
-}
-
-holds() { # FILE PATTERN
-	grep -q "$2" "$1"
-}
-
-write() { # TEXT FILE
-	echo "$1" >"$2"
-}
-
-gone() { # PATCH
-	[ ! -e "$PATCHES/$1" ]
-}
-
-pausers() { # COUNT: leaves their parent's pid in $sleepers
-	rm -f /tmp/ready
-	/tests/fth_pausers "$1" >/tmp/ready &
-	sleepers=$!
-	eventually 20 "$1 tasks sleep in pause()" has /tmp/ready ready
-}
-
-end_pausers() {
-	kill "$sleepers"
-	wait "$sleepers" 2>/dev/null
-	is $? 143 "no sleeper came back from pause()"
-}
-
-for file in $MOD/fth_test_pause.ko $MOD/fth_test_sleep.ko $MOD/fth_test_bad.ko $DEMO; do
-	[ -s "$file" ] || bail "no $file: build the modules first"
-done
-ok "fother loads" insmod "/lib/modules/$(uname -r)/fother.ko"
+need $MOD/fth_test_pause.ko $DEMO
+fother_in
 ok "policy for the storm" policy 'fother_demo_cmdline nudge-after=50ms nudge-every=50ms'
 ok "policy for the turns" policy 'fth_test_pause nudge-after=manual deadline=none'
 pausers 15
@@ -64,18 +28,10 @@ bad=0
 while [ $turn -lt 20 ]; do
 	turn=$((turn + 1))
 	insmod $DEMO || bad=$((bad + 1))
-	tries=0
-	until has $DEMO_P/state soaking || [ $tries -gt 200 ]; do
-		tries=$((tries + 1))
-		usleep 50000
-	done
+	settle $DEMO_P/state soaking 500
 	[ "$(cat /proc/cmdline)" = "$NEW" ] || bad=$((bad + 1))
 	echo 0 >$DEMO_P/enabled
-	tries=0
-	until gone fother_demo_cmdline || [ $tries -gt 200 ]; do
-		tries=$((tries + 1))
-		usleep 50000
-	done
+	settle_gone fother_demo_cmdline 500
 	[ "$(cat /proc/cmdline)" = "$OLD" ] || bad=$((bad + 1))
 	rmmod fother_demo_cmdline || bad=$((bad + 1))
 done
@@ -109,6 +65,5 @@ end_pausers
 sleepers=$old_sleepers
 end_pausers
 
-ok "fother unloads" rmmod fother
-is "$(($(cat /proc/sys/kernel/tainted) & 0x42b0))" 0 "the kernel saw no fault"
+fother_out
 done_testing

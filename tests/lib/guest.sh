@@ -1,0 +1,139 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0
+# What the tests of the engine inside a guest share; after tap.sh.
+#
+#	. "${TAP_LIB:-tests/lib/tap.sh}"
+#	. "${TAP_LIB%/*}/guest.sh"
+#	need $MOD/fth_test_pause.ko	# or the test ends here
+#	fother_in			# loads it, remembers how ftrace was
+#	...
+#	fother_out			# unloads it; all must be as it was
+
+S=/sys/kernel/fother
+PATCHES=$S/patches
+MOD=/tests/mod
+TRACED=/sys/kernel/tracing/enabled_functions
+export S PATCHES MOD TRACED
+# shellcheck disable=SC2034 # for those who end a test in their own way
+FAULT_TAINTS=0x42b0 # machine check, bad page, oops, WARN, soft lockup: none is a test's doing
+
+need() { # FILE...
+	for needed; do
+		[ -s "$needed" ] || bail "no $needed: build the modules first"
+	done
+}
+
+policy() {
+	echo "$*" >$S/policy
+}
+
+has() { # FILE TEXT
+	[ "$(cat "$1" 2>/dev/null)" = "$2" ]
+}
+
+holds() { # FILE PATTERN
+	grep -q "$2" "$1" 2>/dev/null
+}
+
+lacks() { # FILE PATTERN: it is there and has none
+	[ -e "$1" ] && ! grep -q "$2" "$1"
+}
+
+said() { # TEXT: is it in the log?
+	dmesg | grep -qF "$1"
+}
+
+write() { # TEXT FILE
+	echo "$1" >"$2"
+}
+
+gone() { # PATCH
+	[ ! -e "$PATCHES/$1" ]
+}
+
+no_module() { # MODULE
+	[ ! -e "/sys/module/$1" ]
+}
+
+state_of() { # PATCH
+	cat "$PATCHES/$1/state" 2>/dev/null
+}
+
+# settle FILE TEXT TRIES: without a test point; 0.02 s between two looks.
+settle() {
+	tries=$3
+	until has "$1" "$2"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		usleep 20000
+	done
+}
+
+# settle_gone PATCH TRIES: the same for a patch that leaves.
+settle_gone() {
+	tries=$2
+	until gone "$1"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		usleep 20000
+	done
+}
+
+apply() { # PATCH [PARAMETER...]: loads it and waits until it is in force
+	applied=$1
+	shift
+	ok "$applied loads" insmod "$MOD/$applied.ko" "$@" || return
+	eventually 30 "$applied is in force" has "$PATCHES/$applied/state" soaking
+}
+
+revert() { # PATCH
+	ok "$1 is asked to leave" write 0 "$PATCHES/$1/enabled"
+	eventually 30 "$1 reverts" gone "$1"
+	ok "$1 can be unloaded" rmmod "$1"
+}
+
+pausers() { # COUNT: leaves their parent's pid in $sleepers
+	rm -f /tmp/ready
+	/tests/fth_pausers "$1" >/tmp/ready &
+	sleepers=$!
+	eventually 20 "$1 tasks sleep in pause()" has /tmp/ready ready
+}
+
+end_pausers() {
+	kill "$sleepers"
+	wait "$sleepers" 2>/dev/null
+	is $? 143 "no sleeper came back from pause()"
+}
+
+# background FILE COMMAND...: FILE gets its output; leaves the pid in $background.
+background() {
+	output=$1
+	shift
+	rm -f "$output"
+	"$@" >"$output" 2>&1 &
+	export background=$!
+}
+
+# finish PID STATUS NAME: ends it with SIGTERM; that must be how it takes it.
+finish() {
+	kill "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+	is $? "$2" "$3"
+}
+
+fother_in() { # FOTHER_KO may name another build of it
+	traced_before=$(cat $TRACED)
+	ok "fother loads" insmod "${FOTHER_KO:-/lib/modules/$(uname -r)/fother.ko}"
+}
+
+no_fault() {
+	is "$(($(cat /proc/sys/kernel/tainted) & FAULT_TAINTS))" 0 "the kernel saw no fault"
+}
+
+fother_out() {
+	eventually 30 "fother unloads" rmmod fother
+	is "$(cat $TRACED)" "$traced_before" "ftrace is as it was"
+	ok "sysfs is as it was" test ! -e $S
+	is "$(lsmod | grep -c ^fth_)" 0 "no module of the tests is left"
+	no_fault
+}
