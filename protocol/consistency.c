@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Consistency models and policies: defaults, ranges, needs, words.
+ * Consistency models and policies: defaults, ranges, contradictions, needs.
  *
  * DESIGN
  * Pure tables.  The host checks a policy file with them, the guest what came
@@ -14,12 +14,12 @@
 struct model {
 	uint8_t leave;
 	uint8_t switches;
-	uint64_t needs;	 /* 0: an empty cell */
-	const char *why; /* it is empty */
+	uint64_t needs;	  /* 0: an empty cell */
+	const char *name; /* in flags; of an empty cell why it is one */
 };
 
 static const struct model models[] = {
-	{ FTH_LEAVE_FUNCTION, FTH_SWITCH_FUNCTION, FTH_CAP_MODEL_NONE, NULL },
+	{ FTH_LEAVE_FUNCTION, FTH_SWITCH_FUNCTION, FTH_CAP_MODEL_NONE, "none" },
 	{ FTH_LEAVE_FUNCTION, FTH_SWITCH_THREAD, 0,
 	  "leave: function checks no task, so no thread has a moment to switch at; "
 	  "use switch: function, or leave: patched-set" },
@@ -29,13 +29,13 @@ static const struct model models[] = {
 	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_FUNCTION, 0,
 	  "switch: function redirects each function alone, so leaving the set together means "
 	  "nothing; use switch: thread or kernel" },
-	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_THREAD, FTH_CAP_MODEL_DEFAULT, NULL },
-	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_KERNEL, FTH_CAP_MODEL_IN_TIME, NULL },
+	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_THREAD, FTH_CAP_MODEL_DEFAULT, "default" },
+	{ FTH_LEAVE_PATCHED_SET, FTH_SWITCH_KERNEL, FTH_CAP_MODEL_IN_TIME, "in-time" },
 	{ FTH_LEAVE_KERNEL, FTH_SWITCH_FUNCTION, 0,
 	  "switch: function redirects each function alone, so leaving the kernel first means "
 	  "nothing; use switch: thread or kernel" },
-	{ FTH_LEAVE_KERNEL, FTH_SWITCH_THREAD, FTH_CAP_MODEL_IN_THREAD, NULL },
-	{ FTH_LEAVE_KERNEL, FTH_SWITCH_KERNEL, FTH_CAP_MODEL_IN_BOTH, NULL },
+	{ FTH_LEAVE_KERNEL, FTH_SWITCH_THREAD, FTH_CAP_MODEL_IN_THREAD, "in-thread" },
+	{ FTH_LEAVE_KERNEL, FTH_SWITCH_KERNEL, FTH_CAP_MODEL_IN_BOTH, "in-thread,in-time" },
 };
 
 static const struct model *find_model(uint8_t leave, uint8_t switches)
@@ -53,12 +53,24 @@ int fth_model_check(uint8_t leave, uint8_t switches, const char **ret_why)
 	if (model && model->needs)
 		return 0;
 	if (model)
-		*ret_why = model->why;
+		*ret_why = model->name;
 	else if (leave < FTH_LEAVE_FUNCTION || leave > FTH_LEAVE_KERNEL)
 		*ret_why = "leave: function, patched-set or kernel";
 	else
 		*ret_why = "switch: function, thread or kernel";
 	return -EINVAL;
+}
+
+bool fth_model_at_least(uint8_t leave, uint8_t switches, uint8_t than_leave, uint8_t than_switches)
+{
+	return leave >= than_leave && switches >= than_switches;
+}
+
+const char *fth_model_name(uint8_t leave, uint8_t switches)
+{
+	const struct model *model = find_model(leave, switches);
+
+	return model && model->needs ? model->name : "?";
 }
 
 void fth_model_from_flags(bool in_thread, bool in_time, uint8_t *ret_leave, uint8_t *ret_switches)
@@ -82,6 +94,7 @@ void fth_policy_set_defaults(struct fth_guest_policy *ret_policy)
 	ret_policy->freeze_way = FTH_FREEZE_PARK;
 	ret_policy->freeze_attempts = FTH_FREEZE_ATTEMPTS_DEFAULT;
 	ret_policy->revert_mode = FTH_REVERT_CONSISTENT;
+	ret_policy->nudge_timed = FTH_NUDGE_TIMED_RESTART;
 	ret_policy->deadline_ms = FTH_DEADLINE_DEFAULT_MS;
 	ret_policy->stop_max_us = FTH_STOP_MAX_DEFAULT_US;
 	ret_policy->nudge_after_ms = FTH_NUDGE_AFTER_DEFAULT_MS;
@@ -127,6 +140,8 @@ static const struct range ranges[] = {
 	RANGE(revert_mode, FTH_REVERT_CONSISTENT, FTH_REVERT_CONSISTENT_THEN_IMMEDIATE,
 	      FTH_REVERT_CONSISTENT,
 	      "revert.mode: consistent, immediate or consistent-then-immediate"),
+	RANGE(nudge_timed, FTH_NUDGE_TIMED_RESTART, FTH_NUDGE_TIMED_WAIT, FTH_NUDGE_TIMED_RESTART,
+	      "nudge.timed: restart, interrupt or wait"),
 	RANGE(deadline_ms, 0, FTH_DEADLINE_MAX_MS, 0,
 	      "transition.deadline: at most 24h; 0 is none"),
 	RANGE(stop_max_us, FTH_STOP_MAX_MIN_US, FTH_STOP_MAX_MAX_US, FTH_STOP_MAX_MIN_US,
@@ -173,6 +188,90 @@ static bool is_symbol(struct fth_span text)
 	return true;
 }
 
+/* Freezing before any deadline, and so attempts that may be used up. */
+static bool freezes_by_itself(const struct fth_guest_policy *policy)
+{
+	return policy->freeze_use == FTH_FREEZE_ALWAYS ||
+	       (policy->freeze_use == FTH_FREEZE_IF_NEEDED &&
+		policy->switches == FTH_SWITCH_KERNEL);
+}
+
+/* Is there a moment at which transition.on-deadline is asked for? */
+static bool may_be_late(const struct fth_guest_policy *policy)
+{
+	return policy->deadline_ms || freezes_by_itself(policy);
+}
+
+static bool may_freeze(const struct fth_guest_policy *policy)
+{
+	return freezes_by_itself(policy) ||
+	       (policy->deadline_ms && policy->on_deadline == FTH_ON_DEADLINE_FREEZE);
+}
+
+static bool no_check_but_set(const struct fth_guest_policy *policy)
+{
+	return policy->leave == FTH_LEAVE_FUNCTION && policy->extend_set_count;
+}
+
+static bool no_check_but_freeze(const struct fth_guest_policy *policy)
+{
+	return policy->leave == FTH_LEAVE_FUNCTION && policy->freeze_use == FTH_FREEZE_ALWAYS;
+}
+
+static bool no_check_but_late(const struct fth_guest_policy *policy)
+{
+	return policy->leave == FTH_LEAVE_FUNCTION &&
+	       (policy->on_deadline == FTH_ON_DEADLINE_FREEZE ||
+		policy->on_deadline == FTH_ON_DEADLINE_FORCE);
+}
+
+static bool no_check_but_timed(const struct fth_guest_policy *policy)
+{
+	return policy->leave == FTH_LEAVE_FUNCTION &&
+	       policy->nudge_timed != FTH_NUDGE_TIMED_RESTART;
+}
+
+static bool both_but_no_freeze(const struct fth_guest_policy *policy)
+{
+	return policy->leave == FTH_LEAVE_KERNEL && policy->switches == FTH_SWITCH_KERNEL &&
+	       policy->freeze_use == FTH_FREEZE_NEVER;
+}
+
+static bool late_but_no_freeze(const struct fth_guest_policy *policy)
+{
+	return policy->on_deadline == FTH_ON_DEADLINE_FREEZE &&
+	       policy->freeze_use == FTH_FREEZE_NEVER;
+}
+
+static bool late_but_never(const struct fth_guest_policy *policy)
+{
+	return !may_be_late(policy) && (policy->on_deadline == FTH_ON_DEADLINE_FREEZE ||
+					policy->on_deadline == FTH_ON_DEADLINE_FORCE);
+}
+
+/* Fields that are fine alone; the first that holds is told. */
+static const struct {
+	bool (*holds)(const struct fth_guest_policy *policy);
+	const char *why;
+} contradictions[] = {
+	{ no_check_but_set, "consistency.extend-set: needs leave: patched-set or kernel, as "
+			    "leave: function looks at no stack" },
+	{ no_check_but_freeze, "freeze.use: always needs leave: patched-set or kernel, as with "
+			       "leave: function no task is waited for" },
+	{ no_check_but_late,
+	  "transition.on-deadline: freeze and force need leave: patched-set or kernel, as with "
+	  "leave: function no task is waited for" },
+	{ no_check_but_timed, "nudge.timed: interrupt and wait need leave: patched-set or kernel, "
+			      "as with leave: function no task is nudged" },
+	{ both_but_no_freeze,
+	  "freeze.use: never can't be with leave: kernel and switch: kernel, as tasks are never "
+	  "all outside the kernel unless they are held there; use if-needed or always" },
+	{ late_but_no_freeze,
+	  "transition.on-deadline: freeze needs freeze.use: if-needed or always" },
+	{ late_but_never, "transition.on-deadline: freeze and force need a transition.deadline, "
+			  "as without one they would never happen" },
+};
+
 int fth_policy_check(const struct fth_guest_policy *policy, const char **ret_why)
 {
 	int error = fth_model_check(policy->leave, policy->switches, ret_why);
@@ -185,18 +284,14 @@ int fth_policy_check(const struct fth_guest_policy *policy, const char **ret_why
 		*ret_why = ranges[i].why;
 		return -EINVAL;
 	}
-	if (policy->on_deadline == FTH_ON_DEADLINE_FREEZE &&
-	    policy->freeze_use == FTH_FREEZE_NEVER) {
-		*ret_why = "transition.on-deadline: freeze needs freeze.use: if-needed or always";
+	for (uint32_t i = 0; i < FTH_COUNT_OF(contradictions); i++) {
+		if (!contradictions[i].holds(policy))
+			continue;
+		*ret_why = contradictions[i].why;
 		return -EINVAL;
 	}
 	if (policy->extend_set_count > FTH_EXTEND_SET_MAX) {
 		*ret_why = "consistency.extend-set: at most 32 functions";
-		return -EINVAL;
-	}
-	if (policy->extend_set_count && policy->leave == FTH_LEAVE_FUNCTION) {
-		*ret_why = "consistency.extend-set: needs leave: patched-set or kernel, as "
-			   "leave: function looks at no stack";
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < policy->extend_set_count; i++) {
@@ -207,16 +302,6 @@ int fth_policy_check(const struct fth_guest_policy *policy, const char **ret_why
 		return -EINVAL;
 	}
 	return 0;
-}
-
-static bool may_freeze(const struct fth_guest_policy *policy)
-{
-	if (policy->freeze_use == FTH_FREEZE_ALWAYS)
-		return true;
-	if (policy->freeze_use == FTH_FREEZE_NEVER)
-		return false;
-	return policy->switches == FTH_SWITCH_KERNEL ||
-	       policy->on_deadline == FTH_ON_DEADLINE_FREEZE;
 }
 
 static uint64_t reverts_need(const struct fth_guest_policy *policy)
@@ -238,6 +323,20 @@ static uint64_t reverts_need(const struct fth_guest_policy *policy)
 	return needs;
 }
 
+/* A freeze that came to nothing is followed by a reverse. */
+static uint64_t lateness_needs(const struct fth_guest_policy *policy)
+{
+	switch (policy->on_deadline) {
+	case FTH_ON_DEADLINE_REVERSE:
+	case FTH_ON_DEADLINE_FREEZE:
+		return FTH_CAP_DEADLINE_REVERSE;
+	case FTH_ON_DEADLINE_FORCE:
+		return FTH_CAP_DEADLINE_FORCE;
+	default:
+		return 0;
+	}
+}
+
 uint64_t fth_policy_needs(const struct fth_guest_policy *policy)
 {
 	const struct model *model = find_model(policy->leave, policy->switches);
@@ -247,12 +346,12 @@ uint64_t fth_policy_needs(const struct fth_guest_policy *policy)
 		needs |= model->needs;
 	if (policy->extend_set_count)
 		needs |= FTH_CAP_EXTEND_SET;
-	if (policy->deadline_ms && policy->on_deadline == FTH_ON_DEADLINE_REVERSE)
-		needs |= FTH_CAP_DEADLINE_REVERSE;
-	if (policy->deadline_ms && policy->on_deadline == FTH_ON_DEADLINE_FORCE)
-		needs |= FTH_CAP_DEADLINE_FORCE;
+	if (may_be_late(policy))
+		needs |= lateness_needs(policy);
 	if (policy->nudge_after_ms != FTH_NUDGE_MANUAL)
 		needs |= FTH_CAP_NUDGE;
+	if (policy->nudge_timed != FTH_NUDGE_TIMED_RESTART)
+		needs |= FTH_CAP_NUDGE_TIMED;
 	if (may_freeze(policy))
 		needs |= policy->freeze_way == FTH_FREEZE_PARK ? FTH_CAP_FREEZE_PARK
 							       : FTH_CAP_FREEZE_KERNEL;
@@ -260,127 +359,3 @@ uint64_t fth_policy_needs(const struct fth_guest_policy *policy)
 		needs |= FTH_CAP_CONFIRM;
 	return needs;
 }
-
-static const struct {
-	uint64_t capability;
-	const char *name;
-} capabilities[] = {
-	{ FTH_CAP_MODEL_NONE, "consistency.flags: []" },
-	{ FTH_CAP_MODEL_DEFAULT, "consistency.leave: patched-set, switch: thread" },
-	{ FTH_CAP_MODEL_IN_TIME, "consistency.flags: [in-time]" },
-	{ FTH_CAP_MODEL_IN_THREAD, "consistency.flags: [in-thread]" },
-	{ FTH_CAP_MODEL_IN_BOTH, "consistency.flags: [in-thread, in-time]" },
-	{ FTH_CAP_EXTEND_SET, "consistency.extend-set" },
-	{ FTH_CAP_DEADLINE_REVERSE, "transition.on-deadline: reverse" },
-	{ FTH_CAP_DEADLINE_FORCE, "transition.on-deadline: force" },
-	{ FTH_CAP_NUDGE, "nudge.after" },
-	{ FTH_CAP_FREEZE_PARK, "freeze.way: park" },
-	{ FTH_CAP_FREEZE_KERNEL, "freeze.way: kernel" },
-	{ FTH_CAP_CONFIRM, "confirm.within" },
-	{ FTH_CAP_REVERT_OOPS, "revert.on: oops" },
-	{ FTH_CAP_REVERT_WARN, "revert.on: warn" },
-	{ FTH_CAP_REVERT_SOFT_LOCKUP, "revert.on: soft-lockup" },
-	{ FTH_CAP_REVERT_HUNG_TASK, "revert.on: hung-task" },
-	{ FTH_CAP_REVERT_HOST_LOSS, "revert.on: host-loss" },
-	{ FTH_CAP_REVERT_IMMEDIATE, "revert.mode: immediate" },
-	{ FTH_CAP_STOP_MAX, "transition.stop-max" },
-	{ FTH_CAP_MODULE_OBJECTS, "functions of modules" },
-	{ FTH_CAP_CALLBACKS, "callbacks" },
-	{ FTH_CAP_REPLACE, "cumulative replace" },
-	{ FTH_CAP_STATES, "states" },
-	{ FTH_CAP_STACKING, "a function patched twice" },
-	{ FTH_CAP_EFFECT, "health.guest: effect" },
-};
-
-const char *fth_capability_name(uint64_t capability)
-{
-	for (uint32_t i = 0; i < FTH_COUNT_OF(capabilities); i++)
-		if (capabilities[i].capability == capability)
-			return capabilities[i].name;
-	return "unknown capability";
-}
-
-struct word {
-	uint32_t number;
-	const char *text;
-};
-
-static const struct word leave_words[] = {
-	{ FTH_LEAVE_FUNCTION, "function" },
-	{ FTH_LEAVE_PATCHED_SET, "patched-set" },
-	{ FTH_LEAVE_KERNEL, "kernel" },
-};
-
-static const struct word switch_words[] = {
-	{ FTH_SWITCH_FUNCTION, "function" },
-	{ FTH_SWITCH_THREAD, "thread" },
-	{ FTH_SWITCH_KERNEL, "kernel" },
-};
-
-static const struct word on_deadline_words[] = {
-	{ FTH_ON_DEADLINE_REVERSE, "reverse" },
-	{ FTH_ON_DEADLINE_FREEZE, "freeze" },
-	{ FTH_ON_DEADLINE_FORCE, "force" },
-	{ FTH_ON_DEADLINE_WAIT, "wait" },
-};
-
-static const struct word freeze_use_words[] = {
-	{ FTH_FREEZE_IF_NEEDED, "if-needed" },
-	{ FTH_FREEZE_ALWAYS, "always" },
-	{ FTH_FREEZE_NEVER, "never" },
-};
-
-static const struct word freeze_way_words[] = {
-	{ FTH_FREEZE_PARK, "park" },
-	{ FTH_FREEZE_KERNEL, "kernel" },
-};
-
-static const struct word revert_mode_words[] = {
-	{ FTH_REVERT_CONSISTENT, "consistent" },
-	{ FTH_REVERT_IMMEDIATE, "immediate" },
-	{ FTH_REVERT_CONSISTENT_THEN_IMMEDIATE, "consistent-then-immediate" },
-};
-
-static const struct word revert_on_words[] = {
-	{ FTH_REVERT_ON_OOPS, "oops" },
-	{ FTH_REVERT_ON_WARN, "warn" },
-	{ FTH_REVERT_ON_SOFT_LOCKUP, "soft-lockup" },
-	{ FTH_REVERT_ON_HUNG_TASK, "hung-task" },
-	{ FTH_REVERT_ON_HOST_LOSS, "host-loss" },
-};
-
-static const char *find_name(const struct word *words, uint32_t count, uint32_t number)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (words[i].number == number)
-			return words[i].text;
-	return "?";
-}
-
-static bool is_word(struct fth_span given, const char *text)
-{
-	uint32_t i = 0;
-
-	while (i < given.length && text[i] && given.data[i] == (uint8_t)text[i])
-		i++;
-	return i == given.length && !text[i];
-}
-
-static int find_number(const struct word *words, uint32_t count, struct fth_span given)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (is_word(given, words[i].text))
-			return (int)words[i].number;
-	return -EINVAL;
-}
-
-#define FTH_WORDS_DEFINE(set)                                                     \
-	const char *fth_##set##_name(uint32_t number)                             \
-	{                                                                         \
-		return find_name(set##_words, FTH_COUNT_OF(set##_words), number); \
-	}                                                                         \
-	int fth_##set##_parse(struct fth_span word)                               \
-	{                                                                         \
-		return find_number(set##_words, FTH_COUNT_OF(set##_words), word); \
-	}
-FTH_WORDS(FTH_WORDS_DEFINE)

@@ -46,6 +46,9 @@ static const struct field patch_fields[] = {
 	{ MEMBER(FTH_TAG_FLAGS, fth_patch_info, flags), INTEGER, .why = "flags: u8" },
 	{ MEMBER(FTH_TAG_FUNCTIONS, fth_patch_info, functions), INTEGER, .why = "functions: u32" },
 	{ MEMBER(FTH_TAG_HITS, fth_patch_info, hits), INTEGER, .why = "hits: u64" },
+	{ MEMBER(FTH_TAG_LEAVE, fth_patch_info, leave), INTEGER, .why = "leave: u8" },
+	{ MEMBER(FTH_TAG_SWITCH, fth_patch_info, switches), INTEGER, .why = "switch: u8" },
+	{ MEMBER(FTH_TAG_PENDING, fth_patch_info, pending), INTEGER, .why = "pending: u32" },
 };
 static const struct layout patch_layout = LAYOUT(patch_fields);
 
@@ -111,6 +114,7 @@ static const struct field apply_fields[] = {
 	{ POLICY(FTH_TAG_REVERT_ON, revert_on, "revert.on: u32") },
 	{ POLICY(FTH_TAG_HOST_LOSS_AFTER, host_loss_after_ms, "revert.host-loss-after: u32") },
 	{ POLICY(FTH_TAG_REVERT_MODE, revert_mode, "revert.mode: u8") },
+	{ POLICY(FTH_TAG_NUDGE_TIMED, nudge_timed, "nudge.timed: u8") },
 };
 
 static const struct field command_fields[] = {
@@ -151,6 +155,7 @@ static const struct field progress_fields[] = {
 	  .why = "done: u32, required" },
 	{ MEMBER(FTH_TAG_TOTAL, fth_msg_progress, total), INTEGER, REQUIRED,
 	  .why = "total: u32, required" },
+	{ MEMBER(FTH_TAG_PENDING, fth_msg_progress, pending), INTEGER, .why = "pending: u32" },
 	{ STRAGGLERS(fth_msg_progress) },
 };
 

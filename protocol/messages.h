@@ -52,7 +52,7 @@ struct layout {
 };
 
 /* Rows of the longest layout: that of APPLY. */
-#define FTH_ROWS_MAX 19
+#define FTH_ROWS_MAX 20
 
 /* A type of enum fth_wire_type. */
 struct message {

@@ -17,7 +17,10 @@ struct fth_patch_info {
 	struct fth_span sha256; /* empty when loaded by hand */
 	uint8_t state;		/* enum fth_lifecycle_state */
 	uint8_t flags;		/* FTH_PATCH_* */
+	uint8_t leave;		/* enum fth_leave; 0: it has no model yet, or doesn't say */
+	uint8_t switches;	/* enum fth_switch; 0 with @leave */
 	uint32_t functions;
+	uint32_t pending; /* stragglers, also those that no answer has room for */
 	uint64_t hits;
 };
 
@@ -83,6 +86,7 @@ struct fth_msg_progress {
 	uint8_t state;
 	uint32_t done; /* STAGE: bytes; APPLY, REVERSE: tasks switched */
 	uint32_t total;
+	uint32_t pending; /* stragglers, also those not in the list; 0: doesn't say */
 	uint8_t straggler_count;
 	struct fth_straggler_info stragglers[FTH_STRAGGLERS_MAX];
 };

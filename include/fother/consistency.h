@@ -27,6 +27,13 @@ enum fth_on_deadline {
 	FTH_ON_DEADLINE_WAIT = 4,
 };
 
+/* What a nudge does to a system call that waits with a time-out (see nudge.timed). */
+enum fth_nudge_timed {
+	FTH_NUDGE_TIMED_RESTART = 1,   /* it is issued again, with its whole time-out */
+	FTH_NUDGE_TIMED_INTERRUPT = 2, /* it returns EINTR */
+	FTH_NUDGE_TIMED_WAIT = 3,      /* it isn't nudged */
+};
+
 enum fth_freeze_use {
 	FTH_FREEZE_IF_NEEDED = 1,
 	FTH_FREEZE_ALWAYS = 2,
@@ -86,6 +93,8 @@ enum fth_revert_mode {
  * @freeze_way: enum fth_freeze_way
  * @freeze_attempts: 1 … FTH_FREEZE_ATTEMPTS_MAX
  * @revert_mode: enum fth_revert_mode
+ * @nudge_timed: enum fth_nudge_timed; of calls that a signal makes return EINTR
+ *	and that wait with a time-out.  Those without one are always issued again
  * @extend_set_count: used entries of @extend_set
  * @deadline_ms: 0 = none
  * @stop_max_us: longest stop of all CPUs that is allowed
@@ -107,6 +116,7 @@ struct fth_guest_policy {
 	uint8_t freeze_way;
 	uint8_t freeze_attempts;
 	uint8_t revert_mode;
+	uint8_t nudge_timed;
 	uint8_t extend_set_count;
 	uint32_t deadline_ms;
 	uint32_t stop_max_us;
@@ -143,8 +153,9 @@ struct fth_guest_policy {
 #define FTH_CAP_CALLBACKS (1ull << 20)
 #define FTH_CAP_REPLACE (1ull << 21)
 #define FTH_CAP_STATES (1ull << 22)
-#define FTH_CAP_STACKING (1ull << 23) /* a function patched twice */
-#define FTH_CAP_EFFECT (1ull << 24)   /* proves that replacements run */
+#define FTH_CAP_STACKING (1ull << 23)	 /* a function patched twice */
+#define FTH_CAP_EFFECT (1ull << 24)	 /* proves that replacements run */
+#define FTH_CAP_NUDGE_TIMED (1ull << 25) /* nudge.timed: interrupt, wait */
 
 /** fth_policy_set_defaults() - fill @ret_policy with every default. */
 void fth_policy_set_defaults(struct fth_guest_policy *ret_policy);
@@ -170,9 +181,44 @@ int fth_model_check(uint8_t leave, uint8_t switches, const char **ret_why);
 void fth_model_from_flags(bool in_thread, bool in_time, uint8_t *ret_leave, uint8_t *ret_switches);
 
 /**
- * fth_policy_check() - every field within its range, the model not empty
+ * fth_model_at_least() - is the first model at least as strong as the second?
+ * @leave: of the first
+ * @switches: of the first
+ * @than_leave: of the second
+ * @than_switches: of the second
+ *
+ * Stronger is what promises more: a task that leaves the kernel has left the
+ * patched set, and what the whole kernel switches together every thread does.
+ * A pair is at least as strong when it is in both; two pairs may each be weaker
+ * than the other in one.
+ */
+bool fth_model_at_least(uint8_t leave, uint8_t switches, uint8_t than_leave, uint8_t than_switches);
+
+/**
+ * fth_model_parse() - a model in words, as MODULE_INFO(fother_consistency, …) has it
+ * @text: "none", "in-thread", "in-time", "in-thread,in-time", "default", or
+ *	"leave=WORD switch=WORD" in this order; one space or comma between
+ * @ret_leave: enum fth_leave; untouched on error
+ * @ret_switches: enum fth_switch; untouched on error
+ * @ret_why: constant text for a person; on error only
+ * Return: 0; -EINVAL for other words or an empty cell of the table.
+ */
+int fth_model_parse(struct fth_span text, uint8_t *ret_leave, uint8_t *ret_switches,
+		    const char **ret_why);
+
+/**
+ * fth_model_name() - the flags of a model: "none", "default", "in-time", …
+ * Return: "?" for an empty cell.
+ */
+const char *fth_model_name(uint8_t leave, uint8_t switches);
+
+/**
+ * fth_policy_check() - every field within its range, no two that contradict
  * @policy: to be checked; @policy->extend_set may be empty strings (refused)
  * @ret_why: constant text that names the field and the range; on error only
+ *
+ * Refused beside what is out of range: what could never have an effect, as
+ * freezing where no task is waited for, and what could never come to an end.
  * Return: 0 or -EINVAL.
  */
 int fth_policy_check(const struct fth_guest_policy *policy, const char **ret_why);
@@ -202,6 +248,7 @@ const char *fth_capability_name(uint64_t capability);
 	X(on_deadline) \
 	X(freeze_use)  \
 	X(freeze_way)  \
+	X(nudge_timed) \
 	X(revert_mode) \
 	X(revert_on) /* one bit at a time */
 #define FTH_WORDS_DECLARE(set)                         \

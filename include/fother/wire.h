@@ -127,6 +127,7 @@ enum fth_wire_tag {
 	FTH_TAG_REVERT_ON = 45,	      /* u32 FTH_REVERT_ON_* */
 	FTH_TAG_HOST_LOSS_AFTER = 46, /* u32 ms */
 	FTH_TAG_REVERT_MODE = 47,     /* u8 enum fth_revert_mode */
+	FTH_TAG_NUDGE_TIMED = 48,     /* u8 enum fth_nudge_timed */
 
 	FTH_TAG_PID = 64,	/* u32 */
 	FTH_TAG_COMM = 65,	/* string, task's name */
@@ -136,6 +137,7 @@ enum fth_wire_tag {
 	FTH_TAG_FLAGS = 69,	/* u8 FTH_PATCH_* */
 	FTH_TAG_HITS = 70,	/* u64 calls that ran the replacement */
 	FTH_TAG_FUNCTIONS = 71, /* u32 */
+	FTH_TAG_PENDING = 72,	/* u32 tasks that hold a transition up, all of them */
 };
 
 /* What the guest's EVENT says happened without a command. */

@@ -76,9 +76,11 @@ static bool is_optional(uint8_t type, uint32_t tag)
 		return true;
 	switch (type) {
 	case FTH_T_APPLY:
-		return tag >= FTH_TAG_LEAVE && tag <= FTH_TAG_REVERT_MODE;
+		return tag >= FTH_TAG_LEAVE && tag <= FTH_TAG_NUDGE_TIMED;
 	case FTH_T_HELLO_ACK:
 		return tag == FTH_TAG_VM_UUID || tag == FTH_TAG_BUILD_ID;
+	case FTH_T_PROGRESS:
+		return tag == FTH_TAG_PENDING;
 	case FTH_T_RESULT:
 		return tag == FTH_TAG_DETAIL;
 	case FTH_T_EVENT:

@@ -61,6 +61,10 @@ static const struct edge edges[] = {
 	EDGE(revert_mode, 0, -EINVAL),
 	EDGE(revert_mode, FTH_REVERT_CONSISTENT_THEN_IMMEDIATE, 0),
 	EDGE(revert_mode, 4, -EINVAL),
+	EDGE(nudge_timed, 0, -EINVAL),
+	EDGE(nudge_timed, FTH_NUDGE_TIMED_RESTART, 0),
+	EDGE(nudge_timed, FTH_NUDGE_TIMED_WAIT, 0),
+	EDGE(nudge_timed, 4, -EINVAL),
 	EDGE(deadline_ms, 0, 0),
 	EDGE(deadline_ms, FTH_DEADLINE_MAX_MS, 0),
 	EDGE(deadline_ms, FTH_DEADLINE_MAX_MS + 1, -EINVAL),
@@ -141,23 +145,147 @@ static void policy_extend_set_names_functions(void **state)
 	assert_int_equal(check(&policy), -EINVAL);
 }
 
+/* Deadlines: 0 = none, else the default; "ok" where the pair may stand. */
+struct pairing {
+	uint8_t leave, switches, freeze_use, on_deadline, nudge_timed;
+	bool has_deadline, has_set;
+	const char *why;
+};
+
+#define NONE_MODEL FTH_LEAVE_FUNCTION, FTH_SWITCH_FUNCTION
+#define DEFAULT_MODEL FTH_LEAVE_PATCHED_SET, FTH_SWITCH_THREAD
+#define IN_THREAD FTH_LEAVE_KERNEL, FTH_SWITCH_THREAD
+#define IN_TIME FTH_LEAVE_PATCHED_SET, FTH_SWITCH_KERNEL
+#define BOTH FTH_LEAVE_KERNEL, FTH_SWITCH_KERNEL
+#define USE(word) FTH_FREEZE_##word
+#define LATE(word) FTH_ON_DEADLINE_##word
+#define TIMED(word) FTH_NUDGE_TIMED_##word
+
+static const struct pairing pairings[] = {
+	{ NONE_MODEL, USE(IF_NEEDED), LATE(REVERSE), TIMED(RESTART), true, false, NULL },
+	{ NONE_MODEL, USE(NEVER), LATE(WAIT), TIMED(RESTART), true, false, NULL },
+	{ NONE_MODEL, USE(IF_NEEDED), LATE(REVERSE), TIMED(RESTART), true, true,
+	  "consistency.extend-set" },
+	{ NONE_MODEL, USE(ALWAYS), LATE(REVERSE), TIMED(RESTART), true, false,
+	  "freeze.use: always" },
+	{ NONE_MODEL, USE(IF_NEEDED), LATE(FREEZE), TIMED(RESTART), true, false,
+	  "transition.on-deadline" },
+	{ NONE_MODEL, USE(IF_NEEDED), LATE(FORCE), TIMED(RESTART), true, false,
+	  "transition.on-deadline" },
+	{ NONE_MODEL, USE(IF_NEEDED), LATE(REVERSE), TIMED(WAIT), true, false, "nudge.timed" },
+	{ DEFAULT_MODEL, USE(ALWAYS), LATE(WAIT), TIMED(WAIT), true, true, NULL },
+	{ DEFAULT_MODEL, USE(IF_NEEDED), LATE(FREEZE), TIMED(INTERRUPT), true, false, NULL },
+	{ DEFAULT_MODEL, USE(NEVER), LATE(FREEZE), TIMED(RESTART), true, false,
+	  "transition.on-deadline: freeze needs" },
+	{ DEFAULT_MODEL, USE(IF_NEEDED), LATE(FREEZE), TIMED(RESTART), false, false,
+	  "transition.on-deadline: freeze and force need" },
+	{ DEFAULT_MODEL, USE(IF_NEEDED), LATE(FORCE), TIMED(RESTART), false, false,
+	  "transition.on-deadline: freeze and force need" },
+	{ DEFAULT_MODEL, USE(ALWAYS), LATE(FORCE), TIMED(RESTART), false, false, NULL },
+	{ DEFAULT_MODEL, USE(NEVER), LATE(WAIT), TIMED(RESTART), false, false, NULL },
+	{ IN_THREAD, USE(NEVER), LATE(REVERSE), TIMED(RESTART), true, true, NULL },
+	{ IN_THREAD, USE(IF_NEEDED), LATE(FREEZE), TIMED(RESTART), true, false, NULL },
+	{ IN_TIME, USE(NEVER), LATE(REVERSE), TIMED(RESTART), true, true, NULL },
+	{ IN_TIME, USE(IF_NEEDED), LATE(FORCE), TIMED(RESTART), false, false, NULL },
+	{ IN_TIME, USE(NEVER), LATE(FORCE), TIMED(RESTART), false, false,
+	  "transition.on-deadline: freeze and force need" },
+	{ BOTH, USE(IF_NEEDED), LATE(WAIT), TIMED(RESTART), false, true, NULL },
+	{ BOTH, USE(NEVER), LATE(REVERSE), TIMED(RESTART), true, false, "freeze.use: never" },
+};
+
 static void policy_contradictions_are_refused(void **state)
 {
-	struct fth_guest_policy policy;
+	(void)state;
+	for (size_t i = 0; i < FTH_COUNT_OF(pairings); i++) {
+		const struct pairing *pairing = &pairings[i];
+		struct fth_guest_policy policy;
+		const char *why = NULL;
+
+		fth_policy_set_defaults(&policy);
+		policy.leave = pairing->leave;
+		policy.switches = pairing->switches;
+		policy.freeze_use = pairing->freeze_use;
+		policy.on_deadline = pairing->on_deadline;
+		policy.nudge_timed = pairing->nudge_timed;
+		policy.deadline_ms = pairing->has_deadline ? 1000 : 0;
+		policy.extend_set_count = pairing->has_set;
+		policy.extend_set[0] = TEXT("f");
+		fth_policy_check(&policy, &why);
+		if (!pairing->why != !why || (why && !strstr(why, pairing->why)))
+			fail_msg("pairing %zu: '%s', expected '%s'", i, why ? why : "good",
+				 pairing->why ? pairing->why : "good");
+	}
+}
+
+/* Each model against each: at least as strong in both, or not. */
+static void models_are_ordered_by_both(void **state)
+{
+	static const uint8_t models[][2] = {
+		{ NONE_MODEL }, { DEFAULT_MODEL }, { IN_THREAD }, { IN_TIME }, { BOTH },
+	};
+	static const char *const at_least[] = { "10000", "11000", "11100", "11010", "11111" };
 
 	(void)state;
-	fth_policy_set_defaults(&policy);
-	policy.on_deadline = FTH_ON_DEADLINE_FREEZE;
-	assert_int_equal(check(&policy), 0);
-	policy.freeze_use = FTH_FREEZE_NEVER;
-	assert_int_equal(check(&policy), -EINVAL);
-	fth_policy_set_defaults(&policy);
-	policy.leave = FTH_LEAVE_FUNCTION;
-	policy.switches = FTH_SWITCH_FUNCTION;
-	assert_int_equal(check(&policy), 0);
-	policy.extend_set_count = 1;
-	policy.extend_set[0] = TEXT("f");
-	assert_int_equal(check(&policy), -EINVAL);
+	for (size_t i = 0; i < FTH_COUNT_OF(models); i++)
+		for (size_t than = 0; than < FTH_COUNT_OF(models); than++)
+			assert_int_equal(fth_model_at_least(models[i][0], models[i][1],
+							    models[than][0], models[than][1]),
+					 at_least[i][than] == '1');
+}
+
+static void models_are_parsed(void **state)
+{
+	static const struct {
+		struct fth_span text;
+		uint8_t leave, switches;
+		const char *name;
+	} models[] = {
+		{ TEXT("none"), NONE_MODEL, "none" },
+		{ TEXT("default"), DEFAULT_MODEL, "default" },
+		{ TEXT("in-thread"), IN_THREAD, "in-thread" },
+		{ TEXT("in-time"), IN_TIME, "in-time" },
+		{ TEXT("in-thread,in-time"), BOTH, "in-thread,in-time" },
+		{ TEXT("in-time in-thread"), BOTH, "in-thread,in-time" },
+		{ TEXT("leave=kernel switch=thread"), IN_THREAD, "in-thread" },
+		{ TEXT("leave=function,switch=function"), NONE_MODEL, "none" },
+	};
+	static const struct fth_span wrong[] = {
+		TEXT(""),
+		TEXT("strong"),
+		TEXT("in-time,"),
+		TEXT("in-time,in-time"),
+		TEXT("in-time,none"),
+		TEXT("default,in-time"),
+		TEXT("none "),
+		TEXT("in-time\0"),
+		TEXT("IN-TIME"),
+		TEXT("leave=kernel"),
+		TEXT("switch=kernel leave=kernel"),
+		TEXT("leave=kernel  switch=thread"),
+		TEXT("leave=kernel switch=thread "),
+		TEXT("leave=kernel switch="),
+		TEXT("leave=kernel switch=function"),
+		{ NULL, 0 },
+	};
+	uint8_t leave = 77, switches = 78;
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < FTH_COUNT_OF(wrong); i++) {
+		why = NULL;
+		if (!fth_model_parse(wrong[i], &leave, &switches, &why) || !why)
+			fail_msg("wrong model %zu", i);
+		assert_int_equal(leave, 77);
+		assert_int_equal(switches, 78);
+	}
+	for (size_t i = 0; i < FTH_COUNT_OF(models); i++) {
+		assert_int_equal(fth_model_parse(models[i].text, &leave, &switches, &why), 0);
+		assert_int_equal(leave, models[i].leave);
+		assert_int_equal(switches, models[i].switches);
+		assert_string_equal(fth_model_name(leave, switches), models[i].name);
+	}
+	assert_string_equal(fth_model_name(FTH_LEAVE_KERNEL, FTH_SWITCH_FUNCTION), "?");
+	assert_string_equal(fth_model_name(0, 0), "?");
 }
 
 #define DEFAULT_NEEDS                                                                         \
@@ -188,6 +316,10 @@ CHANGE(deadline_force, policy->on_deadline = FTH_ON_DEADLINE_FORCE)
 CHANGE(deadline_freeze, policy->on_deadline = FTH_ON_DEADLINE_FREEZE)
 CHANGE(deadline_wait, policy->on_deadline = FTH_ON_DEADLINE_WAIT)
 CHANGE(nudge_manual, policy->nudge_after_ms = FTH_NUDGE_MANUAL)
+CHANGE(nudge_interrupt, policy->nudge_timed = FTH_NUDGE_TIMED_INTERRUPT)
+CHANGE(nudge_wait, policy->nudge_timed = FTH_NUDGE_TIMED_WAIT)
+CHANGE(in_time_no_deadline, model_in_time(policy); deadline_none(policy))
+CHANGE(in_time_force, in_time_no_deadline(policy); deadline_force(policy))
 CHANGE(freeze_always, policy->freeze_use = FTH_FREEZE_ALWAYS)
 CHANGE(freeze_always_kernel, freeze_always(policy); policy->freeze_way = FTH_FREEZE_KERNEL)
 CHANGE(freeze_way_unused, policy->freeze_way = FTH_FREEZE_KERNEL)
@@ -214,9 +346,16 @@ static const struct need needs[] = {
 	NEED(extend_set, FTH_CAP_EXTEND_SET, 0),
 	NEED(deadline_none, 0, FTH_CAP_DEADLINE_REVERSE),
 	NEED(deadline_force, FTH_CAP_DEADLINE_FORCE, FTH_CAP_DEADLINE_REVERSE),
-	NEED(deadline_freeze, FTH_CAP_FREEZE_PARK, FTH_CAP_DEADLINE_REVERSE),
+	/* Attempts that were used up are followed by what is asked for, or by a reverse. */
+	NEED(deadline_freeze, FTH_CAP_FREEZE_PARK, 0),
+	NEED(in_time_no_deadline, FTH_CAP_MODEL_IN_TIME | FTH_CAP_FREEZE_PARK,
+	     FTH_CAP_MODEL_DEFAULT),
+	NEED(in_time_force, FTH_CAP_MODEL_IN_TIME | FTH_CAP_FREEZE_PARK | FTH_CAP_DEADLINE_FORCE,
+	     FTH_CAP_MODEL_DEFAULT | FTH_CAP_DEADLINE_REVERSE),
 	NEED(deadline_wait, 0, FTH_CAP_DEADLINE_REVERSE),
 	NEED(nudge_manual, 0, FTH_CAP_NUDGE),
+	NEED(nudge_interrupt, FTH_CAP_NUDGE_TIMED, 0),
+	NEED(nudge_wait, FTH_CAP_NUDGE_TIMED, 0),
 	NEED(freeze_always, FTH_CAP_FREEZE_PARK, 0),
 	NEED(freeze_always_kernel, FTH_CAP_FREEZE_KERNEL, 0),
 	NEED(freeze_way_unused, 0, 0),
@@ -252,7 +391,7 @@ static void capabilities_have_names_of_their_own(void **state)
 	for (unsigned int i = 0; i < 64; i++) {
 		const char *name = fth_capability_name(1ull << i);
 
-		if (1ull << i > FTH_CAP_EFFECT) {
+		if (1ull << i > FTH_CAP_NUDGE_TIMED) {
 			assert_string_equal(name, "unknown capability");
 			continue;
 		}
@@ -299,6 +438,8 @@ int main(void)
 		cmocka_unit_test(policy_extend_set_names_functions),
 		cmocka_unit_test(policy_contradictions_are_refused),
 		cmocka_unit_test(policy_needs_what_it_says),
+		cmocka_unit_test(models_are_ordered_by_both),
+		cmocka_unit_test(models_are_parsed),
 		cmocka_unit_test(capabilities_have_names_of_their_own),
 		cmocka_unit_test(errors_are_what_the_table_says),
 	};

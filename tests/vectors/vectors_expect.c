@@ -59,6 +59,7 @@ static void expect_apply(struct fth_msg_apply *apply)
 	apply->policy.revert_on = FTH_REVERT_ON_OOPS | FTH_REVERT_ON_WARN | FTH_REVERT_ON_HOST_LOSS;
 	apply->policy.host_loss_after_ms = 60001;
 	apply->policy.revert_mode = FTH_REVERT_CONSISTENT_THEN_IMMEDIATE;
+	apply->policy.nudge_timed = FTH_NUDGE_TIMED_INTERRUPT;
 }
 
 static uint8_t expect_patches(struct fth_patch_info *patches)
@@ -68,11 +69,14 @@ static uint8_t expect_patches(struct fth_patch_info *patches)
 	patches[0].state = FTH_LC_SOAKING;
 	patches[0].functions = 990;
 	patches[0].hits = 5000000000ull;
+	patches[0].leave = FTH_LEAVE_PATCHED_SET;
+	patches[0].switches = FTH_SWITCH_KERNEL;
 	patches[1].name = TEXT("by-hand.2");
 	patches[1].state = FTH_LC_APPLIED;
 	patches[1].flags = FTH_PATCH_FORCED | FTH_PATCH_BY_HAND;
 	patches[1].functions = 1;
 	patches[1].hits = 7;
+	patches[1].pending = 70001;
 	return 2;
 }
 
@@ -110,6 +114,7 @@ static void expect_progress(struct fth_msg_progress *progress)
 	progress->state = FTH_LC_APPLYING;
 	progress->done = 587;
 	progress->total = 588;
+	progress->pending = 17;
 	progress->straggler_count = expect_stragglers(progress->stragglers);
 }
 
