@@ -74,10 +74,12 @@ static u8 list_patches(struct fth_answer *answer, struct fth_patch_info *infos)
 	return count;
 }
 
-static u8 list_stragglers(struct fth_answer *answer, struct fth_straggler_info *infos)
+/* @ret_total: all of them, also those without room. */
+static u8 list_stragglers(struct fth_answer *answer, struct fth_straggler_info *infos,
+			  u32 *ret_total)
 {
-	u32 total, i;
-	u32 count = fth_engine_stragglers(answer->stragglers, FTH_STRAGGLERS_MAX, &total);
+	u32 count = fth_engine_stragglers(answer->stragglers, FTH_STRAGGLERS_MAX, ret_total);
+	u32 i;
 
 	for (i = 0; i < count; i++) {
 		const struct fth_engine_straggler *straggler = &answer->stragglers[i];
@@ -95,6 +97,7 @@ void fth_dispatch_send_result(u64 op_id, const struct fth_report *report, bool w
 {
 	struct fth_answer *answer = answer_begin(FTH_T_RESULT, op_id);
 	struct fth_msg_result *result = &answer->msg.u.result;
+	u32 total;
 
 	result->code = report->code;
 	result->detail = span_of(report->detail);
@@ -102,7 +105,7 @@ void fth_dispatch_send_result(u64 op_id, const struct fth_report *report, bool w
 	result->taint = fth_hostinfo_taint();
 	result->patch_count = list_patches(answer, result->patches);
 	if (with_stragglers)
-		result->straggler_count = list_stragglers(answer, result->stragglers);
+		result->straggler_count = list_stragglers(answer, result->stragglers, &total);
 	answer_end(answer);
 }
 
@@ -116,7 +119,8 @@ void fth_dispatch_send_progress(u64 op_id, const char *name, u8 state, u32 done,
 	progress->done = done;
 	progress->total = total;
 	if (fth_lifecycle_in_transition(state))
-		progress->straggler_count = list_stragglers(answer, progress->stragglers);
+		progress->straggler_count =
+			list_stragglers(answer, progress->stragglers, &progress->pending);
 	answer_end(answer);
 }
 

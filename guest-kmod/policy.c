@@ -6,11 +6,11 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/sysfs.h>
 
+/* @policy is read and freed under the engine's lock only, never under RCU. */
 struct entry {
 	char name[FTH_NAME_MAX + 1];
-	struct fth_guest_policy policy;
+	struct fth_owned_policy *policy;
 };
 
 struct fth_policy_list {
@@ -83,19 +83,21 @@ static int parse_flags(struct fth_guest_policy *policy, char *value)
 	bool in_thread = false, in_time = false;
 	char *flag;
 
+	if (!strcmp(value, "none"))
+		value = NULL;
 	while ((flag = strsep(&value, ","))) {
 		if (!strcmp(flag, "in-thread"))
 			in_thread = true;
 		else if (!strcmp(flag, "in-time"))
 			in_time = true;
-		else if (strcmp(flag, "none"))
+		else
 			return -EINVAL;
 	}
 	fth_model_from_flags(in_thread, in_time, &policy->leave, &policy->switches);
 	return 0;
 }
 
-/* Parsed to be checked; the engine refuses it by capability or keeps none. */
+/* The spans borrow the line until fth_policy_copy(). */
 static int parse_extend_set(struct fth_guest_policy *policy, char *value)
 {
 	char *function;
@@ -141,6 +143,11 @@ static int parse_nudge_every(struct fth_guest_policy *policy, char *value)
 	return parse_duration(value, 1000, &policy->nudge_every_ms);
 }
 
+static int parse_nudge_timed(struct fth_guest_policy *policy, char *value)
+{
+	return parse_word(fth_nudge_timed_parse(span_of(value)), &policy->nudge_timed);
+}
+
 static int parse_freeze_use(struct fth_guest_policy *policy, char *value)
 {
 	return parse_word(fth_freeze_use_parse(span_of(value)), &policy->freeze_use);
@@ -174,6 +181,8 @@ static int parse_revert_on(struct fth_guest_policy *policy, char *value)
 {
 	char *word;
 
+	if (!strcmp(value, "none"))
+		return 0;
 	while ((word = strsep(&value, ","))) {
 		int bit = fth_revert_on_parse(span_of(word));
 
@@ -206,12 +215,13 @@ static const struct key keys[] = {
 	{ "stop-max", parse_stop_max, "a duration such as 500us, 2ms" },
 	{ "nudge-after", parse_nudge_after, DURATION " or manual" },
 	{ "nudge-every", parse_nudge_every, DURATION },
+	{ "nudge-timed", parse_nudge_timed, "restart, interrupt or wait" },
 	{ "freeze-use", parse_freeze_use, "if-needed, always or never" },
 	{ "freeze-way", parse_freeze_way, "park or kernel" },
 	{ "freeze-budget", parse_freeze_budget, DURATION },
 	{ "freeze-attempts", parse_freeze_attempts, "a number" },
 	{ "confirm-within", parse_confirm_within, DURATION " or none" },
-	{ "revert-on", parse_revert_on, "oops, warn, soft-lockup, hung-task, host-loss" },
+	{ "revert-on", parse_revert_on, "oops, warn, soft-lockup, hung-task, host-loss, or none" },
 	{ "revert-host-loss-after", parse_host_loss_after, DURATION },
 	{ "revert-mode", parse_revert_mode, "consistent, immediate or consistent-then-immediate" },
 };
@@ -303,11 +313,14 @@ static struct fth_policy_list *copy_without(struct fth_policy_list *old, const c
 	return list;
 }
 
-static void replace(struct fth_policies *policies, struct fth_policy_list *list)
+/* The new list holds all policies of the old one but that of @gone. */
+static void replace(struct fth_policies *policies, struct fth_policy_list *list, struct entry *gone)
 {
 	struct fth_policy_list *old = list_of(policies);
 
 	rcu_assign_pointer(policies->list, list);
+	if (gone)
+		kfree(gone->policy);
 	if (old)
 		kfree_rcu(old, rcu);
 }
@@ -324,23 +337,46 @@ static int check_name(const char *name, struct fth_report *ret_report)
 static int write_remove(struct fth_policies *policies, const char *name,
 			struct fth_report *ret_report)
 {
+	struct entry *entry = find_entry(list_of(policies), name);
 	struct fth_policy_list *list;
 
-	if (!find_entry(list_of(policies), name))
+	if (!entry)
 		return fth_report_set(ret_report, FTH_E_NO_PATCH, -ENOENT,
 				      "policy: there is none for '%s' to take away", name);
 	list = copy_without(list_of(policies), name);
 	if (!list)
 		return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
 				      "policy '%s': out of memory", name);
-	replace(policies, list);
+	replace(policies, list, entry);
+	return 0;
+}
+
+/* Takes @policy on 0 only. */
+static int write_entry(struct fth_policies *policies, const char *name,
+		       struct fth_owned_policy *policy, struct fth_report *ret_report)
+{
+	struct entry *entry = find_entry(list_of(policies), name);
+	struct fth_policy_list *list = copy_without(list_of(policies), name);
+
+	if (!list)
+		return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
+				      "policy '%s': out of memory", name);
+	if (list->count == FTH_POLICIES_MAX) {
+		kfree(list);
+		return fth_report_set(ret_report, FTH_E_TOO_LARGE, -ENOSPC,
+				      "policy '%s': there are %u already; take one away first",
+				      name, FTH_POLICIES_MAX);
+	}
+	strscpy(list->entries[list->count].name, name, sizeof(list->entries[0].name));
+	list->entries[list->count++].policy = policy;
+	replace(policies, list, entry);
 	return 0;
 }
 
 int fth_policies_write(struct fth_policies *policies, char *line, struct fth_report *ret_report)
 {
+	struct fth_owned_policy *owned;
 	struct fth_guest_policy policy;
-	struct fth_policy_list *list;
 	char *name, *rest = strim(line);
 	int error;
 
@@ -353,53 +389,13 @@ int fth_policies_write(struct fth_policies *policies, char *line, struct fth_rep
 	error = parse_pairs(name, rest, &policy, ret_report);
 	if (error)
 		return error;
-	list = copy_without(list_of(policies), name);
-	if (!list)
+	if (fth_policy_copy(&policy, &owned))
 		return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
 				      "policy '%s': out of memory", name);
-	if (list->count == FTH_POLICIES_MAX) {
-		kfree(list);
-		return fth_report_set(ret_report, FTH_E_TOO_LARGE, -ENOSPC,
-				      "policy '%s': there are %u already; take one away first",
-				      name, FTH_POLICIES_MAX);
-	}
-	strscpy(list->entries[list->count].name, name, sizeof(list->entries[0].name));
-	list->entries[list->count++].policy = policy;
-	replace(policies, list);
-	return 0;
-}
-
-static int print_ms(char *page, int at, const char *key, u32 value, u32 special, const char *word)
-{
-	if (value == special)
-		return sysfs_emit_at(page, at, " %s=%s", key, word);
-	return sysfs_emit_at(page, at, " %s=%ums", key, value);
-}
-
-static int print_entry(const struct entry *entry, char *page, int at)
-{
-	const struct fth_guest_policy *policy = &entry->policy;
-	int begin = at;
-
-	at += sysfs_emit_at(page, at, "%s leave=%s switch=%s", entry->name,
-			    fth_leave_name(policy->leave), fth_switch_name(policy->switches));
-	at += print_ms(page, at, "deadline", policy->deadline_ms, 0, "none");
-	at += sysfs_emit_at(page, at, " on-deadline=%s stop-max=%uus",
-			    fth_on_deadline_name(policy->on_deadline), policy->stop_max_us);
-	at += print_ms(page, at, "nudge-after", policy->nudge_after_ms, FTH_NUDGE_MANUAL, "manual");
-	at += sysfs_emit_at(page, at, " nudge-every=%ums", policy->nudge_every_ms);
-	at += print_ms(page, at, "confirm-within", policy->confirm_within_ms, 0, "none");
-	return at + sysfs_emit_at(page, at, "\n") - begin;
-}
-
-int fth_policies_print(struct fth_policies *policies, char *page)
-{
-	struct fth_policy_list *list = list_of(policies);
-	int at = 0;
-
-	for (u32 i = 0; list && i < list->count; i++)
-		at += print_entry(&list->entries[i], page, at);
-	return at;
+	error = write_entry(policies, name, owned, ret_report);
+	if (error)
+		kfree(owned);
+	return error;
 }
 
 bool fth_policies_names(struct fth_policies *policies, const char *name)
@@ -421,11 +417,34 @@ bool fth_policies_find(struct fth_policies *policies, const char *name,
 	struct entry *entry = find_entry(list, name) ?: find_entry(list, "*");
 
 	if (entry)
-		*ret_policy = entry->policy;
+		*ret_policy = entry->policy->policy;
 	return entry;
+}
+
+int fth_policies_print(struct fth_policies *policies, char *page)
+{
+	struct fth_policy_list *list = list_of(policies);
+	int at = 0;
+
+	for (u32 i = 0; list && i < list->count; i++) {
+		int length = fth_policy_print(list->entries[i].name,
+					      &list->entries[i].policy->policy, page + at,
+					      PAGE_SIZE - at - FTH_POLICY_MORE_MAX);
+
+		if (length < 0)
+			return at + scnprintf(page + at, PAGE_SIZE - at,
+					      "# %u more, for which there is no room here\n",
+					      list->count - i);
+		at += length;
+	}
+	return at;
 }
 
 void fth_policies_free(struct fth_policies *policies)
 {
-	replace(policies, NULL);
+	struct fth_policy_list *list = list_of(policies);
+
+	for (u32 i = 0; list && i < list->count; i++)
+		kfree(list->entries[i].policy);
+	replace(policies, NULL, NULL);
 }
