@@ -289,6 +289,21 @@ static int validate_select(const struct fth_policy *policy, struct fth_policy_fa
 	return error;
 }
 
+/* "section.key: what is wrong", as fth_policy_check() says it. */
+static int guest_fault(struct fth_policy_fault *ret_fault, const char *why)
+{
+	uint32_t length = 0;
+
+	while (why[length] && why[length] != ':')
+		length++;
+	if (!why[length] || length >= sizeof(ret_fault->key))
+		return fault(ret_fault, "consistency", why);
+	memcpy(ret_fault->key, why, length);
+	ret_fault->key[length] = 0;
+	fth_text_copy(ret_fault->why, sizeof(ret_fault->why), why + length + 2);
+	return -EINVAL;
+}
+
 int fth_policy_validate(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	static int (*const checks[])(const struct fth_policy *, struct fth_policy_fault *) = {
@@ -309,7 +324,7 @@ int fth_policy_validate(const struct fth_policy *policy, struct fth_policy_fault
 	if (policy->failures_then != FTH_THEN_REVERSE && policy->failures_then != FTH_THEN_PAUSE)
 		return fault(ret_fault, "rollout.failures.then", "expected reverse or pause");
 	if (fth_policy_check(&policy->guest, &why))
-		return fault(ret_fault, "consistency", why);
+		return guest_fault(ret_fault, why);
 	return 0;
 }
 

@@ -63,6 +63,7 @@ static const cyaml_schema_field_t transition[] = {
 static const cyaml_schema_field_t nudge[] = {
 	VALUE("after", NUDGE_AFTER),
 	VALUE("every", NUDGE_EVERY),
+	VALUE("timed", NUDGE_TIMED),
 	CYAML_FIELD_END,
 };
 

@@ -187,6 +187,8 @@ static int convert_words(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 		  &fth_words_switch },
 		{ "transition.on-deadline", FTH_RAW_ON_DEADLINE, &policy->guest.on_deadline,
 		  &fth_words_on_deadline },
+		{ "nudge.timed", FTH_RAW_NUDGE_TIMED, &policy->guest.nudge_timed,
+		  &fth_words_nudge_timed },
 		{ "freeze.use", FTH_RAW_FREEZE_USE, &policy->guest.freeze_use,
 		  &fth_words_freeze_use },
 		{ "freeze.way", FTH_RAW_FREEZE_WAY, &policy->guest.freeze_way,

@@ -61,6 +61,7 @@ WORDS(switch, fth_, false);
 WORDS(on_deadline, fth_, false);
 WORDS(freeze_use, fth_, false);
 WORDS(freeze_way, fth_, false);
+WORDS(nudge_timed, fth_, false);
 WORDS(revert_mode, fth_, false);
 WORDS(revert_on, fth_, true);
 WORDS(gate, , false);

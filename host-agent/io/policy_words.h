@@ -23,6 +23,7 @@ extern const struct fth_words fth_words_switch;
 extern const struct fth_words fth_words_on_deadline;
 extern const struct fth_words fth_words_freeze_use;
 extern const struct fth_words fth_words_freeze_way;
+extern const struct fth_words fth_words_nudge_timed;
 extern const struct fth_words fth_words_revert_mode;
 extern const struct fth_words fth_words_revert_on;
 extern const struct fth_words fth_words_gate;
