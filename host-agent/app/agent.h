@@ -52,7 +52,10 @@ struct fth_guest_patch {
 	uint8_t sha256[FTH_SHA256_SIZE];
 	uint8_t state;
 	uint8_t flags;
+	uint8_t leave; /* 0: the guest does not say */
+	uint8_t switches;
 	uint32_t functions;
+	uint32_t pending;
 	uint64_t hits;
 };
 

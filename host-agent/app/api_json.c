@@ -64,6 +64,14 @@ static json_t *capabilities(uint64_t mask)
 	return list;
 }
 
+json_t *fth_api_json_model(uint8_t leave, uint8_t switches)
+{
+	if (!leave)
+		return json_null();
+	return json_pack("{s:s, s:s, s:s}", "name", fth_model_name(leave, switches), "leave",
+			 fth_leave_name(leave), "switch", fth_switch_name(switches));
+}
+
 json_t *fth_api_json_patches(const struct fth_guest *guest)
 {
 	json_t *list = json_array();
@@ -74,8 +82,10 @@ json_t *fth_api_json_patches(const struct fth_guest *guest)
 
 		json_array_append_new(
 			list,
-			json_pack("{s:o, s:s, s:I, s:I, s:o, s:b, s:b}", "name", text(patch->name),
-				  "state", fth_lifecycle_name(patch->state), "functions",
+			json_pack("{s:o, s:s, s:o, s:I, s:I, s:I, s:o, s:b, s:b}", "name",
+				  text(patch->name), "state", fth_lifecycle_name(patch->state),
+				  "model", fth_api_json_model(patch->leave, patch->switches),
+				  "pending", (json_int_t)patch->pending, "functions",
 				  (json_int_t)patch->functions, "hits", (json_int_t)patch->hits,
 				  "sha256",
 				  hex_text(patch->sha256, patch->has_sha256 ? FTH_SHA256_SIZE : 0),
@@ -171,15 +181,19 @@ json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 	json_t *json, *vms;
 	uint32_t i;
 
-	json = json_pack("{s:I, s:s, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "id",
-			 (json_int_t)rollout->id, "patch", rollout->policy.name, "policy",
-			 text(live->path), "phase", fth_rollout_phase_name(rollout->phase), "why",
-			 text(rollout->why), "wave", (json_int_t)rollout->wave, "waves",
-			 (json_int_t)rollout->policy.wave_count, "started_ms",
-			 (json_int_t)rollout->started_ms, "ended_ms", (json_int_t)rollout->ended_ms,
-			 "soak_until_ms", (json_int_t)rollout->soak_until_ms, "failures",
-			 (json_int_t)rollout->failures, "inconclusive",
-			 (json_int_t)rollout->inconclusive, "counts", counts_json(rollout));
+	json = json_pack(
+		"{s:I, s:s, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "id",
+		(json_int_t)rollout->id, "patch", rollout->policy.name, "policy", text(live->path),
+		"phase", fth_rollout_phase_name(rollout->phase), "why", text(rollout->why), "wave",
+		(json_int_t)rollout->wave, "waves", (json_int_t)rollout->policy.wave_count,
+		"started_ms", (json_int_t)rollout->started_ms, "ended_ms",
+		(json_int_t)rollout->ended_ms, "soak_until_ms", (json_int_t)rollout->soak_until_ms,
+		"failures", (json_int_t)rollout->failures, "inconclusive",
+		(json_int_t)rollout->inconclusive, "counts", counts_json(rollout), "model",
+		fth_api_json_model(rollout->policy.guest.leave, rollout->policy.guest.switches));
+	if (json)
+		json_object_set_new(json, "model_from",
+				    json_string(fth_policy_model_from(&rollout->policy)));
 	if (!json || !with_vms)
 		return json;
 	vms = json_array();

@@ -10,6 +10,7 @@
 /* Each returns a new reference, or NULL without memory. */
 json_t *fth_api_json_status(const struct fth_agent *agent);
 json_t *fth_api_json_guest(const struct fth_guest *guest);
+json_t *fth_api_json_model(uint8_t leave, uint8_t switches); /* null for 0 */
 json_t *fth_api_json_patches(const struct fth_guest *guest);
 json_t *fth_api_json_stragglers(const struct fth_msg_result *result);
 json_t *fth_api_json_live(const struct fth_live *live, bool with_vms);

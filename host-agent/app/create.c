@@ -94,7 +94,8 @@ static int check_policy(struct draft *draft)
 		return refuse(draft, 400, "policy", "%s: key '%s': %s", draft->path, fault.key,
 			      fault.why);
 	if (fth_payload_load(draft->policy->file, &draft->payload, why, sizeof(why)) ||
-	    fth_payload_matches(&draft->payload, draft->policy, why, sizeof(why)))
+	    fth_payload_matches(&draft->payload, draft->policy, why, sizeof(why)) ||
+	    fth_payload_settle_model(&draft->payload, draft->policy, why, sizeof(why)))
 		return refuse(draft, 400, "policy", "%s", why);
 	return 0;
 }
@@ -194,6 +195,8 @@ static int add_row(struct draft *draft, struct fth_live *live)
 		.path = draft->path,
 		.text = { (const uint8_t *)draft->text, (uint32_t)draft->text_size },
 		.release = draft->payload.release,
+		.leave = draft->policy->guest.leave,
+		.switches = draft->policy->guest.switches,
 	};
 
 	memcpy(row.sha256, draft->payload.sha256, FTH_SHA256_SIZE);

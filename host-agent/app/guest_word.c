@@ -25,6 +25,11 @@ static void take_patch(struct fth_guest_patch *patch, const struct fth_patch_inf
 	patch->flags = info->flags;
 	patch->functions = info->functions;
 	patch->hits = info->hits;
+	patch->pending = info->pending;
+	if (strcmp(fth_model_name(info->leave, info->switches), "?") != 0) {
+		patch->leave = info->leave;
+		patch->switches = info->switches;
+	}
 }
 
 int fth_guest_take_patches(struct fth_guest *guest, const struct fth_patch_info *patches,

@@ -67,11 +67,15 @@ static int take_rollout(void *context, const struct fth_store_rollout *row)
 
 	if (!policy)
 		return -ENOMEM;
-	if (fth_policy_yaml_parse((const char *)row->text.data, row->text.length, row->path, policy,
-				  why, sizeof(why))) {
+	if (fth_policy_yaml_parse_kept((const char *)row->text.data, row->text.length, row->path,
+				       policy, why, sizeof(why))) {
 		fth_log(FTH_LOG_ERROR, "rollout %llu: its policy was fine once: %s",
 			(unsigned long long)row->id, why);
 		return -EINVAL;
+	}
+	if (row->leave) {
+		policy->guest.leave = row->leave;
+		policy->guest.switches = row->switches;
 	}
 	memset(&policy->kernels, 0, sizeof(policy->kernels));
 	policy->kernels.count = 1;

@@ -7,14 +7,17 @@
 
 #include "cli/client.h"
 #include "cli/verbs.h"
+#include "io/payload.h"
 #include "io/policy_yaml.h"
 
 static const char help[] =
 	"usage: fother policy check FILE [--json]\n"
 	"\n"
 	"Reads a policy file and says what is wrong with it: file, line, column,\n"
-	"key, what was found and what is allowed.  Notes what a guest must be able\n"
-	"to do, and what this agent would refuse.  No agent is asked.\n"
+	"key, what was found and what is allowed.  Where the module is at hand it is\n"
+	"read too: it may name the consistency model that it needs.  Notes which\n"
+	"model holds and who chose it, what a guest must be able to do, and what this\n"
+	"agent would refuse.  No agent is asked.\n"
 	"exit: 0 it is right, 2 it is not\n"
 	"\n"
 	"example: fother policy check policies/default.yaml\n";
@@ -33,12 +36,33 @@ static json_t *needs_of(const struct fth_policy *policy)
 	return names;
 }
 
-static json_t *describe(const char *path, const struct fth_policy *policy)
+/* Its module, where there is one: is it the one, and which model does it name? */
+static int read_module(struct fth_policy *policy, bool *ret_found, char *ret_error, size_t size)
 {
+	struct fth_payload payload;
+	int error = fth_payload_load(policy->file, &payload, ret_error, size);
+
+	*ret_found = !error;
+	if (error)
+		return error == -EINVAL ? error : 0;
+	error = fth_payload_matches(&payload, policy, ret_error, size);
+	if (!error)
+		error = fth_payload_settle_model(&payload, policy, ret_error, size);
+	fth_payload_free(&payload);
+	return error;
+}
+
+static json_t *describe(const char *path, const struct fth_policy *policy, bool has_module)
+{
+	const struct fth_guest_policy *guest = &policy->guest;
 	struct fth_policy_fault fault;
-	json_t *answer = json_pack("{s:s, s:b, s:s, s:s, s:o}", "policy", path, "valid", 1, "patch",
-				   policy->name, "file", policy->file, "guest_needs",
-				   needs_of(policy));
+	json_t *answer = json_pack("{s:s, s:b, s:s, s:s, s:b, s:{s:s, s:s, s:s}, s:s, s:o}",
+				   "policy", path, "valid", 1, "patch", policy->name, "file",
+				   policy->file, "module_read", has_module, "model", "name",
+				   fth_model_name(guest->leave, guest->switches), "leave",
+				   fth_leave_name(guest->leave), "switch",
+				   fth_switch_name(guest->switches), "model_from",
+				   fth_policy_model_from(policy), "guest_needs", needs_of(policy));
 
 	if (fth_policy_unsupported(policy, &fault))
 		json_object_set_new(answer, "unsupported",
@@ -46,12 +70,30 @@ static json_t *describe(const char *path, const struct fth_policy *policy)
 	return answer;
 }
 
-static void print_text(const char *path, const struct fth_policy *policy)
+static void print_model(const struct fth_policy *policy, bool has_module, const char *why)
+{
+	const char *from = fth_policy_model_from(policy);
+	const struct fth_guest_policy *guest = &policy->guest;
+
+	printf("note: consistency model: %s (leave: %s, switch: %s), %s\n",
+	       fth_model_name(guest->leave, guest->switches), fth_leave_name(guest->leave),
+	       fth_switch_name(guest->switches),
+	       !strcmp(from, "policy")	 ? "as the policy says"
+	       : !strcmp(from, "module") ? "as the module says"
+	       : has_module		 ? "the default: neither policy nor module name one"
+					 : "the default: the policy names none");
+	if (!has_module)
+		printf("note: %s: the model that it may name is not known here\n", why);
+}
+
+static void print_text(const char *path, const struct fth_policy *policy, bool has_module,
+		       const char *why)
 {
 	uint64_t needs = fth_policy_needs(&policy->guest);
 	struct fth_policy_fault fault;
 
 	printf("%s: ok: patch '%s', %u waves\n", path, policy->name, policy->wave_count);
+	print_model(policy, has_module, why);
 	for (; needs; needs &= needs - 1)
 		printf("note: guests must support: %s\n", fth_capability_name(needs & -needs));
 	if (fth_policy_unsupported(policy, &fault))
@@ -63,21 +105,24 @@ static int check(const char *path, bool as_json)
 {
 	struct fth_policy *policy = malloc(sizeof(*policy));
 	char message[FTH_POLICY_ERROR_MAX] = "out of memory";
+	bool has_module = false;
 	json_t *answer = NULL;
 	int error = -1;
 
 	if (policy)
 		error = fth_policy_yaml_load(path, policy, message, sizeof(message));
+	if (!error)
+		error = read_module(policy, &has_module, message, sizeof(message));
 	if (as_json && error)
 		answer = json_pack("{s:s, s:b, s:s}", "policy", path, "valid", 0, "error", message);
 	else if (as_json)
-		answer = describe(path, policy);
+		answer = describe(path, policy, has_module);
 	if (answer)
 		fth_cli_print_json(answer);
 	else if (error)
 		fprintf(stderr, "%s\n", message);
 	else
-		print_text(path, policy);
+		print_text(path, policy, has_module, message);
 	json_decref(answer);
 	free(policy);
 	return error ? FTH_EXIT_USAGE : FTH_EXIT_OK;

@@ -69,6 +69,18 @@ void fth_rollout_print_list(const json_t *rollouts)
 	fth_table_print(&table);
 }
 
+static void print_model(const json_t *rollout)
+{
+	const json_t *model = json_object_get(rollout, "model");
+	const char *from = fth_cli_string(rollout, "model_from");
+
+	printf("model: %s (leave: %s, switch: %s), %s\n", fth_cli_string(model, "name"),
+	       fth_cli_string(model, "leave"), fth_cli_string(model, "switch"),
+	       !strcmp(from, "default")	 ? "the default"
+	       : !strcmp(from, "module") ? "as the module says"
+					 : "as the policy says");
+}
+
 void fth_rollout_print(const json_t *rollout)
 {
 	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
@@ -80,6 +92,7 @@ void fth_rollout_print(const json_t *rollout)
 	counts_text(rollout, counts, sizeof(counts));
 	printf("rollout %" PRId64 " of '%s': %s, wave %s; %s\n", fth_cli_number(rollout, "id"),
 	       fth_cli_string(rollout, "patch"), fth_cli_string(rollout, "phase"), wave, counts);
+	print_model(rollout);
 	if (strcmp(fth_cli_string(rollout, "why"), "-") != 0) {
 		printf("why: ");
 		fth_cli_print_text(fth_cli_string(rollout, "why"));

@@ -63,6 +63,18 @@ void fth_policy_copy(struct fth_policy *ret_policy, const struct fth_policy *pol
 		ret_policy->guest.extend_set[i].data = (const uint8_t *)ret_policy->extend_set[i];
 }
 
+const char *fth_policy_model_from(const struct fth_policy *policy)
+{
+	struct fth_guest_policy defaults;
+
+	if (policy->has_model)
+		return "policy";
+	fth_policy_set_defaults(&defaults);
+	return policy->guest.leave == defaults.leave && policy->guest.switches == defaults.switches
+		       ? "default"
+		       : "module";
+}
+
 uint32_t fth_share_of(const struct fth_share *share, uint32_t total)
 {
 	uint64_t count = share->value;

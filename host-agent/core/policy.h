@@ -69,6 +69,7 @@ struct fth_policy {
 	uint8_t sha256[FTH_SHA256_SIZE];
 	struct fth_patterns kernels;
 
+	bool has_model;		       /* the policy itself names its model */
 	struct fth_guest_policy guest; /* extend_set points into @extend_set */
 	char extend_set[FTH_EXTEND_SET_MAX][FTH_SYMBOL_MAX + 1];
 
@@ -105,6 +106,12 @@ struct fth_policy_fault {
 
 /** fth_policy_defaults() - a policy with every default, no patch named. */
 void fth_policy_defaults(struct fth_policy *ret_policy);
+
+/**
+ * fth_policy_model_from() - who chose the model: "policy", "module" or "default"
+ * @policy: of a rollout, its module's model settled
+ */
+const char *fth_policy_model_from(const struct fth_policy *policy);
 
 /**
  * fth_policy_validate() - ranges and rules across fields

@@ -23,6 +23,7 @@
 #include "core/policy.h"
 
 #define MODINFO_MAX (64u * 1024) /* bytes of .modinfo that are looked at */
+#define MODEL_KEY "fother_consistency"
 
 static_assert(crypto_hash_sha256_BYTES == FTH_SHA256_SIZE, "one hash size");
 
@@ -119,11 +120,10 @@ static Elf_Data *find_modinfo(Elf *elf)
 	return NULL;
 }
 
-/* The value behind "@key=" in a sequence of NUL-terminated strings. */
-static const char *find_info(const Elf_Data *info, const char *key)
+/* The value behind "@key=" in a sequence of NUL-terminated strings, from @at on. */
+static const char *find_info_from(const Elf_Data *info, const char *at, const char *key)
 {
 	const char *end = (const char *)info->d_buf + info->d_size;
-	const char *at = info->d_buf;
 	size_t length = strlen(key);
 	const char *nul;
 
@@ -136,6 +136,30 @@ static const char *find_info(const Elf_Data *info, const char *key)
 		at = nul + 1;
 	}
 	return NULL;
+}
+
+static const char *find_info(const Elf_Data *info, const char *key)
+{
+	return find_info_from(info, info->d_buf, key);
+}
+
+/* A word that is not known may ask for more than is given: it is no default. */
+static int read_model(const struct report *report, const Elf_Data *info,
+		      struct fth_payload *payload)
+{
+	const char *text = find_info(info, MODEL_KEY);
+	struct fth_span span = { (const uint8_t *)text, 0 };
+	const char *why;
+
+	if (!text)
+		return 0;
+	span.length = (uint32_t)strlen(text);
+	if (find_info_from(info, text + span.length, MODEL_KEY))
+		return refuse(report, "found " MODEL_KEY " twice, expected it once");
+	if (fth_model_parse(span, &payload->leave, &payload->switches, &why))
+		return refuse(report, "found " MODEL_KEY "='%.64s', expected %s", text, why);
+	payload->has_model = true;
+	return 0;
 }
 
 static int check_info(const struct report *report, const Elf_Data *info,
@@ -169,7 +193,7 @@ static int check_info(const struct report *report, const Elf_Data *info,
 	memcpy(payload->name, name, strlen(name) + 1);
 	memcpy(payload->release, vermagic, length);
 	payload->release[length] = 0;
-	return 0;
+	return read_model(report, info, payload);
 }
 
 static int check_elf(const struct report *report, Elf *elf, struct fth_payload *payload)
@@ -247,4 +271,37 @@ int fth_payload_matches(const struct fth_payload *payload, const struct fth_poli
 	sodium_bin2hex(expected, sizeof(expected), policy->sha256, FTH_SHA256_SIZE);
 	return refuse(&report, "found SHA-256 '%s', expected '%s' as patch.sha256 says", found,
 		      expected);
+}
+
+int fth_payload_settle_model(const struct fth_payload *payload, struct fth_policy *policy,
+			     char *ret_error, size_t error_size)
+{
+	struct report report = { policy->file, ret_error, error_size };
+	struct fth_guest_policy *guest = &policy->guest;
+	struct fth_policy_fault fault;
+
+	if (!payload->has_model ||
+	    (guest->leave == payload->leave && guest->switches == payload->switches))
+		return 0;
+	if (!policy->has_model) {
+		guest->leave = payload->leave;
+		guest->switches = payload->switches;
+		if (!fth_policy_validate(policy, &fault))
+			return 0;
+		return refuse(&report,
+			      "it names the model '%s' for itself, and the policy none; with that "
+			      "model key '%s': %s",
+			      fth_model_name(payload->leave, payload->switches), fault.key,
+			      fault.why);
+	}
+	if (fth_model_at_least(guest->leave, guest->switches, payload->leave, payload->switches))
+		return 0;
+	return refuse(
+		&report,
+		"found model '%s' (leave: %s, switch: %s) in the policy, expected at least the "
+		"module's own, '%s' (leave: %s, switch: %s): say that or a stronger one under "
+		"consistency, or nothing",
+		fth_model_name(guest->leave, guest->switches), fth_leave_name(guest->leave),
+		fth_switch_name(guest->switches), fth_model_name(payload->leave, payload->switches),
+		fth_leave_name(payload->leave), fth_switch_name(payload->switches));
 }

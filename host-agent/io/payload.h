@@ -15,6 +15,9 @@
  * @sha256: of @bytes
  * @name: of the module, as its .modinfo says
  * @release: kernel release, the first word of its vermagic
+ * @has_model: it names the weakest consistency model that it is right under
+ * @leave: enum fth_leave; with @has_model
+ * @switches: enum fth_switch; with @has_model
  */
 struct fth_payload {
 	uint8_t *bytes;
@@ -22,6 +25,9 @@ struct fth_payload {
 	uint8_t sha256[FTH_SHA256_SIZE];
 	char name[FTH_NAME_MAX + 1];
 	char release[FTH_RELEASE_MAX + 1];
+	bool has_model;
+	uint8_t leave;
+	uint8_t switches;
 };
 
 /**
@@ -53,5 +59,21 @@ struct fth_policy;
  */
 int fth_payload_matches(const struct fth_payload *payload, const struct fth_policy *policy,
 			char *ret_error, size_t error_size);
+
+/**
+ * fth_payload_settle_model() - which consistency model a rollout has
+ * @payload: loaded
+ * @policy: validated; where it is silent about the model, the module's is put
+ *	into it (without setting has_model)
+ * @ret_error: set on error: what both say, and what to do
+ * @error_size: its bytes
+ *
+ * A module says with MODULE_INFO(fother_consistency, "WORDS") under which
+ * model it is right; fth_model_parse() reads the words.
+ * Return: 0; -EINVAL when the policy names a weaker model than the module, or
+ * the rest of the policy can't be together with the module's.
+ */
+int fth_payload_settle_model(const struct fth_payload *payload, struct fth_policy *policy,
+			     char *ret_error, size_t error_size);
 
 #endif /* FTH_IO_PAYLOAD_H */

@@ -212,6 +212,7 @@ static int convert_words(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 			return error;
 		*rows[i].target = (uint8_t)number;
 	}
+	policy->has_model = raw->scalars[FTH_RAW_LEAVE] || raw->scalars[FTH_RAW_SWITCH];
 	return 0;
 }
 
@@ -266,6 +267,7 @@ static int convert_flags(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 	if (error)
 		return error;
 	fth_model_from_flags(set & 1, set & 2, &policy->guest.leave, &policy->guest.switches);
+	policy->has_model = true;
 	return 0;
 }
 

@@ -42,7 +42,7 @@ static int make_absolute(struct fth_yaml *yaml, const char *path, const char *fi
 	return 0;
 }
 
-static int convert(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
+static int convert(struct fth_yaml *yaml, const struct fth_policy_raw *raw, bool kept,
 		   struct fth_policy *policy)
 {
 	struct fth_policy_fault fault;
@@ -54,12 +54,12 @@ static int convert(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 		error = make_absolute(yaml, yaml->path, raw->scalars[FTH_RAW_FILE], policy->file);
 	if (error)
 		return error;
-	if (fth_policy_validate(policy, &fault))
+	if (!kept && fth_policy_validate(policy, &fault))
 		return fth_yaml_refuse(yaml, fault.key, "%s", fault.why);
 	return 0;
 }
 
-static int load_raw(struct fth_yaml *yaml, const char *text, size_t length,
+static int load_raw(struct fth_yaml *yaml, const char *text, size_t length, bool kept,
 		    struct fth_policy *policy)
 {
 	struct fth_policy_raw *raw = NULL;
@@ -75,13 +75,13 @@ static int load_raw(struct fth_yaml *yaml, const char *text, size_t length,
 		return fth_yaml_refuse(yaml, "", "out of memory");
 	if (failed != CYAML_OK || !raw)
 		return fth_yaml_refuse(yaml, "", "not a policy: %s", cyaml_strerror(failed));
-	error = convert(yaml, raw, policy);
+	error = convert(yaml, raw, kept, policy);
 	cyaml_free(&config, &fth_policy_schema, raw, 0);
 	return error;
 }
 
-int fth_policy_yaml_parse(const char *text, size_t length, const char *path,
-			  struct fth_policy *ret_policy, char *ret_error, size_t error_size)
+static int parse(const char *text, size_t length, const char *path, bool kept,
+		 struct fth_policy *ret_policy, char *ret_error, size_t error_size)
 {
 	struct fth_policy *policy;
 	struct fth_yaml yaml;
@@ -98,7 +98,7 @@ int fth_policy_yaml_parse(const char *text, size_t length, const char *path,
 	/* Some 60 KiB: not for a stack. */
 	policy = malloc(sizeof(*policy));
 	if (policy)
-		error = load_raw(&yaml, text, length, policy);
+		error = load_raw(&yaml, text, length, kept, policy);
 	else
 		error = fth_yaml_refuse(&yaml, "", "out of memory");
 	if (!error)
@@ -106,6 +106,18 @@ int fth_policy_yaml_parse(const char *text, size_t length, const char *path,
 	free(policy);
 	fth_yaml_close(&yaml);
 	return error;
+}
+
+int fth_policy_yaml_parse(const char *text, size_t length, const char *path,
+			  struct fth_policy *ret_policy, char *ret_error, size_t error_size)
+{
+	return parse(text, length, path, false, ret_policy, ret_error, error_size);
+}
+
+int fth_policy_yaml_parse_kept(const char *text, size_t length, const char *path,
+			       struct fth_policy *ret_policy, char *ret_error, size_t error_size)
+{
+	return parse(text, length, path, true, ret_policy, ret_error, error_size);
 }
 
 static int read_whole(int fd, char *text, size_t *ret_length)

@@ -27,6 +27,15 @@ int fth_policy_yaml_parse(const char *text, size_t length, const char *path,
 			  struct fth_policy *ret_policy, char *ret_error, size_t error_size);
 
 /**
+ * fth_policy_yaml_parse_kept() - a policy that was accepted once
+ *
+ * As fth_policy_yaml_parse(), but rules across keys are not applied: those that
+ * are newer than the rollout must not make its journal unreadable.
+ */
+int fth_policy_yaml_parse_kept(const char *text, size_t length, const char *path,
+			       struct fth_policy *ret_policy, char *ret_error, size_t error_size);
+
+/**
  * fth_policy_yaml_load() - a policy out of a file
  * @path: see fth_policy_yaml_parse()
  * Return: as fth_policy_yaml_parse(); -errno when the file can't be read.

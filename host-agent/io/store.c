@@ -10,6 +10,7 @@
  */
 #include "io/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "io/loop.h"
 
 #define APPLICATION_ID 0x46544848 /* tells our files from others' */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_WAIT_MS 5000		/* at the start */
 #define BUSY_WAIT_LOOP_MS 100		/* later: all guests wait meanwhile */
 #define SALT_MASK 0x7fffffff00000000ull /* mixed into the rollout's half of op ids */
@@ -46,18 +47,19 @@ static const char *const sql[STATEMENTS] = {
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
 	[ADD_ROLLOUT] = "INSERT INTO rollouts (id, seed, created_ms, vm_max, path, policy, release,"
-			" sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			" sha256, leave, switch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[APPEND] = "INSERT INTO events (rollout, record) VALUES (?, ?)",
 	[PUT_VM] = "INSERT OR REPLACE INTO vms (name, boot_id, uptime_ms) VALUES (?, ?, ?)",
 	[PUT_META] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
 	[GET_META] = "SELECT value FROM meta WHERE key = ?",
 	[LAST_ROLLOUT] = "SELECT coalesce(max(id), 0) FROM rollouts",
-	[ALL_ROLLOUTS] = "SELECT id, seed, created_ms, vm_max, path, policy, release, sha256"
-			 " FROM rollouts ORDER BY id",
+	[ALL_ROLLOUTS] = "SELECT id, seed, created_ms, vm_max, path, policy, release, sha256,"
+			 " leave, switch FROM rollouts ORDER BY id",
 	[ALL_EVENTS] = "SELECT record FROM events WHERE rollout = ? ORDER BY n",
 	[ALL_VMS] = "SELECT name, boot_id, uptime_ms FROM vms ORDER BY name",
 };
 
+/* Tables of version 1; what came later is added by the steps below. */
 static const char schema[] =
 	"BEGIN;"
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -72,6 +74,17 @@ static const char schema[] =
 	"PRAGMA application_id = 1179928648;"
 	"PRAGMA user_version = 1;"
 	"COMMIT;";
+
+/* Each from the version before; at [0] to version 2. */
+static const char *const steps[] = {
+	"BEGIN;"
+	"ALTER TABLE rollouts ADD COLUMN leave INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE rollouts ADD COLUMN switch INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 2;"
+	"COMMIT;",
+};
+
+static_assert(sizeof(steps) / sizeof(steps[0]) == SCHEMA_VERSION - 1, "one step each");
 
 struct fth_store {
 	sqlite3 *db;
@@ -179,6 +192,15 @@ static int execute(struct fth_store *store, const char *text, const char *operat
 	return -EIO;
 }
 
+static int bring_up(struct fth_store *store, int64_t version)
+{
+	int error = 0;
+
+	for (; !error && version < SCHEMA_VERSION; version++)
+		error = execute(store, steps[version - 1], "bring the tables up to date");
+	return error;
+}
+
 static int check_schema(struct fth_store *store)
 {
 	int64_t application = 0, version = 0, tables = 0;
@@ -187,10 +209,13 @@ static int check_schema(struct fth_store *store)
 	    read_pragma(store, "PRAGMA user_version", &version) ||
 	    read_pragma(store, "SELECT count(*) FROM sqlite_schema", &tables))
 		return -EIO;
-	if (!application && !version && !tables)
-		return execute(store, schema, "create the tables");
-	if (application == APPLICATION_ID && version == SCHEMA_VERSION)
-		return 0;
+	if (!application && !version && !tables) {
+		if (execute(store, schema, "create the tables"))
+			return -EIO;
+		return bring_up(store, 1);
+	}
+	if (application == APPLICATION_ID && version >= 1 && version <= SCHEMA_VERSION)
+		return bring_up(store, version);
 	snprintf(
 		store->why, sizeof(store->why),
 		"found application id %lld, version %lld, expected %d, %d: not a journal of this agent",
@@ -316,6 +341,8 @@ int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollou
 	sqlite3_bind_blob(statement, 6, row->text.data, (int)row->text.length, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 7, row->release, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(statement, 8, row->sha256, FTH_SHA256_SIZE, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 9, row->leave);
+	sqlite3_bind_int64(statement, 10, row->switches);
 	return run(store, ADD_ROLLOUT, "add a rollout");
 }
 
@@ -398,6 +425,8 @@ int fth_store_each_rollout(struct fth_store *store,
 		row.text.length = (uint32_t)sqlite3_column_bytes(s, 5);
 		row.release = column_text(s, 6);
 		column_copy(s, 7, row.sha256, sizeof(row.sha256));
+		row.leave = (uint8_t)sqlite3_column_int64(s, 8);
+		row.switches = (uint8_t)sqlite3_column_int64(s, 9);
 		error = take(context, &row);
 	}
 	return end_walk(store, s, code, error);

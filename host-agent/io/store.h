@@ -23,6 +23,8 @@ struct fth_store;
  * @path: of the policy file, for messages and relative names
  * @text: the policy file's bytes
  * @release: the kernel that the payload is for
+ * @leave, @switches: the model, which the module may have named; 0 in a row of
+ *	an agent that did not know: as the policy says
  */
 struct fth_store_rollout {
 	uint64_t id;
@@ -33,6 +35,8 @@ struct fth_store_rollout {
 	struct fth_span text;
 	const char *release;
 	uint8_t sha256[FTH_SHA256_SIZE];
+	uint8_t leave;
+	uint8_t switches;
 };
 
 /* What was last heard of a VM: tells a restored snapshot after a restart. */

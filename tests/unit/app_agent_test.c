@@ -70,6 +70,9 @@ static void write_file(const char *path, const void *bytes, size_t size)
 	assert_int_equal(fclose(file), 0);
 }
 
+/* What fix.ko says of its consistency model; "" for nothing. */
+static const char *module_model = "";
+
 /* An ELF object with nothing but what a livepatch module says of itself. */
 static void write_module(const char *path, const char *name, const char *release)
 {
@@ -100,8 +103,9 @@ static void write_module(const char *path, const char *name, const char *release
 	module->header.e_shstrndx = 2;
 	memcpy(module->names, names, sizeof(names));
 	length = snprintf(module->info, sizeof(module->info),
-			  "livepatch=Y%cname=%s%cvermagic=%s SMP mod_unload%clicense=GPL", 0, name,
-			  0, release, 0);
+			  "livepatch=Y%cname=%s%cvermagic=%s SMP mod_unload%clicense=GPL%c%s%s", 0,
+			  name, 0, release, 0, 0,
+			  *module_model ? "fother_consistency=" : "x=", module_model);
 	module->sections[1].sh_name = 1;
 	module->sections[1].sh_type = SHT_PROGBITS;
 	module->sections[1].sh_offset = offsetof(typeof(*module), info);
@@ -179,6 +183,7 @@ static int set_up(void **unused)
 		snprintf(path, sizeof(path), "%s/web-%d.sock", sockets, i);
 		guest_peer_start(&peers[i], path, (uint8_t)(16 * (i + 1)));
 	}
+	module_model = "";
 	write_policy("0s", "");
 	start_agent();
 	UNTIL(all_open());
@@ -612,6 +617,35 @@ static void a_module_for_another_kernel_is_refused(void **unused)
 	assert_int_equal(SUM(commands), 0);
 }
 
+/* The policy is silent: what the module says goes to the guests, also after a restart. */
+static void the_module_names_the_model(void **unused)
+{
+	const struct fth_guest_policy *guest;
+	int i;
+
+	(void)unused;
+	module_model = "in-time";
+	write_policy("0s", "consistency: {flags: [in-thread]}\n");
+	refused(400, "expected at least the module's own, 'in-time'");
+	module_model = "sometimes";
+	write_policy("0s", "");
+	refused(400, "found fother_consistency='sometimes'");
+	module_model = "in-time";
+	write_policy("0s", "");
+	create();
+	stop_agent();
+	unlink(policy);
+	start_agent();
+	guest = &agent->lives[0]->rollout->policy.guest;
+	assert_int_equal(guest->leave, FTH_LEAVE_PATCHED_SET);
+	assert_int_equal(guest->switches, FTH_SWITCH_KERNEL);
+	UNTIL(phase() == FTH_RO_COMPLETE);
+	for (i = 0; i < PEERS; i++) {
+		assert_int_equal(peers[i].leave, FTH_LEAVE_PATCHED_SET);
+		assert_int_equal(peers[i].switches, FTH_SWITCH_KERNEL);
+	}
+}
+
 static void a_second_agent_is_kept_out(void **unused)
 {
 	const struct fth_agent_options options = {
@@ -652,6 +686,7 @@ int main(void)
 		TEST(a_disk_that_fills_midway_loses_nothing),
 		TEST(a_locked_journal_loses_nothing),
 		TEST(a_module_for_another_kernel_is_refused),
+		TEST(the_module_names_the_model),
 		TEST(a_second_agent_is_kept_out),
 	};
 

@@ -96,6 +96,8 @@ static uint8_t list_patches(const struct guest_peer *peer, struct fth_patch_info
 	patches[0].sha256 = span(peer->sha256, sizeof(peer->sha256));
 	patches[0].state = peer->state;
 	patches[0].functions = 1;
+	patches[0].leave = peer->leave;
+	patches[0].switches = peer->switches;
 	return 1;
 }
 
@@ -178,8 +180,12 @@ static void take_stage(struct guest_peer *peer, const struct fth_msg *msg)
 	guest_peer_send(peer, &progress, 0);
 }
 
-static void take_apply(struct guest_peer *peer, uint64_t op_id)
+static void take_apply(struct guest_peer *peer, const struct fth_msg *msg)
 {
+	uint64_t op_id = msg->op_id;
+
+	peer->leave = msg->u.apply.policy.leave;
+	peer->switches = msg->u.apply.policy.switches;
 	if (peer->refuse_apply) {
 		done(peer, op_id, peer->refuse_apply);
 		return;
@@ -211,7 +217,7 @@ static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 		take_stage(peer, msg);
 		break;
 	case FTH_T_APPLY:
-		take_apply(peer, msg->op_id);
+		take_apply(peer, msg);
 		break;
 	case FTH_T_CONFIRM:
 		if (lacks_patch(peer, msg->op_id))

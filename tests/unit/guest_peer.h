@@ -38,6 +38,7 @@ struct guest_peer {
 	char patch[FTH_NAME_MAX + 1];
 	uint8_t sha256[FTH_SHA256_SIZE];
 	uint8_t state;
+	uint8_t leave, switches; /* of the last APPLY */
 	uint32_t staged;
 	uint32_t hellos, connects, applied, confirmed, reversed, unstaged, queries, commands;
 	uint64_t epoch;

@@ -204,6 +204,120 @@ static void test_policy_that_means_another(void **state)
 	test_free(policy);
 }
 
+/* Loads a module that says of itself what stands between name and vermagic. */
+static int load_with(const char *more, struct fth_payload *ret_payload)
+{
+	struct module module;
+	char info[256];
+	int length = snprintf(info, sizeof(info), "livepatch=Y%cname=demo%c%s%cvermagic=6.1 SMP", 0,
+			      0, more, 0);
+
+	for (int i = 0; i < length; i++)
+		if (info[i] == '|')
+			info[i] = 0;
+	make(&module, info, (size_t)length + 1);
+	return load(&module, sizeof(module), ret_payload);
+}
+
+static void expect_model(const char *more, uint8_t leave, uint8_t switches)
+{
+	struct fth_payload payload;
+
+	if (load_with(more, &payload))
+		fail_msg("'%s': %s", more, message);
+	assert_int_equal(payload.has_model, leave != 0);
+	assert_int_equal(payload.leave, leave);
+	assert_int_equal(payload.switches, switches);
+	fth_payload_free(&payload);
+}
+
+static void expect_no_model(const char *more, const char *why)
+{
+	struct fth_payload payload;
+
+	assert_int_equal(load_with(more, &payload), -EINVAL);
+	if (!strstr(message, why))
+		fail_msg("found \"%s\", expected \"%s\"", message, why);
+}
+
+static void test_model_of_a_module(void **state)
+{
+	(void)state;
+	expect_model("license=GPL", 0, 0);
+	expect_model("other_fother_consistency=strange", 0, 0);
+	expect_model("fother_consistency_more=strange", 0, 0);
+	expect_model("fother_consistency=none", FTH_LEAVE_FUNCTION, FTH_SWITCH_FUNCTION);
+	expect_model("fother_consistency=default", FTH_LEAVE_PATCHED_SET, FTH_SWITCH_THREAD);
+	expect_model("fother_consistency=in-time", FTH_LEAVE_PATCHED_SET, FTH_SWITCH_KERNEL);
+	expect_model("fother_consistency=in-thread", FTH_LEAVE_KERNEL, FTH_SWITCH_THREAD);
+	expect_model("fother_consistency=in-thread,in-time", FTH_LEAVE_KERNEL, FTH_SWITCH_KERNEL);
+	expect_model("fother_consistency=leave=kernel switch=thread", FTH_LEAVE_KERNEL,
+		     FTH_SWITCH_THREAD);
+	expect_no_model("fother_consistency=strong",
+			"found fother_consistency='strong', expected none, default,");
+	expect_no_model("fother_consistency=", "found fother_consistency='', expected none,");
+	expect_no_model("fother_consistency=leave=kernel switch=function",
+			"leaving the kernel first means nothing");
+	expect_no_model("fother_consistency=in-time|fother_consistency=in-time",
+			"found fother_consistency twice");
+}
+
+/* What a policy says about its model, the module's own, and what comes of it. */
+static void test_policy_and_module_agree(void **state)
+{
+	static const struct {
+		const char *module;
+		bool has_model;
+		uint8_t leave, switches, freeze_use;
+		uint8_t settled_leave, settled_switches;
+		const char *why;
+	} pairs[] = {
+		{ "license=GPL", false, 2, 2, 1, 2, 2, NULL },
+		{ "license=GPL", true, 1, 1, 1, 1, 1, NULL },
+		{ "fother_consistency=in-time", false, 2, 2, 1, 2, 3, NULL },
+		{ "fother_consistency=none", false, 2, 2, 1, 1, 1, NULL },
+		{ "fother_consistency=in-thread", true, 3, 2, 1, 3, 2, NULL },
+		{ "fother_consistency=in-thread", true, 3, 3, 1, 3, 3, NULL },
+		{ "fother_consistency=none", true, 2, 2, 1, 2, 2, NULL },
+		{ "fother_consistency=in-time", true, 2, 2, 1, 2, 2,
+		  "found model 'default' (leave: patched-set, switch: thread) in the policy, "
+		  "expected at least the module's own, 'in-time' (leave: patched-set, switch: "
+		  "kernel)" },
+		{ "fother_consistency=in-time", true, 3, 2, 1, 3, 2, "found model 'in-thread'" },
+		{ "fother_consistency=in-thread,in-time", true, 1, 1, 1, 1, 1,
+		  "found model 'none'" },
+		{ "fother_consistency=in-thread,in-time", false, 2, 2, 3, 3, 3,
+		  "it names the model 'in-thread,in-time' for itself, and the policy none; with "
+		  "that model key 'freeze.use': never can't be" },
+	};
+	struct fth_policy *policy = test_calloc(1, sizeof(*policy));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		struct fth_payload payload;
+		int error;
+
+		fth_policy_defaults(policy);
+		strcpy(policy->name, "demo");
+		strcpy(policy->file, "demo.ko");
+		policy->has_model = pairs[i].has_model;
+		policy->guest.leave = pairs[i].leave;
+		policy->guest.switches = pairs[i].switches;
+		policy->guest.freeze_use = pairs[i].freeze_use;
+		assert_int_equal(load_with(pairs[i].module, &payload), 0);
+		message[0] = 0;
+		error = fth_payload_settle_model(&payload, policy, message, sizeof(message));
+		fth_payload_free(&payload);
+		if (error != (pairs[i].why ? -EINVAL : 0) ||
+		    (error && !strstr(message, pairs[i].why)))
+			fail_msg("pair %zu: %d \"%s\"", i, error, message);
+		assert_int_equal(policy->guest.leave, pairs[i].settled_leave);
+		assert_int_equal(policy->guest.switches, pairs[i].settled_switches);
+		assert_int_equal(policy->has_model, pairs[i].has_model);
+	}
+	test_free(policy);
+}
+
 static int open_file(void **state)
 {
 	int fd = mkstemp(path);
@@ -228,6 +342,8 @@ int main(void)
 		cmocka_unit_test(test_wrong_files),
 		cmocka_unit_test(test_changed_bytes),
 		cmocka_unit_test(test_policy_that_means_another),
+		cmocka_unit_test(test_model_of_a_module),
+		cmocka_unit_test(test_policy_and_module_agree),
 	};
 
 	return cmocka_run_group_tests(tests, open_file, remove_file);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,8 @@ static void add_rollout(struct fth_store *store, uint64_t id)
 		.text = { (const uint8_t *)"version: 1\n", 11 },
 		.release = "6.1.0-1-cloud-amd64",
 		.sha256 = { 1, 2, 3 },
+		.leave = 2,
+		.switches = 3,
 	};
 
 	assert_int_equal(fth_store_add_rollout(store, &row), 0);
@@ -135,6 +138,8 @@ static int check_row(void *context, const struct fth_store_rollout *row)
 	assert_int_equal(row->text.length, 11);
 	assert_memory_equal(row->text.data, "version: 1\n", 11);
 	assert_int_equal(row->sha256[2], 3);
+	assert_int_equal(row->leave, 2);
+	assert_int_equal(row->switches, 3);
 	return 0;
 }
 
@@ -162,6 +167,61 @@ static void what_is_committed_comes_back(void **state)
 	assert_int_equal(fth_store_next_rollout(store, &id), 0);
 	assert_int_equal(id, 2);
 	fth_store_close(store);
+}
+
+static int check_old_row(void *context, const struct fth_store_rollout *row)
+{
+	++*(int *)context;
+	assert_string_equal(row->path, "/etc/old.yaml");
+	assert_int_equal(row->leave, 0);
+	assert_int_equal(row->switches, 0);
+	return 0;
+}
+
+/* Written by the agent before the last change of its tables. */
+static void a_journal_of_version_1_is_taken_over(void **state)
+{
+	static const char old[] =
+		"CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+		"CREATE TABLE rollouts (id INTEGER PRIMARY KEY, seed INTEGER NOT NULL,"
+		" created_ms INTEGER NOT NULL, vm_max INTEGER NOT NULL, path TEXT NOT NULL,"
+		" policy BLOB NOT NULL, release TEXT NOT NULL, sha256 BLOB NOT NULL);"
+		"CREATE TABLE events (n INTEGER PRIMARY KEY,"
+		" rollout INTEGER NOT NULL REFERENCES rollouts (id), record BLOB NOT NULL);"
+		"CREATE INDEX events_of ON events (rollout, n);"
+		"CREATE TABLE vms (name TEXT PRIMARY KEY, boot_id BLOB NOT NULL,"
+		" uptime_ms INTEGER NOT NULL) WITHOUT ROWID;"
+		"INSERT INTO rollouts VALUES (1, 2, 3, 4, '/etc/old.yaml', 'x', 'r', 'h');"
+		"PRAGMA application_id = 1179928648; PRAGMA user_version = 1;";
+	struct fth_store *store;
+	int rows = 0;
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	store = open_store();
+	assert_int_equal(fth_store_each_rollout(store, check_old_row, &rows), 0);
+	assert_int_equal(rows, 1);
+	add_rollout(store, 2);
+	assert_int_equal(fth_store_commit(store), 0);
+	fth_store_close(store);
+	fth_store_close(open_store());
+}
+
+static void a_journal_of_a_newer_agent_is_refused(void **state)
+{
+	struct fth_store *store = open_store();
+	sqlite3 *db;
+
+	(void)state;
+	fth_store_close(store);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(fth_store_open(path, &store, why), -EINVAL);
+	assert_non_null(strstr(why, "version 99"));
 }
 
 static int check_vm(void *context, const struct fth_store_vm *vm)
@@ -291,6 +351,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(epochs_rise_and_salt_stays),
 		TEST(what_is_committed_comes_back),
+		TEST(a_journal_of_version_1_is_taken_over),
+		TEST(a_journal_of_a_newer_agent_is_refused),
 		TEST(a_vm_is_remembered_once),
 		TEST(another_file_is_refused),
 		TEST(a_full_disk_keeps_what_was_committed),
