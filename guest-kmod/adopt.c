@@ -8,7 +8,10 @@
 #include <linux/slab.h>
 
 #include "compat/kernel.h"
+#include "compat/module.h"
 #include "engine_priv.h"
+#include "object.h"
+#include "states.h"
 #include "sysfs.h"
 
 /*
@@ -81,7 +84,7 @@ static int find_policy(struct klp_patch *klp, bool expected, struct fth_guest_po
 			return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL,
 					      "patch '%s' refused: the host announced '%s'", name,
 					      expect->name);
-		*ret_policy = expect->policy;
+		*ret_policy = expect->policy->policy;
 		return 0;
 	}
 	if (!fth_policies_find(&fth_engine.policies, name, ret_policy))
@@ -90,6 +93,7 @@ static int find_policy(struct klp_patch *klp, bool expected, struct fth_guest_po
 	return 0;
 }
 
+/* Lock held. */
 static int check_room(struct klp_patch *klp, struct fth_report *ret_report)
 {
 	const char *name = klp->mod->name;
@@ -105,66 +109,55 @@ static int check_room(struct klp_patch *klp, struct fth_report *ret_report)
 	if (fth_engine_find(name))
 		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EEXIST,
 				      "patch '%s' refused: it is adopted already", name);
-	if (klp->replace && fth_engine.patch_count)
-		return fth_report_set(
-			ret_report, FTH_E_UNSUPPORTED, -EOPNOTSUPP,
-			"patch '%s' refused: not supported by this guest: replace, with %u other patches adopted",
-			name, fth_engine.patch_count);
 	if (klp->replace && fth_klp_is_used())
 		return fth_report_set(
 			ret_report, FTH_E_UNSUPPORTED, -EOPNOTSUPP,
-			"patch '%s' refused: not supported by this guest: replace, with patches of the in-tree core in force; disable those first",
+			"patch '%s' refused: it replaces all others, but patches of the in-tree core are in force; disable those first",
 			name);
 	return 0;
 }
 
-/* A function twice under fother would need stacking. */
-static int check_owners(const struct fth_patch *patch, struct fth_report *ret_report)
+static int refuse_owned(const struct fth_patch *patch, const struct fth_redirect *refused,
+			struct fth_report *ret_report)
 {
-	for (u32 i = 0; i < patch->count; i++) {
-		const struct fth_redirect *owned;
-
-		owned = fth_redirector_find(&fth_engine.redirector, patch->redirects[i].ip);
-		if (owned)
-			return fth_report_set(
-				ret_report, FTH_E_OWNED, -EBUSY,
-				"patch '%s' refused: '%s' is patched by '%s' of fother; revert that first",
-				patch->name, patch->functions[i].name, owned->owner);
-	}
-	return 0;
-}
-
-static int redirect_functions(struct fth_patch *patch, struct fth_report *ret_report)
-{
-	const struct fth_redirect *refused;
-	const struct fth_function *function;
+	const struct fth_function *function = &patch->functions[refused - patch->redirects];
 	char owner[FTH_NAME_MAX + 1];
-	int error;
 
-	error = fth_redirector_add(&fth_engine.redirector, patch->redirects, patch->count,
-				   &refused);
-	if (!error)
-		return 0;
-	if (error == -ENOMEM)
-		return fth_report_set(ret_report, FTH_E_NO_MEMORY, error,
-				      "patch '%s' refused: no memory to redirect its functions",
-				      patch->name);
-	if (error != -EBUSY)
-		return fth_report_set(ret_report, FTH_E_INTERNAL, error,
-				      "patch '%s' refused: ftrace failed with %d", patch->name,
-				      error);
-	function = &patch->functions[refused - patch->redirects];
 	if (fth_klp_owner(function->old_func, owner))
 		return fth_report_set(
-			ret_report, FTH_E_OWNED, error,
+			ret_report, FTH_E_OWNED, -EBUSY,
 			"patch '%s' refused: '%s' is patched by livepatch module '%s' through the in-tree core; disable that first",
 			patch->name, function->name, owner);
 	return fth_report_set(
-		ret_report, FTH_E_OWNED, error,
+		ret_report, FTH_E_OWNED, -EBUSY,
 		"patch '%s' refused: '%s' is taken by another ftrace user (%s); detach that first",
 		patch->name, function->name,
 		fth_ftrace_is_direct(refused->ip) ? "a BPF trampoline"
 						  : "e.g. a kprobe with a post handler");
+}
+
+int fth_adopt_redirect(struct fth_patch *patch, struct fth_report *ret_report)
+{
+	const struct fth_redirect *refused;
+	int error;
+
+	error = fth_redirector_add(&fth_engine.redirector, patch->redirects, patch->total,
+				   &refused);
+	if (error == -EBUSY)
+		return refuse_owned(patch, refused, ret_report);
+	if (error == -ENOMEM)
+		return fth_report_set(ret_report, FTH_E_NO_MEMORY, error,
+				      "patch '%s' refused: no memory to redirect its functions",
+				      patch->name);
+	if (error == -ENOSPC)
+		return fth_report_set(ret_report, FTH_E_TOO_LARGE, error,
+				      "patch '%s' refused: more than %u functions in all",
+				      patch->name, FTH_REDIRECTS_MAX);
+	if (error)
+		return fth_report_set(ret_report, FTH_E_INTERNAL, error,
+				      "patch '%s' refused: ftrace failed with %d", patch->name,
+				      error);
+	return 0;
 }
 
 static void set_origin(struct fth_patch *patch, bool expected)
@@ -177,108 +170,186 @@ static void set_origin(struct fth_patch *patch, bool expected)
 	patch->has_sha256 = true;
 }
 
-/* Lock held.  The module's reference is the patch's on success. */
-static int let_in(struct klp_patch *klp, bool expected, struct fth_patch **ret_patch,
+/* Lock held.  Its policy is copied while it can't be replaced. */
+static int create(struct klp_patch *klp, bool expected, struct fth_patch **ret_patch,
 		  struct fth_report *ret_report)
 {
-	struct fth_guest_policy *policy;
+	const struct list_head *older = klp->replace ? &fth_engine.patches : NULL;
+	struct fth_guest_policy policy;
 	struct fth_patch *patch;
 	int error;
 
-	error = check_room(klp, ret_report);
+	error = check_room(klp, ret_report) ?: find_policy(klp, expected, &policy, ret_report);
 	if (error)
 		return error;
-	error = fth_patch_create(klp, &patch, ret_report);
+	error = fth_states_check(klp, &fth_engine.patches, ret_report);
 	if (error)
 		return error;
-	policy = &patch->policy;
-	error = find_policy(klp, expected, policy, ret_report) ?: check_owners(patch, ret_report);
+	error = fth_patch_create(klp, &policy, older, &patch, ret_report);
 	if (error)
-		goto err_patch;
-	error = redirect_functions(patch, ret_report);
-	if (error)
-		goto err_patch;
+		return error;
 	set_origin(patch, expected);
-	list_add_tail(&patch->list, &fth_engine.patches);
-	fth_engine.patch_count++;
-	fth_work_begin(patch);
+	/* From here on a module that is loaded, and that it names, waits for us. */
+	fth_engine.entering = patch;
 	*ret_patch = patch;
 	return 0;
-
-err_patch:
-	fth_patch_free(patch);
-	return error;
 }
 
-/*
- * Lock held.  No task was switched yet.  On an error the patch stays in the
- * table for ever: every call goes to the old functions, so its module, which
- * the kernel frees when its init fails, is not needed for that.
- */
-static int show_out(struct fth_patch *patch)
+static void unload_objects(struct fth_patch *patch)
 {
-	int error = -ENOMEM;
+	struct fth_object *object;
 
-	list_del_init(&patch->list);
-	fth_engine.patch_count--;
-	fth_engine.run = (struct fth_run){};
-	for (u32 i = 0; i < FTH_SHOW_OUT_TRIES && error == -ENOMEM; i++) {
-		error = fth_redirector_remove(&fth_engine.redirector, patch->redirects,
-					      patch->count);
-		cond_resched();
+	fth_patch_for_each_object(patch, object)
+	{
+		if (object->loaded)
+			fth_object_unload(patch, object);
 	}
+}
+
+static int load_objects(struct fth_patch *patch, struct fth_report *ret_report)
+{
+	struct fth_object *object;
+	struct module *module;
+	int error;
+
+	fth_patch_for_each_object(patch, object)
+	{
+		module = object->name ? fth_module_find(object->name) : NULL;
+		/* A module that is not there is patched when it comes. */
+		if (object->name && !module)
+			continue;
+		error = fth_object_load(patch, object, module, ret_report);
+		if (error) {
+			unload_objects(patch);
+			return error;
+		}
+	}
+	return 0;
+}
+
+/* Post-unpatch runs for the objects before the one whose pre-patch failed. */
+static int call_pre_patch(struct fth_patch *patch, struct fth_report *ret_report)
+{
+	struct fth_object *object;
+	int error;
+
+	fth_patch_for_each_object(patch, object)
+	{
+		error = fth_object_call(object, FTH_CALL_PRE_PATCH);
+		if (!error)
+			continue;
+		fth_objects_call(patch, FTH_CALL_POST_UNPATCH);
+		return fth_report_set(
+			ret_report, FTH_E_LOAD_FAILED, error,
+			"patch '%s' refused: its pre-patch callback for '%s' failed with %d",
+			patch->name, object->name ?: "vmlinux", error);
+	}
+	return 0;
+}
+
+static void take_out(struct fth_patch *patch)
+{
+	fth_patch_want(patch, false);
+	fth_redirector_sweep(&fth_engine.redirector);
+}
+
+/* No task has been switched when it fails. */
+static int put_in(struct fth_patch *patch, struct fth_report *ret_report)
+{
+	int error;
+
+	error = call_pre_patch(patch, ret_report);
+	if (error)
+		return error;
+	fth_patch_want(patch, true);
+	error = fth_adopt_redirect(patch, ret_report);
+	if (error)
+		goto err_callbacks;
+	error = fth_patch_make_sets(patch, &patch->sets, ret_report);
+	if (error)
+		goto err_redirects;
+	return 0;
+
+err_redirects:
+	take_out(patch);
+err_callbacks:
+	fth_patch_want(patch, false);
+	fth_objects_call(patch, FTH_CALL_POST_UNPATCH);
 	return error;
 }
 
-/* The folder in sysfs failed with @error. */
-static int undo(struct fth_patch *patch, int error, struct fth_report *ret_report)
+static void enlist(struct fth_patch *patch)
 {
-	int stays;
+	mutex_lock(&fth_engine.lock);
+	fth_engine.entering = NULL;
+	list_add_tail(&patch->list, &fth_engine.patches);
+	fth_engine.patch_count++;
+	fth_patch_publish(patch, true);
+	patch->klp->enabled = true;
+	fth_work_begin(patch);
+	mutex_unlock(&fth_engine.lock);
+}
+
+/* Moves held.  The module's reference is the patch's on success. */
+static int let_in(struct klp_patch *klp, bool expected, struct fth_report *ret_report)
+{
+	struct fth_patch *patch;
+	int error;
 
 	mutex_lock(&fth_engine.lock);
-	stays = show_out(patch);
+	error = create(klp, expected, &patch, ret_report);
 	mutex_unlock(&fth_engine.lock);
-	fth_report_set(ret_report, FTH_E_NO_MEMORY, error,
-		       "patch '%s' refused: its folder in sysfs failed with %d", patch->name,
-		       error);
-	if (stays) {
-		pr_err("patch '%s': its sites can't be given back (%d); fother is pinned until the next boot\n",
-		       patch->name, stays);
-		__module_get(THIS_MODULE);
+	if (error)
 		return error;
+	error = load_objects(patch, ret_report);
+	if (error)
+		goto err_patch;
+	error = fth_sysfs_add(patch);
+	if (error) {
+		fth_report_set(ret_report, FTH_E_NO_MEMORY, error,
+			       "patch '%s' refused: its folder in sysfs failed with %d",
+			       patch->name, error);
+		goto err_objects;
 	}
-	synchronize_rcu_tasks();
+	fth_states_begin(patch);
+	error = put_in(patch, ret_report);
+	fth_states_end();
+	if (error)
+		goto err_sysfs;
+	enlist(patch);
+	return 0;
+
+err_sysfs:
+	fth_sysfs_remove(patch);
+err_objects:
+	unload_objects(patch);
+err_patch:
+	mutex_lock(&fth_engine.lock);
+	fth_engine.entering = NULL;
+	mutex_unlock(&fth_engine.lock);
 	fth_patch_free(patch);
 	return error;
 }
 
 /*
- * The files are made without the lock, since a writer in one of them may wait
- * for it while a failure removes them; @starting keeps the worker off.
+ * A second patch is told at once that one is under way, and does not wait for
+ * whatever holds the mutex for moves.
  */
 static int begin(struct klp_patch *klp, bool expected, struct fth_report *ret_report)
 {
-	struct fth_patch *patch;
 	int error;
 
 	mutex_lock(&fth_engine.lock);
-	error = let_in(klp, expected, &patch, ret_report);
+	error = check_room(klp, ret_report);
 	mutex_unlock(&fth_engine.lock);
 	if (error)
 		return error;
-	mutex_lock(&fth_engine.folders);
-	error = fth_sysfs_add(patch);
-	mutex_unlock(&fth_engine.folders);
-	if (error)
-		return undo(patch, error, ret_report);
-	mutex_lock(&fth_engine.lock);
-	fth_patch_publish(patch, true, true);
-	/* Somebody may have turned it round through its files already. */
-	klp->enabled = fth_engine.run.to_new;
-	fth_engine.run.starting = false;
-	mutex_unlock(&fth_engine.lock);
-	fth_engine_kick();
-	return 0;
+	mutex_lock(&fth_engine.moves);
+	error = let_in(klp, expected, ret_report);
+	mutex_unlock(&fth_engine.moves);
+	if (!error)
+		fth_engine_kick();
+	return error;
 }
 
 static int adopt(struct klp_patch *klp, bool expected, struct fth_report *ret_report)

@@ -15,19 +15,24 @@
 #include "compat/kernel.h"
 #include "engine_priv.h"
 #include "engine_sysfs.h"
-#include "nudge.h"
+#include "states.h"
 #include "sysfs.h"
 
-#define CAPABILITIES                                                                 \
-	(FTH_CAP_MODEL_DEFAULT | FTH_CAP_DEADLINE_REVERSE | FTH_CAP_DEADLINE_FORCE | \
-	 FTH_CAP_NUDGE | FTH_CAP_CONFIRM | FTH_CAP_STOP_MAX)
+#define CAPABILITIES                                                                     \
+	(FTH_CAP_MODEL_DEFAULT | FTH_CAP_EXTEND_SET | FTH_CAP_DEADLINE_REVERSE |         \
+	 FTH_CAP_DEADLINE_FORCE | FTH_CAP_NUDGE | FTH_CAP_CONFIRM | FTH_CAP_STOP_MAX |   \
+	 FTH_CAP_MODULE_OBJECTS | FTH_CAP_CALLBACKS | FTH_CAP_REPLACE | FTH_CAP_STATES | \
+	 FTH_CAP_STACKING | FTH_CAP_EFFECT)
 
 struct fth_engine fth_engine = {
+	.moves = __MUTEX_INITIALIZER(fth_engine.moves),
 	.lock = __MUTEX_INITIALIZER(fth_engine.lock),
-	.folders = __MUTEX_INITIALIZER(fth_engine.folders),
 	.patches = LIST_HEAD_INIT(fth_engine.patches),
 	.rosters = LIST_HEAD_INIT(fth_engine.rosters),
-	.takeover = { .wanted = fth_adopt_wanted, .adopt = fth_adopt },
+	.takeover = { .wanted = fth_adopt_wanted,
+		      .adopt = fth_adopt,
+		      .asked = fth_states_asked,
+		      .previous = fth_states_previous },
 };
 
 int fth_report_set(struct fth_report *report, u16 code, int error, const char *format, ...)
@@ -110,11 +115,12 @@ int fth_engine_expect(const char *name, const struct fth_guest_policy *policy, c
 		return error;
 	mutex_lock(&fth_engine.lock);
 	error = check_expect(name, ret_report);
+	if (!error && fth_policy_copy(policy, &expect->policy))
+		error = fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
+				       "apply '%s' refused: out of memory", name);
 	if (!error) {
 		strscpy(expect->name, name, sizeof(expect->name));
 		memcpy(expect->sha256, sha256, sizeof(expect->sha256));
-		/* Without the capability a checked policy has no extend set. */
-		expect->policy = *policy;
 		expect->report = (struct fth_report){};
 		expect->result = -ENOENT;
 		expect->active = true;
@@ -136,6 +142,8 @@ int fth_engine_expect_end(struct fth_report *ret_report)
 	mutex_lock(&fth_engine.lock);
 	WRITE_ONCE(expect->loader, 0);
 	expect->active = false;
+	kfree(expect->policy);
+	expect->policy = NULL;
 	result = expect->result;
 	if (result == -ENOENT && !expect->report.code)
 		fth_report_set(ret_report, FTH_E_LOAD_FAILED, 0,
@@ -253,7 +261,7 @@ static int find_running(const char *verb, const char *name, struct fth_patch **r
 
 	if (error)
 		return error;
-	if (fth_engine.run.patch != *ret_patch)
+	if (fth_engine.run.patch != *ret_patch || fth_engine.run.ended)
 		return wrong_state(verb, *ret_patch, ret_report);
 	return 0;
 }
@@ -265,8 +273,8 @@ int fth_engine_nudge(const char *name, struct fth_report *ret_report)
 
 	mutex_lock(&fth_engine.lock);
 	error = find_running("nudge", name, &patch, ret_report);
-	if (!error && fth_engine.run.flipped && patch->lever.roster)
-		fth_nudge_stragglers(patch->lever.roster);
+	if (!error)
+		fth_engine.run.nudge = true;
 	mutex_unlock(&fth_engine.lock);
 	if (!error)
 		fth_engine_kick();
@@ -281,160 +289,11 @@ int fth_engine_force(const char *name, struct fth_report *ret_report)
 	mutex_lock(&fth_engine.lock);
 	error = find_running("force", name, &patch, ret_report);
 	if (!error)
-		fth_engine.run.force = true;
+		WRITE_ONCE(fth_engine.run.force, true);
 	mutex_unlock(&fth_engine.lock);
 	if (!error)
 		fth_engine_kick();
 	return error;
-}
-
-u32 fth_engine_list(struct fth_engine_patch *patches, u32 max)
-{
-	struct fth_patch *patch;
-	u32 count = 0;
-
-	mutex_lock(&fth_engine.lock);
-	list_for_each_entry(patch, &fth_engine.patches, list) {
-		struct fth_engine_patch *to = &patches[count];
-
-		if (count == max)
-			break;
-		*to = (struct fth_engine_patch){ .has_sha256 = patch->has_sha256,
-						 .state = patch->state,
-						 .flags = patch->flags,
-						 .functions = patch->count };
-		strscpy(to->name, patch->name, sizeof(to->name));
-		memcpy(to->sha256, patch->sha256, sizeof(to->sha256));
-		for (u32 i = 0; i < patch->count; i++)
-			to->hits += fth_redirect_hits(&patch->redirects[i]);
-		count++;
-	}
-	mutex_unlock(&fth_engine.lock);
-	return count;
-}
-
-static void describe_next(const struct fth_straggler *straggler, char *text, size_t size)
-{
-	const struct fth_run *run = &fth_engine.run;
-	u64 now = ktime_get_ns();
-
-	if (is_idle_task(straggler->task))
-		strscpy(text, "looked at again with the CPUs stopped", size);
-	else if (fth_task_is_halted(straggler->task))
-		strscpy(text, "left alone while it is stopped or traced", size);
-	else if (!run->nudge_ns)
-		strscpy(text, "waited for; nudge by hand", size);
-	else
-		scnprintf(text, size, "nudge in %llu ms",
-			  run->nudge_ns > now ? (run->nudge_ns - now) / NSEC_PER_MSEC : 0);
-}
-
-/* By the patch's own words: a symbol's address may have several names. */
-static const char *name_of(const struct fth_patch *patch, unsigned long where)
-{
-	for (u32 i = 0; i < patch->count; i++) {
-		const struct fth_function *function = &patch->functions[i];
-
-		if (where >= function->old_func && where < function->old_func + function->old_size)
-			return function->name;
-	}
-	return NULL;
-}
-
-static void describe_stack(unsigned long where, char *text, size_t size)
-{
-	const char *name = name_of(fth_engine.run.patch, where);
-
-	if (name)
-		strscpy(text, name, size);
-	else
-		scnprintf(text, size, "%ps", (void *)where);
-}
-
-static void describe(const struct fth_straggler *straggler, u64 since_ns,
-		     struct fth_engine_straggler *ret_to)
-{
-	*ret_to = (struct fth_engine_straggler){
-		.pid = straggler->task->pid,
-		.since_ms = (ktime_get_ns() - since_ns) / NSEC_PER_MSEC,
-	};
-	get_task_comm(ret_to->comm, straggler->task);
-	switch (READ_ONCE(straggler->hold)) {
-	case FTH_HOLD_STACK:
-		describe_stack(straggler->where, ret_to->where, sizeof(ret_to->where));
-		break;
-	case FTH_HOLD_RUNNING:
-		strscpy(ret_to->where, "running whenever it was looked at", sizeof(ret_to->where));
-		break;
-	default:
-		strscpy(ret_to->where, "stack can't be read reliably", sizeof(ret_to->where));
-	}
-	describe_next(straggler, ret_to->next, sizeof(ret_to->next));
-}
-
-/* Lock held: the roster stays.  The next one from slot @*at on, or false. */
-static bool next_straggler(u32 *at, struct fth_engine_straggler *ret_to)
-{
-	const struct fth_run *run = &fth_engine.run;
-	struct fth_roster *roster;
-
-	if (!run->patch || !run->flipped || !run->patch->lever.roster)
-		return false;
-	roster = run->patch->lever.roster;
-	for (; *at < 1u << roster->bits; (*at)++) {
-		const struct fth_straggler *straggler = &roster->slots[*at];
-
-		if (!straggler->task || !READ_ONCE(straggler->holds))
-			continue;
-		describe(straggler, roster->since_ns, ret_to);
-		(*at)++;
-		return true;
-	}
-	return false;
-}
-
-u32 fth_engine_stragglers(struct fth_engine_straggler *stragglers, u32 max, u32 *ret_total)
-{
-	struct fth_engine_straggler one;
-	u32 at = 0, total = 0;
-
-	mutex_lock(&fth_engine.lock);
-	while (next_straggler(&at, &one)) {
-		if (total < max)
-			stragglers[total] = one;
-		total++;
-	}
-	mutex_unlock(&fth_engine.lock);
-	*ret_total = total;
-	return min(total, max);
-}
-
-int fth_engine_print_pending(struct fth_patch *patch, char *page)
-{
-	const struct fth_run *run = &fth_engine.run;
-	struct fth_engine_straggler one;
-	u32 at = 0, rest = 0;
-	int length = 0;
-
-	mutex_lock(&fth_engine.lock);
-	if (run->patch == patch && run->late)
-		length += sysfs_emit_at(page, length, "# deadline missed, still trying\n");
-	if (run->patch == patch && !run->flipped && run->error)
-		length += sysfs_emit_at(page, length, "# last check of stacks failed with %d\n",
-					run->error);
-	while (run->patch == patch && next_straggler(&at, &one)) {
-		/* A line has at most 16 + 128 + 64 characters and the numbers. */
-		if (length > (int)PAGE_SIZE - 320)
-			rest++;
-		else
-			length += sysfs_emit_at(page, length, "%u %s: %s; since %u ms; %s\n",
-						one.pid, one.comm, one.where, one.since_ms,
-						one.next);
-	}
-	mutex_unlock(&fth_engine.lock);
-	if (rest)
-		length += sysfs_emit_at(page, length, "# and %u more\n", rest);
-	return length;
 }
 
 int fth_engine_print_policies(char *page)
@@ -495,11 +354,16 @@ int fth_engine_init(const struct fth_engine_client *client)
 	error = fth_sysfs_init();
 	if (error)
 		goto err_redirector;
-	error = fth_takeover_init(&fth_engine.takeover);
+	error = fth_modules_init();
 	if (error)
 		goto err_sysfs;
+	error = fth_takeover_init(&fth_engine.takeover);
+	if (error)
+		goto err_modules;
 	return 0;
 
+err_modules:
+	fth_modules_exit();
 err_sysfs:
 	fth_sysfs_exit();
 err_redirector:
@@ -555,6 +419,7 @@ static void wait_for_stacks(void)
 void fth_engine_exit(void)
 {
 	fth_takeover_exit(&fth_engine.takeover);
+	fth_modules_exit();
 	fth_sysfs_exit();
 	wait_for_visits();
 	cancel_delayed_work_sync(&fth_engine.work);

@@ -8,7 +8,8 @@
  * Nothing here sends a byte: what happened is told to the one client.  A
  * request returns when the transition was started, not when it ended; the end
  * is an event.  All functions may sleep and take the engine's mutex unless
- * said otherwise; client callbacks run in the engine's worker without it.
+ * said otherwise; client callbacks run in the engine's workers without it.  None
+ * of them waits for a transition, a callback or a freeze.
  */
 #ifndef FOTHER_GUEST_ENGINE_H
 #define FOTHER_GUEST_ENGINE_H
@@ -41,9 +42,12 @@ struct fth_engine_patch {
 	char name[FTH_NAME_MAX + 1];
 	u8 sha256[FTH_SHA256_SIZE];
 	bool has_sha256;
-	u8 state; /* enum fth_lifecycle_state */
-	u8 flags; /* FTH_PATCH_* */
+	u8 state;    /* enum fth_lifecycle_state */
+	u8 flags;    /* FTH_PATCH_* */
+	u8 leave;    /* enum fth_leave */
+	u8 switches; /* enum fth_switch */
 	u32 functions;
+	u32 pending; /* tasks that hold its transition up */
 	u64 hits;
 };
 

@@ -3,18 +3,22 @@
  * The engine's one root structure, and what its files share.
  *
  * DESIGN
- * engine.c takes requests, adopt.c lets patches in, work.c moves them on.
- * Whatever ends a transition happens in the worker (work.c), never in the
- * context that asked; what was reverted is given back by a second worker,
- * because that waits for an RCU-tasks grace period of any length.
+ * engine.c takes requests, status.c tells how things stand, adopt.c lets
+ * patches in, work.c moves them on and lets them out, modules.c follows modules
+ * that come and go.  A request changes what is wanted, under the lock, and
+ * returns; whatever moves a patch is done under the mutex for moves, which may
+ * be held over callbacks, stops of all CPUs and freezes.  So status and the
+ * host's channel never wait for a transition.
  */
 #ifndef FOTHER_GUEST_ENGINE_PRIV_H
 #define FOTHER_GUEST_ENGINE_PRIV_H
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/workqueue.h>
 
+#include "advance.h"
 #include "engine.h"
 #include "patch.h"
 #include "policy.h"
@@ -22,55 +26,41 @@
 #include "takeover.h"
 
 #define FTH_ROSTERS_MAX 16u /* retired rosters that still have users */
-#define FTH_BACKOFF_MIN_MS 1u
-#define FTH_BACKOFF_MAX_MS 100u
 #define FTH_PROGRESS_EVERY_MS 500u
 #define FTH_RELEASE_MIN_MS 50u	 /* while a task still runs a patch's text, */
 #define FTH_RELEASE_MAX_MS 5000u /* doubled each time up to this */
-#define FTH_SHOW_OUT_TRIES 100u
 #define FTH_EXIT_RETRY_MS 10u
 #define FTH_EXIT_STACKS_MS 100u /* doubled each time up to FTH_RELEASE_MAX_MS */
+#define FTH_SETS_RETRY_MS 100u	/* while there is no memory for them */
 
 /**
  * struct fth_run - the transition that runs
- * @patch: NULL = none
- * @starting: its files are being made; the worker keeps off
- * @to_new: where it goes
+ * @patch: NULL = none; set and cleared with both mutexes
+ * @to_new: where it is wanted
  * @asked_new: where whoever started it wanted to go
- * @flipped: the stragglers of this direction are in the roster
+ * @turned: @to_new is news to the worker
+ * @ended: its end is being carried out; a turn is another transition
  * @force: end it at the next step
+ * @nudge: nudge at the next step
  * @self: nobody asked for the last turn
- * @late: the deadline was missed and nothing was to be done about it
  * @code: enum fth_error of the last turn
  * @why: of the last turn
- * @began_ns: CLOCK_MONOTONIC of the last turn
- * @retry_ns: when stragglers are looked at again
- * @nudge_ns: when they are nudged, 0 = never
- * @progress_ns: when progress may be told again
- * @backoff_ms: until the next retry
- * @slack: for the next flip
- * @total: tasks seen by the last flip
- * @error: of the last flip, or of taking the redirections out
+ * @progress_ns: when progress may be told again; the worker's
+ * @advance: the worker's; others may look at it under the lock
  */
 struct fth_run {
 	struct fth_patch *patch;
-	bool starting;
 	bool to_new;
 	bool asked_new;
-	bool flipped;
+	bool turned;
+	bool ended;
 	bool force;
+	bool nudge;
 	bool self;
-	bool late;
 	u16 code;
 	char why[96];
-	u64 began_ns;
-	u64 retry_ns;
-	u64 nudge_ns;
 	u64 progress_ns;
-	u32 backoff_ms;
-	u32 slack;
-	u32 total;
-	int error;
+	struct fth_advance advance;
 };
 
 /**
@@ -79,6 +69,7 @@ struct fth_run {
  * @loader: thread group of the loader; 0 = it did not start yet.  Read by the
  *	hook without the lock.
  * @result: -ENOENT until the patch came
+ * @policy: while @active
  * @report: why it was refused
  */
 struct fth_expect {
@@ -87,32 +78,35 @@ struct fth_expect {
 	int result;
 	char name[FTH_NAME_MAX + 1];
 	u8 sha256[FTH_SHA256_SIZE];
-	struct fth_guest_policy policy;
+	struct fth_owned_policy *policy;
 	struct fth_report report;
 };
 
 /**
  * struct fth_engine - everything
+ * @moves: whoever lets a patch in or out, switches tasks, or edits the table.
+ *	Taken before @lock, ftrace's, klp_mutex and the CPU hotplug lock; held over
+ *	authors' callbacks, so those can't load a module that is patched (as
+ *	in-tree); never taken by a request or to show status.
  * @lock: protects all below but the redirector's table and the rosters, which
- *	have rules of their own.  Taken before ftrace's, klp_mutex and the CPU
- *	hotplug lock; never held over a client's callback, over removal of sysfs
- *	folders, or over an RCU-tasks grace period.
- * @folders: held while a patch's folder in sysfs is made, or removed together
- *	with its module's last reference.  Never taken under @lock.
+ *	have rules of their own; the patches' lists and states are changed with
+ *	both.  Never held over anything that waits for others.
  * @armed: patches are let in; read by the hook without the lock
- * @client: who is told
+ * @client: who is told, without any mutex
  * @queue: of both workers
  * @work: moves the transition on
  * @release: gives back what was reverted
  * @patches: adopted, oldest first
  * @patch_count: of them
+ * @entering: is being let in, not in @patches yet; a module's coming asks
  * @run: the transition
  * @rosters: retired, visits may still be queued
  * @roster_count: of them
+ * @modules: of modules that come and go
  */
 struct fth_engine {
+	struct mutex moves;
 	struct mutex lock;
-	struct mutex folders;
 	bool armed;
 	const struct fth_engine_client *client;
 	struct workqueue_struct *queue;
@@ -120,6 +114,7 @@ struct fth_engine {
 	struct delayed_work release;
 	struct list_head patches;
 	u32 patch_count;
+	struct fth_patch *entering;
 	struct fth_run run;
 	struct fth_expect expect;
 	struct fth_policies policies;
@@ -127,6 +122,7 @@ struct fth_engine {
 	u32 roster_count;
 	struct fth_redirector redirector;
 	struct fth_takeover takeover;
+	struct notifier_block modules;
 };
 
 extern struct fth_engine fth_engine;
@@ -144,14 +140,21 @@ bool fth_adopt_wanted(const char *name);
 int fth_adopt(struct klp_patch *klp);
 
 /**
+ * fth_adopt_redirect() - list the wanted functions of @patch
+ *
+ * Moves held.  Return: 0; -EBUSY and the owner's name in @ret_report; -errno.
+ */
+int fth_adopt_redirect(struct fth_patch *patch, struct fth_report *ret_report);
+
+/**
  * fth_work_begin() - a patch that was just let in is to be applied
  *
- * Lock held; no transition runs.  The worker waits for @starting to be cleared.
+ * Both mutexes held; no transition runs.
  */
 void fth_work_begin(struct fth_patch *patch);
 
 /**
- * fth_work_turn() - start a transition of @patch, or turn its own round
+ * fth_work_turn() - ask for a transition of @patch, or turn its own round
  * @to_new: where to
  * @self: nobody asked
  * @code: what a turn is reported as
@@ -164,10 +167,23 @@ void fth_work_turn(struct fth_patch *patch, bool to_new, bool self, u16 code, co
 /** fth_work_run() - the worker: one step of everything that is due. */
 void fth_work_run(struct work_struct *work);
 
-/** fth_work_release() - the second worker: give back what was reverted. */
+/** fth_work_release() - the second worker: give back what was taken out. */
 void fth_work_release(struct work_struct *work);
 
 /** fth_work_drop_rosters() - free retired rosters without users.  Lock held. */
 void fth_work_drop_rosters(void);
+
+/**
+ * fth_work_renew_sets() - the table has changed under the running transition
+ *
+ * Moves held.  Return: 0; -ENOMEM, -EINVAL; then the old ones are still there.
+ */
+int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report);
+
+/** fth_modules_init() - follow modules.  Return: 0 or -errno. */
+int fth_modules_init(void);
+
+/** fth_modules_exit() - no notification runs when it returns. */
+void fth_modules_exit(void);
 
 #endif /* FOTHER_GUEST_ENGINE_PRIV_H */

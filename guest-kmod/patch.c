@@ -1,204 +1,276 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a patch's author wrote, resolved and checked. */
+/* What a patch's author wrote, and the nops that a replacement needs. */
 #include "patch.h"
 
-#include <linux/ftrace.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
 
+#include "policy.h"
 #include "resolve.h"
 
-static int refuse_feature(const char *patch, const char *what, const char *feature,
-			  struct fth_report *ret_report)
+struct count {
+	u32 objects;
+	u32 functions;
+};
+
+static struct count count_author(const struct klp_patch *klp)
 {
-	return fth_report_set(ret_report, FTH_E_UNSUPPORTED, -EOPNOTSUPP,
-			      "patch '%s' refused: not supported by this guest: %s%s", patch,
-			      feature, what);
-}
-
-static int check_features(struct klp_patch *klp, struct fth_report *ret_report)
-{
-	const char *name = klp->mod->name;
-	struct klp_object *object;
-
-	if (klp->states)
-		return refuse_feature(name, "", "states", ret_report);
-	klp_for_each_object_static(klp, object) {
-		const struct klp_callbacks *calls = &object->callbacks;
-
-		if (object->name)
-			return refuse_feature(name, object->name, "functions of module ",
-					      ret_report);
-		if (calls->pre_patch || calls->post_patch || calls->pre_unpatch ||
-		    calls->post_unpatch)
-			return refuse_feature(name, "", "callbacks", ret_report);
-	}
-	return 0;
-}
-
-static u32 count_functions(struct klp_patch *klp)
-{
+	struct count count = {};
 	struct klp_object *object;
 	struct klp_func *func;
-	u32 count = 0;
 
 	klp_for_each_object_static(klp, object) {
-		klp_for_each_func_static(object, func) {
-			if (count <= FTH_FUNCTIONS_MAX)
-				count++;
-		}
+		count.objects += count.objects <= FTH_OBJECTS_MAX;
+		klp_for_each_func_static(object, func)
+			count.functions += count.functions <= FTH_FUNCTIONS_MAX;
 	}
 	return count;
 }
 
-static int add_function(struct fth_patch *patch, u32 i, struct klp_func *klp,
-			struct fth_report *ret_report)
+/* At most: a function of several older patches is counted for each. */
+static struct count count_older(const struct list_head *older)
 {
-	struct fth_function *function = &patch->functions[i];
-	struct fth_redirect *redirect = &patch->redirects[i];
-	unsigned long ip;
-	int error;
+	struct count count = {};
+	struct fth_patch *patch;
 
-	function->klp = klp;
-	error = fth_resolve_function(patch->name, function, &ip, ret_report);
-	if (error)
-		return error;
-	for (u32 j = 0; j < i; j++) {
-		if (patch->redirects[j].ip == ip)
-			return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL,
-					      "patch '%s' refused: it replaces '%s' twice",
-					      patch->name, function->name);
+	if (!older)
+		return count;
+	list_for_each_entry(patch, older, list) {
+		count.objects += patch->object_count;
+		count.functions += patch->count;
 	}
-	redirect->ip = ip;
-	redirect->new_func = function->new_func;
-	redirect->lever = &patch->lever;
-	redirect->owner = patch->name;
-	redirect->hits = alloc_percpu(u64);
-	if (!redirect->hits)
-		return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
-				      "patch '%s' refused: no memory for its counters",
-				      patch->name);
-	klp->old_func = (void *)function->old_func;
-	klp->old_size = function->old_size;
-	klp->new_size = function->new_size;
+	return count;
+}
+
+static bool is_name(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+struct fth_object *fth_patch_find_object(const struct fth_patch *patch, const char *name)
+{
+	struct fth_object *object;
+
+	fth_patch_for_each_object(patch, object)
+	{
+		if (is_name(object->name, name))
+			return object;
+	}
+	return NULL;
+}
+
+static int refuse_object(struct klp_object *klp, const struct fth_patch *patch,
+			 struct fth_report *ret_report)
+{
+	if (klp->name && strnlen(klp->name, FTH_NAME_MAX + 1) > FTH_NAME_MAX)
+		return fth_report_set(
+			ret_report, FTH_E_MALFORMED, -EINVAL,
+			"patch '%s' refused: an object's name of more than %d characters",
+			patch->name, FTH_NAME_MAX);
+	if (fth_patch_find_object(patch, klp->name))
+		return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL,
+				      "patch '%s' refused: it names object '%s' twice", patch->name,
+				      klp->name ?: "vmlinux");
 	return 0;
 }
 
-static int add_functions(struct fth_patch *patch, struct fth_report *ret_report)
+static int add_counter(struct fth_patch *patch, u32 i, struct fth_report *ret_report)
+{
+	patch->redirects[i].hits = alloc_percpu(u64);
+	if (patch->redirects[i].hits)
+		return 0;
+	return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
+			      "patch '%s' refused: no memory for its counters", patch->name);
+}
+
+static void add_entry(struct fth_patch *patch, u32 object, const char *name, unsigned long sympos)
+{
+	u32 i = patch->total++;
+
+	patch->functions[i].name = name;
+	patch->functions[i].sympos = sympos;
+	patch->functions[i].object = object;
+	patch->redirects[i].lever = &patch->lever;
+	patch->redirects[i].owner = patch->name;
+}
+
+static int add_function(struct fth_patch *patch, struct klp_func *klp,
+			struct fth_report *ret_report)
+{
+	u32 i = patch->total;
+	int error;
+
+	error = fth_resolve_check(patch->name, klp, ret_report);
+	if (error)
+		return error;
+	add_entry(patch, patch->object_count - 1, klp->old_name, klp->old_sympos);
+	patch->functions[i].klp = klp;
+	patch->functions[i].new_func = (unsigned long)klp->new_func;
+	patch->redirects[i].new_func = (unsigned long)klp->new_func;
+	return add_counter(patch, i, ret_report);
+}
+
+static int add_author(struct fth_patch *patch, struct fth_report *ret_report)
 {
 	struct klp_object *object;
 	struct klp_func *func;
-	u32 i = 0;
 	int error;
 
 	klp_for_each_object_static(patch->klp, object) {
+		error = refuse_object(object, patch, ret_report);
+		if (error)
+			return error;
+		patch->objects[patch->object_count++] =
+			(struct fth_object){ .klp = object, .name = object->name };
 		klp_for_each_func_static(object, func) {
-			error = add_function(patch, i++, func, ret_report);
+			error = add_function(patch, func, ret_report);
 			if (error)
 				return error;
 		}
 	}
+	patch->count = patch->total;
 	return 0;
 }
 
-/*
- * Who may not be NEW yet: a task inside the old function.  Who may not be OLD
- * yet: one inside the replacement, or one on its way there: preempted in
- * ftrace's trampoline, which returns behind the call in the old function
- * until it was told to go elsewhere.
- */
-static int make_sets(struct fth_patch *patch)
+static bool has_function(const struct fth_patch *patch, u32 object, const char *name,
+			 unsigned long sympos)
 {
+	for (u32 i = 0; i < patch->total; i++) {
+		const struct fth_function *function = &patch->functions[i];
+
+		if (function->object == object && !strcmp(function->name, name) &&
+		    (function->sympos ?: 1) == (sympos ?: 1))
+			return true;
+	}
+	return false;
+}
+
+/* Source: the in-tree klp_add_nops(). */
+static void add_nop(struct fth_patch *patch, const char *object_name,
+		    const struct fth_function *function)
+{
+	struct fth_object *object = fth_patch_find_object(patch, object_name);
+
+	if (!object) {
+		object = &patch->objects[patch->object_count++];
+		object->name = object_name;
+	}
+	if (has_function(patch, object - patch->objects, function->name, function->sympos))
+		return;
+	patch->redirects[patch->total].nop = true;
+	add_entry(patch, object - patch->objects, function->name, function->sympos);
+}
+
+static void add_nops(struct fth_patch *patch, const struct list_head *older)
+{
+	struct fth_patch *old;
+
+	if (!older)
+		return;
+	list_for_each_entry(old, older, list) {
+		for (u32 i = 0; i < old->count; i++)
+			add_nop(patch, old->objects[old->functions[i].object].name,
+				&old->functions[i]);
+	}
+}
+
+static int fill(struct fth_patch *patch, const struct list_head *older,
+		struct fth_report *ret_report)
+{
+	struct count author = count_author(patch->klp);
+	struct count nops = count_older(older);
 	int error;
 
-	error = fth_stack_set_init(&patch->old_set, patch->count);
-	if (error)
-		return error;
-	error = fth_stack_set_init(&patch->new_set, 2 * patch->count);
-	if (error)
-		return error;
-	for (u32 i = 0; i < patch->count; i++) {
-		const struct fth_function *function = &patch->functions[i];
-		unsigned long behind = patch->redirects[i].ip + MCOUNT_INSN_SIZE;
-
-		fth_stack_set_add(&patch->old_set, function->old_func,
-				  function->old_func + function->old_size);
-		fth_stack_set_add(&patch->new_set, function->new_func,
-				  function->new_func + function->new_size);
-		fth_stack_set_add(&patch->new_set, behind, behind + 1);
-	}
-	fth_stack_set_seal(&patch->old_set);
-	fth_stack_set_seal(&patch->new_set);
-	return 0;
+	if (author.functions > FTH_FUNCTIONS_MAX || author.objects > FTH_OBJECTS_MAX)
+		return fth_report_set(ret_report, FTH_E_TOO_LARGE, -EINVAL,
+				      "patch '%s' refused: more than %u functions or %u objects",
+				      patch->name, FTH_FUNCTIONS_MAX, FTH_OBJECTS_MAX);
+	patch->objects =
+		kvcalloc(author.objects + nops.objects + 1, sizeof(*patch->objects), GFP_KERNEL);
+	patch->functions = kvcalloc(author.functions + nops.functions + 1,
+				    sizeof(*patch->functions), GFP_KERNEL);
+	patch->redirects = kvcalloc(author.functions + nops.functions + 1,
+				    sizeof(*patch->redirects), GFP_KERNEL);
+	if (!patch->objects || !patch->functions || !patch->redirects)
+		return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
+				      "patch '%s' refused: out of memory", patch->name);
+	error = add_author(patch, ret_report);
+	if (!error)
+		add_nops(patch, older);
+	return error;
 }
 
-int fth_patch_create(struct klp_patch *klp, struct fth_patch **ret_patch,
+int fth_patch_create(struct klp_patch *klp, const struct fth_guest_policy *policy,
+		     const struct list_head *older, struct fth_patch **ret_patch,
 		     struct fth_report *ret_report)
 {
-	struct fth_patch *patch;
+	struct fth_patch *patch = kzalloc(sizeof(*patch), GFP_KERNEL);
 	int error;
 
-	error = check_features(klp, ret_report);
-	if (error)
-		return error;
-	patch = kzalloc(sizeof(*patch), GFP_KERNEL);
-	if (!patch)
-		goto no_memory;
+	if (!patch || fth_policy_copy(policy, &patch->owned)) {
+		kfree(patch);
+		return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
+				      "patch '%s' refused: out of memory", klp->mod->name);
+	}
+	patch->policy = patch->owned->policy;
 	INIT_LIST_HEAD(&patch->list);
 	patch->klp = klp;
 	patch->module = klp->mod;
 	strscpy(patch->name, klp->mod->name, sizeof(patch->name));
-	patch->count = count_functions(klp);
-	if (patch->count > FTH_FUNCTIONS_MAX) {
-		fth_patch_free(patch);
-		return fth_report_set(ret_report, FTH_E_TOO_LARGE, -EINVAL,
-				      "patch '%s' refused: more than %u functions", klp->mod->name,
-				      FTH_FUNCTIONS_MAX);
-	}
-	patch->functions = kvcalloc(patch->count + 1, sizeof(*patch->functions), GFP_KERNEL);
-	patch->redirects = kvcalloc(patch->count + 1, sizeof(*patch->redirects), GFP_KERNEL);
-	if (!patch->functions || !patch->redirects)
-		goto no_memory;
-	error = add_functions(patch, ret_report);
+	error = fill(patch, older, ret_report);
 	if (error) {
 		fth_patch_free(patch);
 		return error;
 	}
-	if (make_sets(patch))
-		goto no_memory;
 	*ret_patch = patch;
 	return 0;
-
-no_memory:
-	fth_patch_free(patch);
-	return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
-			      "patch '%s' refused: out of memory", klp->mod->name);
 }
 
 void fth_patch_free(struct fth_patch *patch)
 {
 	if (!patch)
 		return;
-	for (u32 i = 0; patch->redirects && i < patch->count; i++)
+	for (u32 i = 0; patch->redirects && i < patch->total; i++)
 		free_percpu(patch->redirects[i].hits);
-	fth_stack_set_free(&patch->old_set);
-	fth_stack_set_free(&patch->new_set);
+	fth_sets_free(patch->sets);
 	kvfree(patch->redirects);
 	kvfree(patch->functions);
+	kvfree(patch->objects);
+	kfree(patch->owned);
 	kfree(patch);
 }
 
-void fth_patch_publish(struct fth_patch *patch, bool patched, bool transition)
+void fth_patch_drop_nops(struct fth_patch *patch)
 {
-	struct klp_object *object;
+	patch->total = patch->count;
+	/* The author's objects are the first ones. */
+	while (patch->object_count && !patch->objects[patch->object_count - 1].klp)
+		patch->object_count--;
+}
+
+void fth_patch_want(struct fth_patch *patch, bool wanted)
+{
+	struct fth_object *object;
+
+	for (u32 i = 0; i < patch->total; i++)
+		patch->redirects[i].wanted = wanted && patch->redirects[i].ip;
+	fth_patch_for_each_object(patch, object) object->patched = wanted && object->loaded;
+}
+
+void fth_patch_publish(struct fth_patch *patch, bool transition)
+{
+	struct fth_object *object;
 	struct klp_func *func;
 
-	klp_for_each_object_static(patch->klp, object) {
-		object->patched = patched;
-		klp_for_each_func_static(object, func) {
-			func->patched = patched;
+	fth_patch_for_each_object(patch, object)
+	{
+		if (!object->klp)
+			continue;
+		object->klp->patched = object->patched;
+		klp_for_each_func_static(object->klp, func) {
+			func->patched = object->patched;
 			func->transition = transition;
 		}
 	}

@@ -13,55 +13,86 @@
 #include "transition.h"
 
 struct klp_func;
+struct klp_object;
 struct klp_patch;
 struct module;
 
 #define FTH_FUNCTIONS_MAX 16384u /* of one patch */
+#define FTH_OBJECTS_MAX 256u	 /* of one patch */
 
 /**
- * struct fth_function - one function of a patch, resolved
- * @klp: the author's structure; valid while the module is referenced
- * @name: @klp->old_name
- * @sympos: position among symbols of one name, from 1
- * @old_func: what is replaced; [@old_func, + @old_size)
- * @new_func: the replacement; [@new_func, + @new_size)
+ * struct fth_object - vmlinux or a module that a patch changes
+ * @klp: the author's structure; NULL where there are only nops
+ * @name: the module's; NULL = vmlinux.  With @klp NULL it is an older patch's.
+ * @module: while it is loaded
+ * @loaded: its functions are resolved
+ * @patched: its functions are in the table
+ */
+struct fth_object {
+	struct klp_object *klp;
+	const char *name;
+	struct module *module;
+	bool loaded;
+	bool patched;
+};
+
+/**
+ * struct fth_function - one function of a patch
+ * @klp: the author's structure; valid while the module is referenced.  NULL =
+ *	a nop: the function that older patches replaced is the original again.
+ * @name: the old function's
+ * @sympos: its position among symbols of one name, 0 = it is the only one
+ * @object: index of its object
+ * @old_func: what is replaced; [@old_func, + @old_size); while it is loaded
+ * @new_func: the replacement; [@new_func, + @new_size); a nop's is @old_func
  */
 struct fth_function {
 	struct klp_func *klp;
 	const char *name;
 	unsigned long sympos;
+	u32 object;
 	unsigned long old_func;
 	unsigned long old_size;
 	unsigned long new_func;
 	unsigned long new_size;
 };
 
-struct fth_sysfs_dir;
-
-/* On the way out. */
-enum fth_leaving {
-	FTH_STAYING = 0,
-	FTH_LEAVING = 1,	/* reverted; waits for an RCU-tasks grace period */
-	FTH_LEAVING_GRACED = 2, /* waits until no stack holds its text */
+/**
+ * struct fth_sets - text that a task must leave to switch
+ * @old_set: to become NEW: what the calls went to before
+ * @new_set: to become OLD: the replacements
+ *
+ * A task on its way there counts too: preempted in ftrace's trampoline, which
+ * returns behind the call in the old function until it is told where else to.
+ */
+struct fth_sets {
+	struct fth_stack_set old_set;
+	struct fth_stack_set new_set;
 };
+
+struct fth_owned_policy;
+struct fth_sysfs_dir;
 
 /**
  * struct fth_patch - one adopted patch
  * @list: in struct fth_engine, under its lock
  * @klp: the author's structure; valid while the module is referenced
  * @module: referenced
- * @policy: what it was adopted under; without an extend set
+ * @policy: what it was adopted under; its extend set lies in @owned
+ * @owned: the texts of @policy
  * @state: enum fth_lifecycle_state
  * @flags: FTH_PATCH_*
- * @leaving: enum fth_leaving
- * @release_ns: CLOCK_MONOTONIC, when it is looked at again; while GRACED
+ * @settled: its last transition has switched all tasks
+ * @leaving: taken out; its module is looked after until no stack holds its text
+ * @release_ns: CLOCK_MONOTONIC, when it is looked at again; while @leaving
  * @release_wait_ms: until the look after that
  * @farewell: what the client is told when it is gone
  * @farewell_self: nobody asked for that
- * @count: functions
+ * @object_count: of @objects
+ * @count: the author's functions, the first ones
+ * @total: those and the nops
  * @redirects: one per function, same order
- * @old_set: text that an OLD task may be in; must be left to become NEW
- * @new_set: text that a NEW task may be in; must be left to become OLD
+ * @sets: of the last transition; replaced with all CPUs stopped in between
  * @confirm_by_ns: CLOCK_BOOTTIME, 0 = no limit; while SOAKING
  * @sysfs: its folder
  */
@@ -71,39 +102,74 @@ struct fth_patch {
 	struct module *module;
 	char name[FTH_NAME_MAX + 1];
 	struct fth_guest_policy policy;
+	struct fth_owned_policy *owned;
 	u8 sha256[FTH_SHA256_SIZE];
 	bool has_sha256;
 	u8 state;
 	u8 flags;
-	u8 leaving;
+	bool settled;
+	bool leaving;
 	u32 release_wait_ms;
 	u64 release_ns;
 	bool farewell_self;
 	struct fth_report farewell;
+	u32 object_count;
+	struct fth_object *objects;
 	u32 count;
+	u32 total;
 	struct fth_function *functions;
 	struct fth_redirect *redirects;
-	struct fth_stack_set old_set;
-	struct fth_stack_set new_set;
+	struct fth_sets *sets;
 	struct fth_lever lever;
 	u64 confirm_by_ns;
 	struct fth_sysfs_dir *sysfs;
 };
 
 /**
- * fth_patch_create() - resolve what an author wrote into a patch
+ * fth_patch_create() - take over what an author wrote
  * @klp: arguments checked; its module is referenced by the caller
- * @ret_patch: ABSENT, in no list, redirects nothing
+ * @policy: copied
+ * @older: the patches it replaces, or NULL
+ * @ret_patch: ABSENT, in no list, redirects nothing; no object is resolved
  * @ret_report: set on error
- * Return: 0; -EINVAL; -EOPNOTSUPP; -ENOMEM.
+ * Return: 0; -EINVAL; -ENOMEM.
  */
-int fth_patch_create(struct klp_patch *klp, struct fth_patch **ret_patch,
+int fth_patch_create(struct klp_patch *klp, const struct fth_guest_policy *policy,
+		     const struct list_head *older, struct fth_patch **ret_patch,
 		     struct fth_report *ret_report);
 
 /** fth_patch_free() - the memory; NULL is fine.  Puts no module. */
 void fth_patch_free(struct fth_patch *patch);
 
+/** fth_patch_drop_nops() - forget the nops; none is listed any more. */
+void fth_patch_drop_nops(struct fth_patch *patch);
+
+/** fth_patch_want() - all functions of loaded objects shall be (un)listed. */
+void fth_patch_want(struct fth_patch *patch, bool wanted);
+
+/**
+ * fth_patch_make_sets() - what a task must leave, as the table is now
+ * @ret_sets: for fth_sets_free()
+ *
+ * The patch's functions are listed.
+ * Return: 0; -ENOMEM; -EINVAL a function of the extend set is unknown.
+ */
+int fth_patch_make_sets(const struct fth_patch *patch, struct fth_sets **ret_sets,
+			struct fth_report *ret_report);
+
+/** fth_sets_free() - NULL is fine. */
+void fth_sets_free(struct fth_sets *sets);
+
+/** fth_patch_extends() - does its extend set name functions of @module? */
+bool fth_patch_extends(const struct fth_patch *patch, const char *module);
+
+/** fth_patch_find_object() - by name, NULL = vmlinux; NULL if it has none. */
+struct fth_object *fth_patch_find_object(const struct fth_patch *patch, const char *name);
+
 /** fth_patch_publish() - show state in the author's structures, as in-tree. */
-void fth_patch_publish(struct fth_patch *patch, bool patched, bool transition);
+void fth_patch_publish(struct fth_patch *patch, bool transition);
+
+#define fth_patch_for_each_object(patch, object) \
+	for (object = (patch)->objects; object < (patch)->objects + (patch)->object_count; object++)
 
 #endif /* FOTHER_GUEST_PATCH_H */

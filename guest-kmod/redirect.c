@@ -6,12 +6,11 @@
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/stop_machine.h>
 #include <linux/trace_recursion.h>
 
 #include "compat/kernel.h"
 #include "compat/regs.h"
-
-#define REMOVE_TRIES 8u /* while memory is short */
 
 /* Open addressing by patch site; at most half of the slots are used. */
 struct fth_redirect_table {
@@ -54,7 +53,9 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct f
 		return;
 	/* Pairs with the release in table_swap(): slots before pointer. */
 	entry = table_find(smp_load_acquire(&redirector->table), ip);
-	if (entry && fth_lever_is_new(entry->lever, ip)) {
+	while (entry && !fth_lever_is_new(entry->lever, ip))
+		entry = entry->next;
+	if (entry && !entry->nop) {
 		this_cpu_inc(*entry->hits);
 		fth_regs_jump(regs, entry->new_func);
 	}
@@ -78,38 +79,44 @@ static struct fth_redirect_table *table_alloc(u32 count)
 	return table;
 }
 
-static void table_insert(struct fth_redirect_table *table, struct fth_redirect *entry)
+static u32 table_slot(const struct fth_redirect_table *table, unsigned long ip)
 {
 	u32 mask = (1u << table->bits) - 1;
-	u32 i = ip_hash(entry->ip, table->bits);
+	u32 i = ip_hash(ip, table->bits);
 
-	while (table->slots[i])
+	while (table->slots[i] && table->slots[i]->ip != ip)
 		i = (i + 1) & mask;
-	table->slots[i] = entry;
-	table->count++;
+	return i;
 }
 
-static bool is_one_of(const struct fth_redirect *entry, const struct fth_redirect *entries,
-		      u32 count)
+static bool is_new(const struct fth_redirect *entry)
 {
-	return entry >= entries && entry < entries + count;
+	return entry->wanted && !entry->listed;
 }
 
-/* A table of the present entries plus @add or minus @remove. */
-static struct fth_redirect_table *table_edit(const struct fth_redirect_table *old,
-					     struct fth_redirect *add, u32 add_count,
-					     const struct fth_redirect *remove, u32 remove_count)
+/* The present sites with the new entries on top of them. */
+static struct fth_redirect_table *table_with(const struct fth_redirect_table *old,
+					     struct fth_redirect *entries, u32 count, u32 added)
 {
-	struct fth_redirect_table *table = table_alloc(old->count + add_count - remove_count);
+	struct fth_redirect_table *table = table_alloc(old->count + added);
 
 	if (!table)
 		return NULL;
 	for (u32 i = 0; i < 1u << old->bits; i++) {
-		if (old->slots[i] && !is_one_of(old->slots[i], remove, remove_count))
-			table_insert(table, old->slots[i]);
+		if (old->slots[i])
+			table->slots[table_slot(table, old->slots[i]->ip)] = old->slots[i];
 	}
-	for (u32 i = 0; i < add_count; i++)
-		table_insert(table, &add[i]);
+	table->count = old->count;
+	for (u32 i = 0; i < count; i++) {
+		u32 slot;
+
+		if (!is_new(&entries[i]))
+			continue;
+		slot = table_slot(table, entries[i].ip);
+		entries[i].next = table->slots[slot];
+		table->count += !entries[i].next;
+		table->slots[slot] = &entries[i];
+	}
 	return table;
 }
 
@@ -122,15 +129,6 @@ static void table_swap(struct fth_redirector *redirector, struct fth_redirect_ta
 	smp_store_release(&redirector->table, table);
 	fth_transition_drain();
 	kvfree(old);
-}
-
-static unsigned long *sites(const struct fth_redirect *entries, u32 count)
-{
-	unsigned long *ips = kvmalloc_array(count, sizeof(*ips), GFP_KERNEL);
-
-	for (u32 i = 0; ips && i < count; i++)
-		ips[i] = entries[i].ip;
-	return ips;
 }
 
 int fth_redirector_init(struct fth_redirector *redirector)
@@ -173,131 +171,239 @@ void fth_redirector_exit(struct fth_redirector *redirector)
 }
 
 /*
- * For ways back, which must not fail.  A site that stays in the filter is in
- * no table: calls there go where they always went, only slower.
+ * Memory may be short, and a way back must not fail: then the sites are taken
+ * out one by one.  A site that stays in the filter is in no table: calls there
+ * go where they always went, only slower.
  */
-static void take_out(struct fth_redirector *redirector, unsigned long *ips, u32 count)
+static void unfilter(struct fth_redirector *redirector, unsigned long *ips, u32 count)
 {
-	int error = 0;
+	u32 stay = 0;
 
-	for (u32 i = 0; i < REMOVE_TRIES; i++) {
-		error = count ? ftrace_set_filter_ips(&redirector->ops, ips, count, 1, 0) : 0;
-		if (error != -ENOMEM)
-			break;
-		cond_resched();
-	}
-	if (error)
-		pr_warn("redirect: %u sites stay traced, ftrace failed with %d\n", count, error);
+	if (!count || !ftrace_set_filter_ips(&redirector->ops, ips, count, 1, 0))
+		return;
+	for (u32 i = 0; i < count; i++)
+		stay += !!ftrace_set_filter_ips(&redirector->ops, &ips[i], 1, 1, 0);
+	if (stay)
+		pr_warn("redirect: %u sites stay traced though no patch uses them\n", stay);
 }
 
 /* Which one?  ftrace does not say, so they are tried one by one. */
-static const struct fth_redirect *find_refused(struct fth_redirector *redirector,
-					       const struct fth_redirect *entries,
-					       unsigned long *ips, u32 count)
+static unsigned long find_refused(struct fth_redirector *redirector, unsigned long *ips, u32 count)
 {
 	u32 added = 0;
 
 	while (added < count && !ftrace_set_filter_ips(&redirector->ops, &ips[added], 1, 0, 0))
 		added++;
-	take_out(redirector, ips, added);
-	return &entries[added < count ? added : 0];
+	unfilter(redirector, ips, added);
+	return ips[added < count ? added : 0];
 }
 
 /*
  * ftrace asks a trampoline to share its site only when an ops with it is
  * registered, not when a filter grows: it would go on to call the old function.
  */
-static const struct fth_redirect *find_direct(const struct fth_redirect *entries, u32 count)
+static unsigned long find_direct(const unsigned long *ips, u32 count)
 {
 	for (u32 i = 0; i < count; i++) {
-		if (fth_ftrace_is_direct(entries[i].ip))
-			return &entries[i];
+		if (fth_ftrace_is_direct(ips[i]))
+			return ips[i];
 	}
-	return NULL;
+	return 0;
+}
+
+/* Filter the sites that no patch had before.  Return: as fth_redirector_add(). */
+static int filter(struct fth_redirector *redirector, unsigned long *ips, u32 count,
+		  unsigned long *ret_refused)
+{
+	unsigned long direct;
+	int error;
+
+	if (!count)
+		return 0;
+	error = ftrace_set_filter_ips(&redirector->ops, ips, count, 0, 0);
+	if (error == -EBUSY)
+		*ret_refused = find_refused(redirector, ips, count);
+	if (error)
+		return error;
+	/* From here on a trampoline that comes is told to share. */
+	direct = find_direct(ips, count);
+	if (!direct)
+		return 0;
+	unfilter(redirector, ips, count);
+	*ret_refused = direct;
+	return -EBUSY;
+}
+
+static u32 count_new(const struct fth_redirect *entries, u32 count)
+{
+	u32 added = 0;
+
+	for (u32 i = 0; i < count; i++)
+		added += is_new(&entries[i]);
+	return added;
+}
+
+static u32 new_sites(const struct fth_redirect *entries, u32 count, unsigned long *ret_ips)
+{
+	u32 sites = 0;
+
+	for (u32 i = 0; i < count; i++) {
+		if (is_new(&entries[i]) && !entries[i].next)
+			ret_ips[sites++] = entries[i].ip;
+	}
+	return sites;
+}
+
+static const struct fth_redirect *entry_of(const struct fth_redirect *entries, unsigned long ip)
+{
+	while (entries->ip != ip)
+		entries++;
+	return entries;
+}
+
+static void unwant(struct fth_redirect *entries, u32 count)
+{
+	for (u32 i = 0; i < count; i++) {
+		if (is_new(&entries[i]))
+			entries[i].wanted = false;
+	}
+}
+
+static int add(struct fth_redirector *redirector, struct fth_redirect *entries, u32 count,
+	       const struct fth_redirect **ret_refused)
+{
+	u32 added = count_new(entries, count), sites;
+	struct fth_redirect_table *table;
+	unsigned long *ips, refused;
+	int error;
+
+	if (!added)
+		return 0;
+	if (redirector->table->count + added > FTH_REDIRECTS_MAX)
+		return -ENOSPC;
+	ips = kvmalloc_array(added, sizeof(*ips), GFP_KERNEL);
+	if (!ips)
+		return -ENOMEM;
+	table = table_with(redirector->table, entries, count, added);
+	if (!table) {
+		kvfree(ips);
+		return -ENOMEM;
+	}
+	sites = new_sites(entries, count, ips);
+	/* Their levers say OLD, so calls go on as before whichever comes first. */
+	error = filter(redirector, ips, sites, &refused);
+	if (error == -EBUSY)
+		*ret_refused = entry_of(entries, refused);
+	kvfree(ips);
+	if (error) {
+		kvfree(table);
+		return error;
+	}
+	for (u32 i = 0; i < count; i++)
+		entries[i].listed = entries[i].wanted;
+	table_swap(redirector, table);
+	return 0;
 }
 
 int fth_redirector_add(struct fth_redirector *redirector, struct fth_redirect *entries, u32 count,
 		       const struct fth_redirect **ret_refused)
 {
-	struct fth_redirect_table *table, *without;
-	const struct fth_redirect *direct;
-	unsigned long *ips;
-	int error = -ENOMEM;
+	int error = add(redirector, entries, count, ret_refused);
 
-	if (!count)
-		return 0;
-	ips = sites(entries, count);
-	if (!ips)
-		return -ENOMEM;
-	table = table_edit(redirector->table, entries, count, NULL, 0);
-	if (!table)
-		goto err_ips;
-	/* For the way back, which must not fail. */
-	without = table_edit(redirector->table, NULL, 0, NULL, 0);
-	if (!without)
-		goto err_table;
-	table_swap(redirector, table);
-	error = ftrace_set_filter_ips(&redirector->ops, ips, count, 0, 0);
 	if (error)
-		goto err_filter;
-	/* From here on a trampoline that comes is told to share. */
-	direct = find_direct(entries, count);
-	if (direct)
-		goto err_direct;
-	kvfree(without);
-	kvfree(ips);
-	return 0;
-
-err_direct:
-	take_out(redirector, ips, count);
-	table_swap(redirector, without);
-	*ret_refused = direct;
-	kvfree(ips);
-	return -EBUSY;
-err_filter:
-	table_swap(redirector, without);
-	if (error == -EBUSY)
-		*ret_refused = find_refused(redirector, entries, ips, count);
-	kvfree(ips);
-	return error;
-err_table:
-	kvfree(table);
-err_ips:
-	kvfree(ips);
+		unwant(entries, count);
 	return error;
 }
 
-int fth_redirector_remove(struct fth_redirector *redirector, struct fth_redirect *entries,
-			  u32 count)
+/* The newest entry from @entry on that stays. */
+static struct fth_redirect *next_wanted(struct fth_redirect *entry)
 {
-	struct fth_redirect_table *table;
-	unsigned long *ips;
-	int error = -ENOMEM;
-
-	if (!count)
-		return 0;
-	ips = sites(entries, count);
-	if (!ips)
-		return -ENOMEM;
-	table = table_edit(redirector->table, NULL, 0, entries, count);
-	if (!table)
-		goto err_ips;
-	error = ftrace_set_filter_ips(&redirector->ops, ips, count, 1, 0);
-	if (error)
-		goto err_table;
-	table_swap(redirector, table);
-	kvfree(ips);
-	return 0;
-
-err_table:
-	kvfree(table);
-err_ips:
-	kvfree(ips);
-	return error;
+	while (entry && !entry->wanted)
+		entry = entry->next;
+	return entry;
 }
 
-const struct fth_redirect *fth_redirector_find(const struct fth_redirector *redirector,
-					       unsigned long ip)
+/* Close the gap in slot @gap: what was pushed on by its entry moves back. */
+static void slot_empty(struct fth_redirect_table *table, u32 gap)
+{
+	u32 mask = (1u << table->bits) - 1;
+	u32 i = gap;
+
+	for (;;) {
+		u32 home;
+
+		table->slots[gap] = NULL;
+		do {
+			i = (i + 1) & mask;
+			if (!table->slots[i])
+				return;
+			home = ip_hash(table->slots[i]->ip, table->bits);
+			/* It may stay where a search from its home passes no gap. */
+		} while (((i - home) & mask) < ((i - gap) & mask));
+		table->slots[gap] = table->slots[i];
+		gap = i;
+	}
+}
+
+static void sweep_chain(struct fth_redirect **link)
+{
+	while (*link) {
+		struct fth_redirect *entry = *link;
+
+		if (entry->wanted) {
+			link = &entry->next;
+			continue;
+		}
+		*link = entry->next;
+		entry->next = NULL;
+		entry->listed = false;
+	}
+}
+
+/* No handler runs: all CPUs are stopped, and one has preemption off. */
+static int sweep_stopped(void *arg)
+{
+	struct fth_redirect_table *table = arg;
+
+	for (u32 i = 0; i < 1u << table->bits; i++) {
+		/* Another site may have moved into the slot. */
+		while (table->slots[i]) {
+			sweep_chain(&table->slots[i]);
+			if (table->slots[i])
+				break;
+			slot_empty(table, i);
+			table->count--;
+		}
+	}
+	return 0;
+}
+
+static u32 unused_sites(const struct fth_redirect_table *table, unsigned long *ret_ips, u32 max)
+{
+	u32 sites = 0;
+
+	for (u32 i = 0; i < 1u << table->bits && sites < max; i++) {
+		if (table->slots[i] && !next_wanted(table->slots[i]))
+			ret_ips[sites++] = table->slots[i]->ip;
+	}
+	return sites;
+}
+
+void fth_redirector_sweep(struct fth_redirector *redirector)
+{
+	struct fth_redirect_table *table = redirector->table;
+	unsigned long *ips;
+	u32 sites;
+
+	/* On ways back only, and a module that goes can't be told to stay. */
+	ips = kvmalloc_array(table->count + 1, sizeof(*ips), GFP_KERNEL | __GFP_NOFAIL);
+	sites = unused_sites(table, ips, table->count);
+	stop_machine(sweep_stopped, table, NULL);
+	unfilter(redirector, ips, sites);
+	kvfree(ips);
+}
+
+struct fth_redirect *fth_redirector_top(const struct fth_redirector *redirector, unsigned long ip)
 {
 	return table_find(redirector->table, ip);
 }
@@ -307,6 +413,8 @@ u64 fth_redirect_hits(const struct fth_redirect *entry)
 	u64 hits = 0;
 	int cpu;
 
+	if (!entry->hits)
+		return 0;
 	for_each_possible_cpu(cpu)
 		hits += READ_ONCE(*per_cpu_ptr(entry->hits, cpu));
 	return hits;

@@ -5,8 +5,11 @@
  * DESIGN
  * One ftrace ops for everything, registered once.  Its filter is edited, so no
  * patch ever waits for the RCU-tasks grace period that an unregistration
- * costs.  One table maps a patch site to its function; it is replaced as a
- * whole, and the handler reads it with preemption off and without a lock.
+ * costs.  One table maps a patch site to the newest of its entries, one for
+ * each patch that replaces the function; the first one whose lever says NEW
+ * decides.  Entries come in with a table that is a copy; they go out in place,
+ * with all CPUs stopped, which needs no memory and so can't fail.  The handler
+ * reads with preemption off and without a lock.
  * The filter keeps a site of our own: an empty one would mean every function.
  */
 #ifndef FOTHER_GUEST_REDIRECT_H
@@ -20,19 +23,27 @@
 #define FTH_REDIRECTS_MAX 65536u /* functions of all patches together */
 
 /**
- * struct fth_redirect - one function
- * @ip: ftrace's patch site in the old function
+ * struct fth_redirect - one function of one patch
+ * @ip: ftrace's patch site in the old function; 0 = its module is not loaded
  * @new_func: where to go
  * @lever: whether to go there
- * @hits: calls that went there, one count per CPU
+ * @next: the same site's entry of the patch before, or NULL
+ * @hits: calls that went there, one count per CPU; NULL for a @nop
  * @owner: its patch's name
+ * @nop: NEW means the original function, whatever older patches say
+ * @wanted: it shall be in the table
+ * @listed: it is in the table
  */
 struct fth_redirect {
 	unsigned long ip;
 	unsigned long new_func;
 	const struct fth_lever *lever;
+	struct fth_redirect *next;
 	u64 __percpu *hits;
 	const char *owner;
+	bool nop;
+	bool wanted;
+	bool listed;
 };
 
 struct fth_redirect_table;
@@ -58,30 +69,34 @@ int fth_redirector_init(struct fth_redirector *redirector);
 void fth_redirector_exit(struct fth_redirector *redirector);
 
 /**
- * fth_redirector_add() - redirect @count functions
- * @entries: borrowed until removed; their switch says OLD
+ * fth_redirector_add() - list the wanted ones of @count entries
+ * @entries: borrowed until swept; those with @wanted and not @listed go on top
+ *	of their site's, in order; their levers say OLD
  * @ret_refused: the one whose site has another owner, on -EBUSY only
- * Return: 0; -EBUSY; -ENOMEM; another -errno of ftrace.  Then all is as before.
+ *
+ * Context: sleeps; one edit at a time.
+ * Return: 0; -EBUSY; -ENOMEM; -ENOSPC more than FTH_REDIRECTS_MAX; another
+ * -errno of ftrace.  On an error all is as before and none of those is wanted.
  */
 int fth_redirector_add(struct fth_redirector *redirector, struct fth_redirect *entries, u32 count,
 		       const struct fth_redirect **ret_refused);
 
 /**
- * fth_redirector_remove() - take them out again
+ * fth_redirector_sweep() - take out every entry that is not wanted any more
  *
- * A task may have been preempted on its way to the replacement: memory and
- * module may be given back only after synchronize_rcu_tasks() and a check of
- * stacks.
- * Return: 0 or -errno of ftrace or -ENOMEM; then nothing was changed.
+ * Whatever entry decided for a call before it was taken out must be the one
+ * that decides after, but for levers that say OLD.  When it returns no handler
+ * sees those entries.  A task may have been preempted on its way to a
+ * replacement: memory of its text may be given back only after a check of
+ * stacks that knows the patch sites.
+ * Context: sleeps; one edit at a time.
  */
-int fth_redirector_remove(struct fth_redirector *redirector, struct fth_redirect *entries,
-			  u32 count);
+void fth_redirector_sweep(struct fth_redirector *redirector);
 
-/** fth_redirector_find() - the entry of a patch site, or NULL. */
-const struct fth_redirect *fth_redirector_find(const struct fth_redirector *redirector,
-					       unsigned long ip);
+/** fth_redirector_top() - the newest entry of a patch site, or NULL. */
+struct fth_redirect *fth_redirector_top(const struct fth_redirector *redirector, unsigned long ip);
 
-/** fth_redirect_hits() - calls that ran the replacement. */
+/** fth_redirect_hits() - calls that ran the replacement; 0 for a nop. */
 u64 fth_redirect_hits(const struct fth_redirect *entry);
 
 #endif /* FOTHER_GUEST_REDIRECT_H */

@@ -4,9 +4,11 @@
 
 #include <linux/kallsyms.h>
 #include <linux/livepatch.h>
+#include <linux/module.h>
 #include <linux/string.h>
 
 #include "compat/kernel.h"
+#include "compat/module.h"
 
 /*
  * What a CPU's stopper runs while the CPUs are stopped.  Its stack can't be
@@ -33,26 +35,30 @@ static int found(void *arg, unsigned long address)
 	return search->position ? search->count == search->position : search->count > 1;
 }
 
-static int find(const char *patch, const struct klp_func *klp, unsigned long *ret_address,
-		struct fth_report *ret_report)
+static int find(const char *patch, const struct module *module, const struct fth_function *function,
+		unsigned long *ret_address, struct fth_report *ret_report)
 {
-	struct search search = { .position = klp->old_sympos };
+	struct search search = { .position = function->sympos };
+	const char *where = module ? module->name : "this kernel";
 
-	fth_symbol_each(klp->old_name, found, &search);
+	if (module)
+		fth_module_symbol_each(module, function->name, found, &search);
+	else
+		fth_symbol_each(function->name, found, &search);
 	if (!search.count)
 		return fth_report_set(ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
-				      "patch '%s' refused: this kernel has no function '%s'", patch,
-				      klp->old_name);
+				      "patch '%s' refused: %s has no function '%s'", patch, where,
+				      function->name);
 	if (!search.position && search.count > 1)
 		return fth_report_set(
 			ret_report, FTH_E_SYMBOL_AMBIGUOUS, -EINVAL,
 			"patch '%s' refused: '%s' is the name of several functions; the patch must set old_sympos",
-			patch, klp->old_name);
+			patch, function->name);
 	if (search.position && search.count != search.position)
 		return fth_report_set(
 			ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
 			"patch '%s' refused: old_sympos of '%s' is %lu, but there are only %lu of that name",
-			patch, klp->old_name, search.position, search.count);
+			patch, function->name, search.position, search.count);
 	*ret_address = search.address;
 	return 0;
 }
@@ -66,8 +72,7 @@ static bool is_stopper_function(const char *name)
 	return false;
 }
 
-static int check_author(const char *patch, const struct klp_func *klp,
-			struct fth_report *ret_report)
+int fth_resolve_check(const char *patch, const struct klp_func *klp, struct fth_report *ret_report)
 {
 	/* The list ends where both name and function are missing, so one may be. */
 	size_t length = klp->old_name ? strnlen(klp->old_name, KSYM_NAME_LEN) : 0;
@@ -89,17 +94,14 @@ static int check_author(const char *patch, const struct klp_func *klp,
 	return 0;
 }
 
-int fth_resolve_function(const char *patch, struct fth_function *function, unsigned long *ret_ip,
+int fth_resolve_function(const char *patch, const struct module *module,
+			 struct fth_function *function, unsigned long *ret_ip,
 			 struct fth_report *ret_report)
 {
-	struct klp_func *klp = function->klp;
-	unsigned long old_func, ip;
+	unsigned long old_func, old_size, new_func, new_size, ip;
 	int error;
 
-	error = check_author(patch, klp, ret_report);
-	if (error)
-		return error;
-	error = find(patch, klp, &old_func, ret_report);
+	error = find(patch, module, function, &old_func, ret_report);
 	if (error)
 		return error;
 	ip = fth_symbol_ftrace_ip(old_func);
@@ -107,18 +109,19 @@ int fth_resolve_function(const char *patch, struct fth_function *function, unsig
 		return fth_report_set(
 			ret_report, FTH_E_NOT_TRACEABLE, -EINVAL,
 			"patch '%s' refused: '%s' has no ftrace entry (notrace or not a function)",
-			patch, klp->old_name);
-	function->name = klp->old_name;
-	function->sympos = klp->old_sympos ?: 1;
-	function->old_func = old_func;
-	function->old_size = fth_symbol_size(old_func);
-	function->new_func = (unsigned long)klp->new_func;
-	function->new_size = fth_symbol_size(function->new_func);
-	if (!function->old_size || !function->new_size)
+			patch, function->name);
+	new_func = function->klp ? (unsigned long)function->klp->new_func : old_func;
+	old_size = fth_symbol_size(old_func);
+	new_size = fth_symbol_size(new_func);
+	if (!old_size || !new_size)
 		return fth_report_set(
 			ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
 			"patch '%s' refused: the size of '%s' or of its replacement is unknown",
-			patch, klp->old_name);
+			patch, function->name);
+	function->old_func = old_func;
+	function->old_size = old_size;
+	function->new_func = new_func;
+	function->new_size = new_size;
 	*ret_ip = ip;
 	return 0;
 }

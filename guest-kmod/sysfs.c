@@ -21,8 +21,9 @@
 struct fth_sysfs_dir {
 	struct kobject kobj;
 	struct fth_patch *patch;
-	u32 function;
-	struct fth_sysfs_dir *object;	  /* a patch's */
+	u32 object;			  /* index; a function's too */
+	u32 function;			  /* index */
+	struct fth_sysfs_dir **objects;	  /* a patch's, its author's objects */
 	struct fth_sysfs_dir **functions; /* a patch's, @patch->count */
 };
 
@@ -62,6 +63,7 @@ static void dir_release(struct kobject *kobj)
 {
 	struct fth_sysfs_dir *dir = container_of(kobj, struct fth_sysfs_dir, kobj);
 
+	kvfree(dir->objects);
 	kvfree(dir->functions);
 	kfree(dir);
 }
@@ -116,19 +118,33 @@ static ssize_t enabled_store(struct fth_sysfs_dir *dir, const char *page, size_t
 	return done == -EALREADY ? -EINVAL : done;
 }
 
+/* On the way out it reads 0 before the folder goes: nobody runs new code then. */
 static ssize_t transition_show(struct fth_sysfs_dir *dir, char *page)
 {
-	u8 state = READ_ONCE(dir->patch->state);
+	return sysfs_emit(page, "%d\n", !READ_ONCE(dir->patch->settled));
+}
 
-	return sysfs_emit(page, "%d\n", fth_lifecycle_in_transition(state));
+static const char *state_note(const struct fth_patch *patch)
+{
+	if (READ_ONCE(patch->flags) & FTH_PATCH_FORCED)
+		return " (forced: pinned until the next boot)";
+	if (READ_ONCE(patch->leaving))
+		return " (all tasks have switched; a task may run its module's text)";
+	return "";
 }
 
 static ssize_t state_show(struct fth_sysfs_dir *dir, char *page)
 {
-	bool forced = READ_ONCE(dir->patch->flags) & FTH_PATCH_FORCED;
-
 	return sysfs_emit(page, "%s%s\n", fth_lifecycle_name(READ_ONCE(dir->patch->state)),
-			  forced ? " (forced: pinned until the next boot)" : "");
+			  state_note(dir->patch));
+}
+
+static ssize_t model_show(struct fth_sysfs_dir *dir, char *page)
+{
+	const struct fth_guest_policy *policy = &dir->patch->policy;
+
+	return sysfs_emit(page, "leave=%s switch=%s\n", fth_leave_name(policy->leave),
+			  fth_switch_name(policy->switches));
 }
 
 static ssize_t pending_show(struct fth_sysfs_dir *dir, char *page)
@@ -173,22 +189,22 @@ static ssize_t confirm_store(struct fth_sysfs_dir *dir, const char *page, size_t
 FILE_RW(enabled);
 FILE_RO(transition);
 FILE_RO(state);
+FILE_RO(model);
 FILE_RO(pending);
 FILE_WO(force);
 FILE_WO(nudge);
 FILE_WO(confirm);
 
 static struct attribute *patch_attrs[] = {
-	&enabled_file.attr, &transition_file.attr, &state_file.attr,   &pending_file.attr,
-	&force_file.attr,   &nudge_file.attr,	   &confirm_file.attr, NULL,
+	&enabled_file.attr, &transition_file.attr, &state_file.attr,
+	&model_file.attr,   &pending_file.attr,	   &force_file.attr,
+	&nudge_file.attr,   &confirm_file.attr,	   NULL,
 };
 ATTRIBUTE_GROUPS(patch);
 
 static ssize_t patched_show(struct fth_sysfs_dir *dir, char *page)
 {
-	u8 state = READ_ONCE(dir->patch->state);
-
-	return sysfs_emit(page, "%d\n", is_enabled(state) || state == FTH_LC_REVERTING);
+	return sysfs_emit(page, "%d\n", READ_ONCE(dir->patch->objects[dir->object].patched));
 }
 FILE_RO(patched);
 
@@ -215,9 +231,9 @@ static struct kobj_type function_type = { .release = dir_release,
 					  .sysfs_ops = &file_ops,
 					  .default_groups = function_groups };
 
-__printf(5, 6) static struct fth_sysfs_dir *dir_add(struct fth_patch *patch, u32 function,
-						    struct kobj_type *type, struct kobject *parent,
-						    const char *format, ...)
+__printf(6, 7) static struct fth_sysfs_dir *dir_add(struct fth_patch *patch, u32 object,
+						    u32 function, struct kobj_type *type,
+						    struct kobject *parent, const char *format, ...)
 {
 	struct fth_sysfs_dir *dir = kzalloc(sizeof(*dir), GFP_KERNEL);
 	char *name;
@@ -227,6 +243,7 @@ __printf(5, 6) static struct fth_sysfs_dir *dir_add(struct fth_patch *patch, u32
 	if (!dir)
 		return NULL;
 	dir->patch = patch;
+	dir->object = object;
 	dir->function = function;
 	va_start(args, format);
 	name = kvasprintf(GFP_KERNEL, format, args);
@@ -248,32 +265,51 @@ static void dir_remove(struct fth_sysfs_dir *dir)
 	kobject_put(&dir->kobj);
 }
 
+static int add_objects(struct fth_patch *patch, struct fth_sysfs_dir *dir)
+{
+	for (u32 i = 0; i < patch->object_count; i++) {
+		/* Nops are ours and go when the transition ends. */
+		if (!patch->objects[i].klp)
+			continue;
+		dir->objects[i] = dir_add(patch, i, 0, &object_type, &dir->kobj, "%s",
+					  patch->objects[i].name ?: "vmlinux");
+		if (!dir->objects[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_functions(struct fth_patch *patch, struct fth_sysfs_dir *dir)
+{
+	for (u32 i = 0; i < patch->count; i++) {
+		const struct fth_function *function = &patch->functions[i];
+
+		dir->functions[i] = dir_add(patch, function->object, i, &function_type,
+					    &dir->objects[function->object]->kobj, "%s,%lu",
+					    function->name, function->sympos ?: 1);
+		if (!dir->functions[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int fth_sysfs_add(struct fth_patch *patch)
 {
 	struct fth_sysfs_dir *dir;
 
-	dir = dir_add(patch, 0, &patch_type, sysfs.patches, "%s", patch->name);
+	dir = dir_add(patch, 0, 0, &patch_type, sysfs.patches, "%s", patch->name);
 	if (!dir)
 		return -ENOMEM;
 	patch->sysfs = dir;
+	dir->objects = kvcalloc(patch->object_count, sizeof(struct fth_sysfs_dir *), GFP_KERNEL);
 	dir->functions = kvcalloc(patch->count + 1, sizeof(struct fth_sysfs_dir *), GFP_KERNEL);
-	dir->object = dir_add(patch, 0, &object_type, &dir->kobj, "vmlinux");
-	if (!dir->functions || !dir->object)
-		goto err_dir;
-	for (u32 i = 0; i < patch->count; i++) {
-		const struct fth_function *function = &patch->functions[i];
-
-		dir->functions[i] = dir_add(patch, i, &function_type, &dir->object->kobj, "%s,%lu",
-					    function->name, function->sympos);
-		if (!dir->functions[i])
-			goto err_dir;
+	if (!dir->functions || !dir->objects || add_objects(patch, dir) ||
+	    add_functions(patch, dir)) {
+		fth_sysfs_remove(patch);
+		return -ENOMEM;
 	}
 	kobject_uevent(&dir->kobj, KOBJ_ADD);
 	return 0;
-
-err_dir:
-	fth_sysfs_remove(patch);
-	return -ENOMEM;
 }
 
 void fth_sysfs_remove(struct fth_patch *patch)
@@ -284,7 +320,8 @@ void fth_sysfs_remove(struct fth_patch *patch)
 		return;
 	for (u32 i = 0; dir->functions && i < patch->count; i++)
 		dir_remove(dir->functions[i]);
-	dir_remove(dir->object);
+	for (u32 i = 0; dir->objects && i < patch->object_count; i++)
+		dir_remove(dir->objects[i]);
 	patch->sysfs = NULL;
 	dir_remove(dir);
 }

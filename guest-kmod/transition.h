@@ -244,6 +244,18 @@ void fth_transition_end(struct fth_lever *lever, bool to_new);
 bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler,
 		      struct fth_visit *visit, enum task_work_notify_mode notify);
 
+/**
+ * fth_roster_set_text() - the patched set has changed (a module comes or goes)
+ * @set: what its stragglers must leave from now on
+ *
+ * Who reads the old one does so with preemption off or with all CPUs stopped:
+ * it may be freed after fth_transition_drain().
+ */
+static inline void fth_roster_set_text(struct fth_roster *roster, const struct fth_stack_set *set)
+{
+	WRITE_ONCE(roster->set, set);
+}
+
 /** fth_roster_cancel() - take back the visits that have not begun. */
 void fth_roster_cancel(struct fth_roster *roster);
 

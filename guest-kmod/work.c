@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The engine's workers: everything that moves a transition on or ends it. */
+/* The engine's first worker: what a transition's begin, turns and end mean. */
 
 #include <linux/jiffies.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
-#include <linux/rcupdate.h>
 #include <linux/timekeeping.h>
 
 #include "compat/kernel.h"
 #include "engine_priv.h"
-#include "nudge.h"
-#include "sysfs.h"
+#include "object.h"
+#include "states.h"
 
 /* Confirmation counts time in suspend, which a timer of ours would not see. */
 #define CONFIRM_LOOK_MS 1000u
 
-/* What the client is told once the lock is dropped. */
+/* What the client is told once the mutexes are dropped. */
 struct news {
 	char name[FTH_NAME_MAX + 1];
 	bool settled;
@@ -32,52 +31,11 @@ static u64 ms_to_ns(u32 ms)
 	return (u64)ms * NSEC_PER_MSEC;
 }
 
-static void aim(bool to_new)
+static bool is_interrupted(void)
 {
-	struct fth_run *run = &fth_engine.run;
-	u32 nudge_after_ms = run->patch->policy.nudge_after_ms;
+	const struct fth_run *run = &fth_engine.run;
 
-	run->to_new = to_new;
-	/* Turned twice between two steps: its stragglers are those of before. */
-	run->flipped = READ_ONCE(run->patch->lever.phase) ==
-		       (to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD);
-	run->force = false;
-	run->late = false;
-	run->error = 0;
-	run->began_ns = ktime_get_ns();
-	run->retry_ns = run->began_ns;
-	run->nudge_ns = 0;
-	if (nudge_after_ms != FTH_NUDGE_MANUAL)
-		run->nudge_ns = run->began_ns + ms_to_ns(nudge_after_ms);
-	run->progress_ns = run->began_ns + ms_to_ns(FTH_PROGRESS_EVERY_MS);
-	run->backoff_ms = FTH_BACKOFF_MIN_MS;
-	run->slack = FTH_WALK_SLACK_MIN;
-}
-
-void fth_work_begin(struct fth_patch *patch)
-{
-	WARN_ON_ONCE(fth_lifecycle_step(FTH_LC_ABSENT, FTH_LC_EV_ADOPT, &patch->state));
-	fth_engine.run = (struct fth_run){ .patch = patch, .starting = true, .asked_new = true };
-	aim(true);
-}
-
-void fth_work_turn(struct fth_patch *patch, bool to_new, bool self, u16 code, const char *why)
-{
-	struct fth_run *run = &fth_engine.run;
-	u8 next = patch->state;
-
-	WARN_ON_ONCE(fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next));
-	WRITE_ONCE(patch->state, next);
-	if (!run->patch) {
-		/* What somebody asked for is no turn; what nobody asked for is one. */
-		*run = (struct fth_run){ .patch = patch, .asked_new = to_new != self };
-	}
-	run->self = self;
-	run->code = to_new == run->asked_new ? FTH_E_OK : code;
-	strscpy(run->why, why, sizeof(run->why));
-	patch->klp->enabled = to_new;
-	fth_patch_publish(patch, true, true);
-	aim(to_new);
+	return READ_ONCE(run->turned) || READ_ONCE(run->force);
 }
 
 static void retire(struct fth_roster *roster)
@@ -86,9 +44,11 @@ static void retire(struct fth_roster *roster)
 		return;
 	roster->live = false;
 	fth_roster_cancel(roster);
+	mutex_lock(&fth_engine.lock);
 	list_add_tail(&roster->retired, &fth_engine.rosters);
 	fth_engine.roster_count++;
 	fth_work_drop_rosters();
+	mutex_unlock(&fth_engine.lock);
 }
 
 void fth_work_drop_rosters(void)
@@ -105,63 +65,121 @@ void fth_work_drop_rosters(void)
 	}
 }
 
-static void back_off(void)
+/* @advance stays: the worker may be in the end of the transition before. */
+static void begin_run(struct fth_patch *patch, bool asked_new)
 {
 	struct fth_run *run = &fth_engine.run;
 
-	run->retry_ns = ktime_get_ns() + ms_to_ns(run->backoff_ms);
-	run->backoff_ms = min(run->backoff_ms * 2, FTH_BACKOFF_MAX_MS);
+	run->patch = patch;
+	run->asked_new = asked_new;
+	run->nudge = false;
 }
 
-static void flip(void)
+void fth_work_begin(struct fth_patch *patch)
+{
+	struct fth_run *run = &fth_engine.run;
+
+	WARN_ON_ONCE(fth_lifecycle_step(FTH_LC_ABSENT, FTH_LC_EV_ADOPT, &patch->state));
+	begin_run(patch, true);
+	run->to_new = true;
+	run->turned = true;
+}
+
+void fth_work_turn(struct fth_patch *patch, bool to_new, bool self, u16 code, const char *why)
+{
+	struct fth_run *run = &fth_engine.run;
+	u8 next = patch->state;
+
+	WARN_ON_ONCE(fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next));
+	WRITE_ONCE(patch->state, next);
+	/* What somebody asked for is no turn; what nobody asked for is one. */
+	if (!run->patch || run->ended)
+		begin_run(patch, to_new != self);
+	run->to_new = to_new;
+	run->self = self;
+	run->code = to_new == run->asked_new ? FTH_E_OK : code;
+	run->force = false;
+	strscpy(run->why, why, sizeof(run->why));
+	WRITE_ONCE(run->turned, true);
+}
+
+int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
+{
+	struct fth_sets *sets, *old = patch->sets;
+	struct fth_roster *roster = patch->lever.roster;
+	int error;
+
+	error = fth_patch_make_sets(patch, &sets, ret_report);
+	if (error)
+		return error;
+	patch->sets = sets;
+	if (roster)
+		fth_roster_set_text(roster, fth_engine.run.advance.to_new ? &sets->old_set
+									  : &sets->new_set);
+	/* Who checks a stack does so with preemption off. */
+	fth_transition_drain();
+	fth_sets_free(old);
+	return 0;
+}
+
+/*
+ * The direction is news: a fresh start of it.  Return: false when it has to be
+ * tried again.
+ */
+static bool take_turn(struct fth_report *report)
 {
 	struct fth_run *run = &fth_engine.run;
 	struct fth_patch *patch = run->patch;
-	struct fth_flip flip = {
-		.set = run->to_new ? &patch->old_set : &patch->new_set,
-		.to_new = run->to_new,
-		.stop_max_us = patch->policy.stop_max_us,
-		.slack = run->slack,
-		.left = fth_engine_kick,
-	};
-	struct fth_roster *old;
+	bool to_new;
 
-	if (fth_engine.roster_count == FTH_ROSTERS_MAX)
-		run->error = -EAGAIN;
-	else
-		run->error = fth_transition_flip(&patch->lever, &flip, &old);
-	if (run->error) {
-		run->slack = min(run->slack * 2, FTH_WALK_SLACK_MAX);
-		back_off();
-		return;
+	/* A patch below may have left since the sets were made. */
+	if (!patch->lever.roster && fth_work_renew_sets(patch, report) == -ENOMEM) {
+		run->advance.retry_ns = ktime_get_ns() + ms_to_ns(FTH_SETS_RETRY_MS);
+		return false;
 	}
-	run->total = flip.ret_total;
-	run->flipped = true;
-	run->backoff_ms = FTH_BACKOFF_MIN_MS;
-	retire(old);
-	fth_transition_retry(patch->lever.roster, false);
-	back_off();
-}
-
-/* Where the whole machine is already where it shall go (turned at once). */
-static bool is_there(const struct fth_run *run)
-{
-	return READ_ONCE(run->patch->lever.phase) == (run->to_new ? FTH_PHASE_NEW : FTH_PHASE_OLD);
+	mutex_lock(&fth_engine.lock);
+	run->turned = false;
+	to_new = run->to_new;
+	patch->settled = false;
+	fth_patch_publish(patch, true);
+	patch->klp->enabled = to_new;
+	run->progress_ns = ktime_get_ns() + ms_to_ns(FTH_PROGRESS_EVERY_MS);
+	mutex_unlock(&fth_engine.lock);
+	/* Not for one that is turned before it was in force, as in-tree. */
+	if (!to_new && patch->lever.phase == FTH_PHASE_NEW) {
+		fth_states_begin(patch);
+		fth_objects_call(patch, FTH_CALL_PRE_UNPATCH);
+		fth_states_end();
+	}
+	run->advance.interrupted = is_interrupted;
+	run->advance.retire = retire;
+	run->advance.left = fth_engine_kick;
+	fth_advance_begin(&run->advance, patch, to_new);
+	return true;
 }
 
 static void tell_settled(struct news *news, u8 state, bool forced)
 {
 	const struct fth_run *run = &fth_engine.run;
-	const char *way = run->to_new ? "in force" : "reverted";
+	const struct fth_advance *advance = &run->advance;
+	const char *way = advance->to_new ? "in force" : "reverted";
+	int length;
 
 	news->settled = true;
 	news->self = run->self;
 	news->state = state;
 	strscpy(news->name, run->patch->name, sizeof(news->name));
-	fth_report_set(&news->report, run->code, 0, "patch '%s' %s%s%s%s after %llu ms",
+	fth_report_set(&news->report, run->code, 0,
+		       "patch '%s' %s%s%s%s after %llu ms; CPUs stopped for %llu us",
 		       run->patch->name, way, forced ? " by force, pinned until the next boot" : "",
 		       run->why[0] ? ": " : "", run->why,
-		       (ktime_get_ns() - run->began_ns) / NSEC_PER_MSEC);
+		       (ktime_get_ns() - advance->began_ns) / NSEC_PER_MSEC,
+		       advance->stopped_ns / NSEC_PER_USEC);
+	if (!advance->held_ns)
+		return;
+	length = strlen(news->report.detail);
+	scnprintf(news->report.detail + length, sizeof(news->report.detail) - length,
+		  ", tasks held for at most %llu us", advance->held_ns / NSEC_PER_USEC);
 }
 
 static void arm_confirm(struct fth_patch *patch)
@@ -172,136 +190,205 @@ static void arm_confirm(struct fth_patch *patch)
 			ktime_get_boottime_ns() + ms_to_ns(patch->policy.confirm_within_ms);
 }
 
+/* Lock held.  Its module's reference is given back by the second worker. */
+static void send_off(struct fth_patch *patch, const struct fth_report *farewell, bool self)
+{
+	WRITE_ONCE(patch->leaving, true);
+	patch->release_ns = 0;
+	patch->release_wait_ms = FTH_RELEASE_MIN_MS;
+	patch->farewell = *farewell;
+	patch->farewell_self = self;
+	mod_delayed_work(fth_engine.queue, &fth_engine.release, 0);
+}
+
+/* Out of the table, with the nops of the one that replaces them. */
+static void sweep_replaced(struct fth_patch *by)
+{
+	struct fth_patch *patch;
+
+	for (u32 i = by->count; i < by->total; i++)
+		by->redirects[i].wanted = false;
+	list_for_each_entry(patch, &fth_engine.patches, list) {
+		if (patch != by && !patch->leaving)
+			fth_patch_want(patch, false);
+	}
+	fth_redirector_sweep(&fth_engine.redirector);
+	fth_patch_drop_nops(by);
+}
+
+/* Lock held.  Tasks may still run their text after a forced end. */
+static void send_replaced_off(const struct fth_patch *by, bool forced)
+{
+	struct fth_report farewell;
+	struct fth_patch *patch;
+
+	fth_report_set(&farewell, FTH_E_OK, 0, "replaced by patch '%s'", by->name);
+	list_for_each_entry(patch, &fth_engine.patches, list) {
+		if (patch == by || patch->leaving)
+			continue;
+		patch->klp->enabled = false;
+		patch->confirm_by_ns = 0;
+		fth_patch_publish(patch, false);
+		if (forced || (patch->flags & FTH_PATCH_FORCED)) {
+			patch->klp->forced = true;
+			WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_FORCED);
+			WRITE_ONCE(patch->state, FTH_LC_STAGED);
+		} else {
+			WRITE_ONCE(patch->state, FTH_LC_REVERTING);
+			patch->settled = true;
+			send_off(patch, &farewell, false);
+		}
+	}
+}
+
+/* All tasks are where they shall be: the functions follow. */
+static void end_table(struct fth_patch *patch, bool to_new)
+{
+	if (to_new && patch->klp->replace) {
+		sweep_replaced(patch);
+	} else if (!to_new) {
+		fth_patch_want(patch, false);
+		fth_redirector_sweep(&fth_engine.redirector);
+	}
+}
+
 /*
- * A revert is not told here but once its text is unused (fth_work_release()).
- * A forced revert is told at once, as STAGED: its module can't be unloaded.
+ * From here on a request finds what the transition came to, and asks for the
+ * next one.  A revert is not told but once its text is unused
+ * (fth_work_release()).  A forced revert is told at once, as STAGED: its module
+ * can't be unloaded.  Return: false when somebody turned it round just before.
  */
+static bool settle(struct news *news, bool forced)
+{
+	struct fth_run *run = &fth_engine.run;
+	struct fth_patch *patch = run->patch;
+	bool to_new = run->advance.to_new;
+	u8 next = patch->state;
+
+	mutex_lock(&fth_engine.lock);
+	if (run->turned) {
+		mutex_unlock(&fth_engine.lock);
+		return false;
+	}
+	WARN_ON_ONCE(fth_lifecycle_step(patch->state, forced ? FTH_LC_EV_FORCE : FTH_LC_EV_COMPLETE,
+					&next));
+	tell_settled(news, next, forced);
+	if (forced)
+		WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_FORCED);
+	if (to_new || forced) {
+		WRITE_ONCE(patch->state, next);
+		arm_confirm(patch);
+	} else {
+		/* REVERTING it stays until it is gone. */
+		news->settled = false;
+		send_off(patch, &news->report, news->self);
+	}
+	run->force = false;
+	run->ended = true;
+	mutex_unlock(&fth_engine.lock);
+	return true;
+}
+
 static void finish(struct news *news, bool forced)
 {
 	struct fth_run *run = &fth_engine.run;
 	struct fth_patch *patch = run->patch;
-	struct fth_roster *roster = patch->lever.roster;
-	u8 next = patch->state;
+	bool to_new = run->advance.to_new;
 
-	fth_transition_end(&patch->lever, run->to_new);
-	run->flipped = false;
-	if (roster) {
-		fth_transition_drain();
-		patch->lever.roster = NULL;
-		retire(roster);
-	}
-	if (!run->to_new)
-		run->error = fth_redirector_remove(&fth_engine.redirector, patch->redirects,
-						   patch->count);
-	if (!run->to_new && run->error) {
-		/* Only this is left to do: no task is waited for any more. */
-		run->nudge_ns = 0;
-		run->late = true;
-		back_off();
+	if (!settle(news, forced))
 		return;
-	}
-	fth_patch_publish(patch, run->to_new, false);
-	if (forced)
-		WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_FORCED);
-	WARN_ON_ONCE(fth_lifecycle_step(patch->state, forced ? FTH_LC_EV_FORCE : FTH_LC_EV_COMPLETE,
-					&next));
-	tell_settled(news, next, forced);
-	if (run->to_new || forced) {
-		WRITE_ONCE(patch->state, next);
-		arm_confirm(patch);
-		if (patch->klp)
-			patch->klp->forced = forced;
-	} else {
-		/* REVERTING it stays until it is gone. */
-		news->settled = false;
-		news->state = FTH_LC_ABSENT;
-		patch->leaving = FTH_LEAVING;
-		patch->farewell_self = news->self;
-		patch->farewell = news->report;
-		mod_delayed_work(fth_engine.queue, &fth_engine.release, 0);
-	}
-	*run = (struct fth_run){};
-}
+	fth_advance_finish(&run->advance);
+	end_table(patch, to_new);
+	patch->klp->forced = forced;
+	fth_patch_publish(patch, false);
+	fth_states_begin(patch);
+	fth_objects_call(patch, to_new ? FTH_CALL_POST_PATCH : FTH_CALL_POST_UNPATCH);
+	fth_states_end();
 
-static void meet_deadline(void)
-{
-	struct fth_run *run = &fth_engine.run;
-	const struct fth_guest_policy *policy = &run->patch->policy;
-	char why[sizeof(run->why)];
-
-	if (!policy->deadline_ms || run->late ||
-	    ktime_get_ns() < run->began_ns + ms_to_ns(policy->deadline_ms))
-		return;
-	run->late = true;
-	/* A revert never goes back to the patched state by itself. */
-	if (!run->to_new)
-		return;
-	scnprintf(why, sizeof(why), "deadline of %u ms missed with %d tasks left",
-		  policy->deadline_ms,
-		  run->flipped ? atomic_read(&run->patch->lever.roster->holding) : -1);
-	if (policy->on_deadline == FTH_ON_DEADLINE_REVERSE) {
-		fth_work_turn(run->patch, false, true, FTH_E_DEADLINE, why);
-	} else if (policy->on_deadline == FTH_ON_DEADLINE_FORCE) {
-		run->force = true;
-		run->self = true;
-		strscpy(run->why, why, sizeof(run->why));
-	}
-}
-
-static void nudge_if_due(void)
-{
-	struct fth_run *run = &fth_engine.run;
-	u64 now = ktime_get_ns();
-
-	if (!run->flipped || !run->nudge_ns || now < run->nudge_ns)
-		return;
-	fth_nudge_stragglers(run->patch->lever.roster);
-	run->nudge_ns = now + ms_to_ns(run->patch->policy.nudge_every_ms);
+	mutex_lock(&fth_engine.lock);
+	WRITE_ONCE(patch->settled, true);
+	if (to_new && patch->klp->replace)
+		send_replaced_off(patch, forced);
+	if (run->turned)
+		run->ended = false;
+	else
+		*run = (struct fth_run){};
+	mutex_unlock(&fth_engine.lock);
 }
 
 static void tell_progress(struct news *news)
 {
 	struct fth_run *run = &fth_engine.run;
+	int pending = fth_advance_pending(&run->advance);
 	u64 now = ktime_get_ns();
 
-	if (!run->flipped || now < run->progress_ns)
+	if (pending < 0 || now < run->progress_ns)
 		return;
 	run->progress_ns = now + ms_to_ns(FTH_PROGRESS_EVERY_MS);
 	news->progress = true;
 	news->state = run->patch->state;
-	news->total = run->total;
-	news->done = run->total - atomic_read(&run->patch->lever.roster->holding);
+	news->total = run->advance.total;
+	news->done = run->advance.total - min_t(u32, pending, run->advance.total);
 	strscpy(news->name, run->patch->name, sizeof(news->name));
+}
+
+/* Nobody asked for this end. */
+static void meet_end(enum fth_advance_end end)
+{
+	struct fth_run *run = &fth_engine.run;
+
+	mutex_lock(&fth_engine.lock);
+	/* A request that came meanwhile goes first. */
+	if (run->turned)
+		goto out;
+	if (end == FTH_ADVANCE_REVERSE) {
+		fth_work_turn(run->patch, false, true, FTH_E_DEADLINE, run->advance.why);
+	} else {
+		run->force = true;
+		run->self = true;
+		strscpy(run->why, run->advance.why, sizeof(run->why));
+	}
+out:
+	mutex_unlock(&fth_engine.lock);
+}
+
+static bool take_nudge(struct fth_run *run)
+{
+	bool nudge;
+
+	mutex_lock(&fth_engine.lock);
+	nudge = run->nudge;
+	run->nudge = false;
+	mutex_unlock(&fth_engine.lock);
+	return nudge;
 }
 
 static void step(struct news *news)
 {
 	struct fth_run *run = &fth_engine.run;
+	enum fth_advance_end end;
 
-	if (!run->patch || run->starting)
+	if (!run->patch)
 		return;
-	if (run->force || is_there(run)) {
-		finish(news, run->force);
+	if (run->turned && !take_turn(&news->report))
+		return;
+	if (READ_ONCE(run->force)) {
+		finish(news, true);
 		return;
 	}
-	if (ktime_get_ns() >= run->retry_ns) {
-		if (!run->flipped) {
-			flip();
-		} else {
-			fth_transition_retry(run->patch->lever.roster,
-					     run->backoff_ms == FTH_BACKOFF_MAX_MS);
-			back_off();
-		}
-	}
-	if (run->flipped && !atomic_read(&run->patch->lever.roster->holding)) {
+	if (take_nudge(run))
+		fth_advance_nudge(&run->advance);
+	end = fth_advance_step(&run->advance);
+	if (end == FTH_ADVANCE_DONE && !run->turned) {
 		finish(news, false);
 		return;
 	}
-	meet_deadline();
-	nudge_if_due();
+	if (end == FTH_ADVANCE_REVERSE || end == FTH_ADVANCE_FORCE)
+		meet_end(end);
 	tell_progress(news);
 }
 
+/* Lock held. */
 static void check_confirm(void)
 {
 	u64 now = ktime_get_boottime_ns();
@@ -338,16 +425,13 @@ static u64 next_due_ns(void)
 		if (patch->state == FTH_LC_SOAKING && patch->confirm_by_ns)
 			due = earlier(look, due);
 	}
-	if (!run->patch || run->starting)
+	if (!run->patch)
 		return due;
-	/* What failed is not tried again at once. */
-	if (run->force && !run->error)
+	if (run->turned)
+		return earlier(run->advance.retry_ns ?: ktime_get_ns(), due);
+	if (run->force || run->nudge)
 		return ktime_get_ns();
-	due = earlier(run->retry_ns, due);
-	due = earlier(run->nudge_ns, due);
-	if (run->patch->policy.deadline_ms && !run->late)
-		due = earlier(run->began_ns + ms_to_ns(run->patch->policy.deadline_ms), due);
-	return due;
+	return earlier(fth_advance_due_ns(&run->advance), due);
 }
 
 void fth_work_run(struct work_struct *work)
@@ -355,12 +439,16 @@ void fth_work_run(struct work_struct *work)
 	struct news news = {};
 	u64 due, now;
 
+	mutex_lock(&fth_engine.moves);
 	mutex_lock(&fth_engine.lock);
 	fth_work_drop_rosters();
 	check_confirm();
+	mutex_unlock(&fth_engine.lock);
 	step(&news);
+	mutex_lock(&fth_engine.lock);
 	due = next_due_ns();
 	mutex_unlock(&fth_engine.lock);
+	mutex_unlock(&fth_engine.moves);
 	if (news.settled) {
 		pr_info("%s\n", news.report.detail);
 		fth_engine.client->settled(news.name, news.state, news.self, &news.report);
@@ -372,109 +460,5 @@ void fth_work_run(struct work_struct *work)
 	/* A kick meanwhile has queued it already, and wins. */
 	now = ktime_get_ns();
 	queue_delayed_work(fth_engine.queue, &fth_engine.work,
-			   due > now ? nsecs_to_jiffies(due - now) + 1 : 0);
-}
-
-/* Those that left before the grace period that begins now. */
-static bool mark_leaving(void)
-{
-	struct fth_patch *patch;
-	bool some = false;
-
-	mutex_lock(&fth_engine.lock);
-	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (patch->leaving != FTH_LEAVING)
-			continue;
-		patch->leaving = FTH_LEAVING_GRACED;
-		patch->release_ns = 0;
-		patch->release_wait_ms = FTH_RELEASE_MIN_MS;
-		some = true;
-	}
-	mutex_unlock(&fth_engine.lock);
-	return some;
-}
-
-/* No handler can send a task there any more: is one there still? */
-static bool is_text_used(const struct fth_patch *patch)
-{
-	struct fth_stack_set set;
-	bool used;
-
-	if (fth_stack_module_set(patch->module, &set))
-		return true;
-	used = fth_stack_check_all(&set, NULL);
-	fth_stack_set_free(&set);
-	return used;
-}
-
-/* Is it time to look, and nobody there?  A look may stop all CPUs. */
-static bool is_released(struct fth_patch *patch)
-{
-	if (patch->leaving != FTH_LEAVING_GRACED || ktime_get_ns() < patch->release_ns)
-		return false;
-	if (!is_text_used(patch))
-		return true;
-	patch->release_ns = ktime_get_ns() + ms_to_ns(patch->release_wait_ms);
-	patch->release_wait_ms = min(patch->release_wait_ms * 2, FTH_RELEASE_MAX_MS);
-	return false;
-}
-
-/* One that may go, or NULL and when to look again, 0 = on a kick only. */
-static struct fth_patch *take_unused(u64 *ret_due_ns)
-{
-	struct fth_patch *patch, *found = NULL;
-
-	*ret_due_ns = 0;
-	mutex_lock(&fth_engine.lock);
-	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (is_released(patch)) {
-			found = patch;
-			list_del_init(&found->list);
-			fth_engine.patch_count--;
-			break;
-		}
-		if (patch->leaving == FTH_LEAVING_GRACED)
-			*ret_due_ns = earlier(patch->release_ns, *ret_due_ns);
-	}
-	mutex_unlock(&fth_engine.lock);
-	return found;
-}
-
-/*
- * The files go after the module's reference, so that whoever sees the folder
- * gone may unload the module; they show nothing that lies in the module.  One
- * that is loaded again in between waits with its folder.
- */
-static void let_out(struct fth_patch *patch)
-{
-	fth_patch_publish(patch, false, false);
-	WRITE_ONCE(patch->state, FTH_LC_ABSENT);
-	patch->klp = NULL;
-	mutex_lock(&fth_engine.folders);
-	module_put(patch->module);
-	patch->module = NULL;
-	fth_sysfs_remove(patch);
-	mutex_unlock(&fth_engine.folders);
-	pr_info("%s\n", patch->farewell.detail);
-	fth_engine.client->settled(patch->name, FTH_LC_ABSENT, patch->farewell_self,
-				   &patch->farewell);
-	fth_patch_free(patch);
-	module_put(THIS_MODULE);
-}
-
-void fth_work_release(struct work_struct *work)
-{
-	struct fth_patch *patch;
-	u64 due, now;
-
-	if (mark_leaving())
-		synchronize_rcu_tasks();
-	while ((patch = take_unused(&due)))
-		let_out(patch);
-	if (!due)
-		return;
-	/* A patch that left meanwhile has queued it already, and wins. */
-	now = ktime_get_ns();
-	queue_delayed_work(fth_engine.queue, &fth_engine.release,
 			   due > now ? nsecs_to_jiffies(due - now) + 1 : 0);
 }

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The engine's second worker: what was taken out is given back.
+ *
+ * DESIGN
+ * A patch that left the table is nowhere called any more, but a task may still
+ * run text of its module that is no replacement, or be preempted on its way to
+ * one.  Its module's reference is given back when no stack holds its text or
+ * the place behind the call at one of its patch sites.  That is a check of all
+ * stacks, so no RCU-tasks grace period, which takes as long as the longest run
+ * of a task without a voluntary switch, is waited for.
+ */
+
+#include <linux/jiffies.h>
+#include <linux/livepatch.h>
+#include <linux/module.h>
+#include <linux/timekeeping.h>
+
+#include "compat/kernel.h"
+#include "engine_priv.h"
+#include "sysfs.h"
+
+/* Its module's text, and where tasks are that are on the way there. */
+static int text_set(const struct fth_patch *patch, struct fth_stack_set *ret_set)
+{
+	struct fth_text texts[FTH_MODULE_TEXTS_MAX];
+	u32 count = fth_module_texts(patch->module, texts);
+	struct fth_stack_set set;
+	int error;
+
+	error = fth_stack_set_init(&set, count + patch->count);
+	if (error)
+		return error;
+	for (u32 i = 0; i < count; i++) {
+		if (texts[i].start < texts[i].end)
+			fth_stack_set_add(&set, texts[i].start, texts[i].end);
+	}
+	for (u32 i = 0; i < patch->count; i++) {
+		unsigned long behind = patch->redirects[i].ip + MCOUNT_INSN_SIZE;
+
+		if (patch->redirects[i].ip)
+			fth_stack_set_add(&set, behind, behind + 1);
+	}
+	fth_stack_set_seal(&set);
+	*ret_set = set;
+	return 0;
+}
+
+/* No handler can send a task there any more: is one there still? */
+static bool is_text_used(const struct fth_patch *patch)
+{
+	struct fth_stack_set set;
+	bool used;
+
+	if (text_set(patch, &set))
+		return true;
+	used = fth_stack_check_all(&set, NULL);
+	fth_stack_set_free(&set);
+	return used;
+}
+
+/* Is it time to look, and nobody there?  A look may stop all CPUs. */
+static bool is_released(struct fth_patch *patch)
+{
+	if (!patch->leaving || ktime_get_ns() < patch->release_ns)
+		return false;
+	if (!is_text_used(patch))
+		return true;
+	patch->release_ns = ktime_get_ns() + (u64)patch->release_wait_ms * NSEC_PER_MSEC;
+	patch->release_wait_ms = min(patch->release_wait_ms * 2, FTH_RELEASE_MAX_MS);
+	return false;
+}
+
+/* Moves held.  One that may go, or NULL and when to look again, 0 = on a kick only. */
+static struct fth_patch *take_unused(u64 *ret_due_ns)
+{
+	struct fth_patch *patch, *found = NULL;
+
+	*ret_due_ns = 0;
+	list_for_each_entry(patch, &fth_engine.patches, list) {
+		if (is_released(patch)) {
+			found = patch;
+			break;
+		}
+		if (patch->leaving && (!*ret_due_ns || patch->release_ns < *ret_due_ns))
+			*ret_due_ns = patch->release_ns;
+	}
+	if (!found)
+		return NULL;
+	mutex_lock(&fth_engine.lock);
+	list_del_init(&found->list);
+	fth_engine.patch_count--;
+	WRITE_ONCE(found->state, FTH_LC_ABSENT);
+	mutex_unlock(&fth_engine.lock);
+	return found;
+}
+
+/*
+ * Moves held, which makes one that is loaded again at once wait with its folder.
+ * The files go after the module's reference, so that whoever sees the folder
+ * gone may unload the module; they show nothing that lies in the module.
+ */
+static void let_out(struct fth_patch *patch)
+{
+	patch->klp = NULL;
+	module_put(patch->module);
+	patch->module = NULL;
+	fth_sysfs_remove(patch);
+}
+
+static void tell(struct fth_patch *patch)
+{
+	pr_info("%s\n", patch->farewell.detail);
+	fth_engine.client->settled(patch->name, FTH_LC_ABSENT, patch->farewell_self,
+				   &patch->farewell);
+	fth_patch_free(patch);
+	module_put(THIS_MODULE);
+}
+
+void fth_work_release(struct work_struct *work)
+{
+	struct fth_patch *patch;
+	u64 due, now;
+
+	do {
+		mutex_lock(&fth_engine.moves);
+		patch = take_unused(&due);
+		if (patch)
+			let_out(patch);
+		mutex_unlock(&fth_engine.moves);
+		if (patch)
+			tell(patch);
+	} while (patch);
+	if (!due)
+		return;
+	/* A patch that left meanwhile has queued it already, and wins. */
+	now = ktime_get_ns();
+	queue_delayed_work(fth_engine.queue, &fth_engine.release,
+			   due > now ? nsecs_to_jiffies(due - now) + 1 : 0);
+}
