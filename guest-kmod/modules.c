@@ -35,7 +35,7 @@ static bool is_named(const char *module)
 	mutex_lock(&fth_engine.lock);
 	found = fth_engine.entering && names(fth_engine.entering, module);
 	list_for_each_entry(patch, &fth_engine.patches, list)
-		found = found || (!patch->leaving && names(patch, module));
+		found = found || (!patch->out && names(patch, module));
 	mutex_unlock(&fth_engine.lock);
 	return found;
 }
@@ -100,7 +100,7 @@ static struct fth_object *object_of(struct fth_patch *patch, const struct module
 {
 	struct fth_object *object;
 
-	if (patch->leaving)
+	if (patch->out)
 		return NULL;
 	object = fth_patch_find_object(patch, module->name);
 	return object && object->loaded != coming ? object : NULL;
@@ -123,7 +123,7 @@ static void leave(struct module *module, const struct fth_patch *limit)
 		 * Without memory the old sets stay: text that is gone only makes
 		 * more tasks wait than must.
 		 */
-		if (object || fth_patch_extends(patch, module->name))
+		if (object || (!patch->out && fth_patch_extends(patch, module->name)))
 			fth_work_renew_sets(patch, &report);
 	}
 }
@@ -138,7 +138,7 @@ static int enter(struct module *module, struct fth_report *ret_report)
 		object = object_of(patch, module, true);
 		if (object)
 			error = put_in(patch, object, module, ret_report);
-		else if (!patch->leaving && fth_patch_extends(patch, module->name))
+		else if (!patch->out && fth_patch_extends(patch, module->name))
 			error = fth_work_renew_sets(patch, ret_report);
 		if (error) {
 			leave(module, patch);

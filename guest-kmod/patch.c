@@ -38,6 +38,8 @@ static struct count count_older(const struct list_head *older)
 	if (!older)
 		return count;
 	list_for_each_entry(patch, older, list) {
+		if (patch->out)
+			continue;
 		count.objects += patch->object_count;
 		count.functions += patch->count;
 	}
@@ -170,7 +172,7 @@ static void add_nops(struct fth_patch *patch, const struct list_head *older)
 	if (!older)
 		return;
 	list_for_each_entry(old, older, list) {
-		for (u32 i = 0; i < old->count; i++)
+		for (u32 i = 0; i < old->count && !old->out; i++)
 			add_nop(patch, old->objects[old->functions[i].object].name,
 				&old->functions[i]);
 	}

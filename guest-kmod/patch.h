@@ -83,7 +83,8 @@ struct fth_sysfs_dir;
  * @state: enum fth_lifecycle_state
  * @flags: FTH_PATCH_*
  * @settled: its last transition has switched all tasks
- * @leaving: taken out; its module is looked after until no stack holds its text
+ * @out: it was reverted or replaced: its functions are in no table any more
+ * @leaving: @out, and its module is looked after until no stack holds its text
  * @release_ns: CLOCK_MONOTONIC, when it is looked at again; while @leaving
  * @release_wait_ms: until the look after that
  * @farewell: what the client is told when it is gone
@@ -108,6 +109,7 @@ struct fth_patch {
 	u8 state;
 	u8 flags;
 	bool settled;
+	bool out;
 	bool leaving;
 	u32 release_wait_ms;
 	u64 release_ns;

@@ -53,7 +53,7 @@ int fth_states_check(struct klp_patch *klp, const struct list_head *patches,
 	int error;
 
 	list_for_each_entry(old, patches, list) {
-		if (old->leaving)
+		if (old->out)
 			continue;
 		for (had = old->klp->states; had && had->id; had++) {
 			error = check_one(klp, old, had, ret_report);
@@ -90,7 +90,7 @@ struct klp_state *fth_states_previous(unsigned long id)
 	list_for_each_entry(patch, &fth_engine.patches, list) {
 		if (patch == asking.patch)
 			break;
-		if (patch->leaving)
+		if (patch->out)
 			continue;
 		state = find(patch->klp, id);
 		if (state)

@@ -117,7 +117,8 @@ int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
 		fth_roster_set_text(roster, fth_engine.run.advance.to_new ? &sets->old_set
 									  : &sets->new_set);
 	/* Who checks a stack does so with preemption off. */
-	fth_transition_drain();
+	if (patch == fth_engine.run.patch)
+		fth_transition_drain();
 	fth_sets_free(old);
 	return 0;
 }
@@ -209,7 +210,7 @@ static void sweep_replaced(struct fth_patch *by)
 	for (u32 i = by->count; i < by->total; i++)
 		by->redirects[i].wanted = false;
 	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (patch != by && !patch->leaving)
+		if (patch != by && !patch->out)
 			fth_patch_want(patch, false);
 	}
 	fth_redirector_sweep(&fth_engine.redirector);
@@ -224,8 +225,9 @@ static void send_replaced_off(const struct fth_patch *by, bool forced)
 
 	fth_report_set(&farewell, FTH_E_OK, 0, "replaced by patch '%s'", by->name);
 	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (patch == by || patch->leaving)
+		if (patch == by || patch->out)
 			continue;
+		patch->out = true;
 		patch->klp->enabled = false;
 		patch->confirm_by_ns = 0;
 		fth_patch_publish(patch, false);
@@ -306,6 +308,8 @@ static void finish(struct news *news, bool forced)
 	fth_states_end();
 
 	mutex_lock(&fth_engine.lock);
+	/* Not before: a module that goes is taken out of the table by its name. */
+	patch->out = !to_new;
 	WRITE_ONCE(patch->settled, true);
 	if (to_new && patch->klp->replace)
 		send_replaced_off(patch, forced);
