@@ -6,9 +6,13 @@
 #include <linux/percpu.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/stop_machine.h>
+
+#include "compat/boundary.h"
+#include "compat/breakage.h"
 
 #define LOOKS_AT_ONCE 64u /* stacks read before others may run */
 
@@ -86,21 +90,69 @@ static bool set_holds(const struct fth_stack_set *set, unsigned long address)
 	return false;
 }
 
+/* The innermost entry that is in a set.  Return: false when none is. */
+static bool find_held(const struct fth_stack_set *set, const unsigned long *found, int count,
+		      unsigned long *ret_where)
+{
+	for (int i = 0; i < count; i++) {
+		if (set_holds(set, found[i])) {
+			*ret_where = found[i];
+			return true;
+		}
+	}
+	return false;
+}
+
 int fth_stack_check(struct task_struct *task, const struct fth_stack_set *set,
 		    unsigned long *ret_where)
 {
 	unsigned long *found = *this_cpu_ptr(&entries);
-	int count, held = 0;
+	int count, held;
 
 	this_cpu_inc(in_check);
 	count = fth_task_walk_stack(task, found, FTH_STACK_DEPTH_MAX);
-	for (int i = 0; i < count && !held; i++) {
-		held = set_holds(set, found[i]);
-		if (held)
-			*ret_where = found[i];
-	}
+	held = count > 0 && find_held(set, found, count, ret_where);
 	this_cpu_dec(in_check);
 	return count < 0 ? -EINVAL : held;
+}
+
+int fth_stack_judge(struct task_struct *task, const struct fth_stack_rule *rule,
+		    unsigned long *ret_where)
+{
+	const struct fth_stack_set *set = READ_ONCE(rule->set);
+	unsigned long *found = *this_cpu_ptr(&entries);
+	int count, verdict = FTH_STACK_CLEAN;
+
+	if (fth_broken_stack_check())
+		return FTH_STACK_CLEAN;
+	this_cpu_inc(in_check);
+	count = fth_task_walk_stack(task, found, FTH_STACK_DEPTH_MAX);
+	if (count < 0)
+		verdict = -EINVAL;
+	else if (find_held(set, found, count, ret_where))
+		verdict = FTH_STACK_HELD;
+	else if (rule->boundary && fth_task_has_boundary(task) &&
+		 !fth_boundary_is_out(found, count, task == current, ret_where))
+		verdict = FTH_STACK_KERNEL;
+	this_cpu_dec(in_check);
+	return verdict;
+}
+
+enum fth_stack_exit fth_stack_exit(void)
+{
+	enum fth_stack_exit exit = FTH_EXIT_NOT;
+	unsigned long where, *found;
+	int count;
+
+	preempt_disable();
+	found = *this_cpu_ptr(&entries);
+	this_cpu_inc(in_check);
+	count = fth_task_walk_stack(current, found, FTH_STACK_DEPTH_MAX);
+	if (count > 0 && fth_boundary_is_out(found, count, true, &where))
+		exit = fth_boundary_in_signal(found, count) ? FTH_EXIT_SIGNAL : FTH_EXIT_PATH;
+	this_cpu_dec(in_check);
+	preempt_enable();
+	return exit;
 }
 
 int notrace fth_stack_check_entry(const struct fth_stack_set *set, unsigned long behind)
@@ -138,6 +190,21 @@ static bool is_inside(struct task_struct *task, const struct check_all *check)
 	return fth_stack_check(task, check->set, &where);
 }
 
+/*
+ * An offline CPU's idle task never returns to where it was: it begins afresh.
+ * But the CPU may be spinning there until then, its stack pointer unknown.
+ */
+static bool is_dead_cpu_inside(struct task_struct *idle, const struct fth_stack_set *set)
+{
+	const unsigned long *stack = idle ? task_stack_page(idle) : NULL;
+
+	for (u32 i = 0; stack && i < THREAD_SIZE / sizeof(*stack); i++) {
+		if (set_holds(set, READ_ONCE_NOCHECK(stack[i])))
+			return true;
+	}
+	return false;
+}
+
 static int check_all_stopped(void *arg)
 {
 	const struct check_all *check = arg;
@@ -148,8 +215,10 @@ static int check_all_stopped(void *arg)
 		if (is_inside(task, check))
 			return -EBUSY;
 	}
-	for_each_online_cpu(cpu) {
-		if (is_inside(fth_cpu_idle_task(cpu), check))
+	for_each_possible_cpu(cpu) {
+		struct task_struct *idle = fth_cpu_idle_task(cpu);
+
+		if (cpu_online(cpu) ? is_inside(idle, check) : is_dead_cpu_inside(idle, check->set))
 			return -EBUSY;
 	}
 	return 0;

@@ -12,18 +12,21 @@
 #include <linux/stop_machine.h>
 #include <linux/timekeeping.h>
 
-#define CLOCK_EVERY_WALKS 8u /* stacks between two looks at the clock */
+#include "compat/kernel.h"
+#include "compat/breakage.h"
+
+#define CLOCK_EVERY_WALKS 8u  /* stacks between two looks at the clock */
+#define CLOCK_EVERY_SLOTS 16u /* slots of a roster, most of them free */
 
 /* What the walk before the stop found out about a task. */
 struct seen {
 	struct task_struct *task; /* referenced */
 	unsigned long switches;
 	unsigned long where;
-	int verdict; /* of fth_stack_check(); -EBUSY = it ran */
+	int verdict; /* of fth_stack_judge(); -EBUSY = it ran */
 };
 
 struct walk {
-	const struct fth_stack_set *set;
 	u32 bits;
 	u32 room;
 	u32 count;
@@ -79,7 +82,7 @@ out:
 }
 
 struct look {
-	const struct fth_stack_set *set;
+	const struct fth_stack_rule *rule;
 	struct seen *seen;
 };
 
@@ -92,10 +95,10 @@ static int look_at(struct task_struct *task, void *arg)
 	if (fth_task_on_cpu(task) && task != current)
 		return -EBUSY;
 	seen->switches = fth_task_switches(task);
-	return fth_stack_check(task, look->set, &seen->where);
+	return fth_stack_judge(task, look->rule, &seen->where);
 }
 
-static struct walk *walk_tasks(const struct fth_stack_set *set, u32 slack)
+static struct walk *walk_tasks(const struct fth_stack_rule *rule, u32 slack)
 {
 	u32 room = count_tasks() + slack;
 	u32 bits = ilog2(roundup_pow_of_two(2 * room));
@@ -104,12 +107,11 @@ static struct walk *walk_tasks(const struct fth_stack_set *set, u32 slack)
 	walk = kvzalloc(struct_size(walk, slots, 1ul << bits), GFP_KERNEL);
 	if (!walk)
 		return NULL;
-	walk->set = set;
 	walk->bits = bits;
 	walk->room = room;
 	walk_collect(walk);
 	for (u32 i = 0; i < 1u << bits; i++) {
-		struct look look = { .set = set, .seen = &walk->slots[i] };
+		struct look look = { .rule = rule, .seen = &walk->slots[i] };
 
 		if (!walk->slots[i].task)
 			continue;
@@ -152,8 +154,9 @@ static struct fth_roster *roster_alloc(const struct fth_flip *flip, u32 room)
 	if (!roster)
 		return NULL;
 	INIT_LIST_HEAD(&roster->retired);
-	roster->set = flip->set;
+	roster->rule = flip->rule;
 	roster->left = flip->left;
+	roster->stop_max_us = flip->stop_max_us;
 	init_irq_work(&roster->tell, tell_left);
 	roster->bits = bits;
 	return roster;
@@ -168,6 +171,13 @@ struct flip_stopped {
 	u32 walked;
 };
 
+static u8 hold_of(int verdict)
+{
+	if (verdict == FTH_STACK_HELD)
+		return FTH_HOLD_STACK;
+	return verdict == FTH_STACK_KERNEL ? FTH_HOLD_KERNEL : FTH_HOLD_UNRELIABLE;
+}
+
 static int roster_add(struct fth_roster *roster, struct task_struct *task, int verdict,
 		      unsigned long where)
 {
@@ -180,7 +190,7 @@ static int roster_add(struct fth_roster *roster, struct task_struct *task, int v
 		i = (i + 1) & mask;
 	roster->slots[i].task = get_task_struct(task);
 	roster->slots[i].holds = 1;
-	roster->slots[i].hold = verdict > 0 ? FTH_HOLD_STACK : FTH_HOLD_UNRELIABLE;
+	roster->slots[i].hold = hold_of(verdict);
 	roster->slots[i].where = where;
 	roster->count++;
 	atomic_inc(&roster->holding);
@@ -219,10 +229,12 @@ static int flip_task(struct flip_stopped *stopped, struct task_struct *task)
 	/* The other CPUs' stoppers spin in functions that nobody may patch. */
 	if (fth_task_is_stopper(task) || fth_task_is_dead(task))
 		return 0;
+	if (fth_broken_stop() && fth_task_on_cpu(task))
+		return 0;
 	if (!(++stopped->walked % CLOCK_EVERY_WALKS) &&
 	    ktime_get_mono_fast_ns() - stopped->began_ns > flip->stop_max_us * 1000ull)
 		return -ETIME;
-	verdict = fth_stack_check(task, flip->set, &where);
+	verdict = fth_stack_judge(task, &flip->rule, &where);
 	return verdict ? roster_add(stopped->roster, task, verdict, where) : 0;
 }
 
@@ -245,6 +257,19 @@ static int flip_tasks(struct flip_stopped *stopped)
 	return 0;
 }
 
+/* Stragglers are OLD or NEW by name, all others by the phase. */
+static void begin_mixed(struct flip_stopped *stopped)
+{
+	struct fth_lever *lever = stopped->lever;
+
+	if (lever->roster)
+		lever->roster->live = false;
+	stopped->roster->live = true;
+	/* Every other CPU waits for us: the order of these two is not seen. */
+	WRITE_ONCE(lever->roster, stopped->roster);
+	WRITE_ONCE(lever->phase, stopped->flip->to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD);
+}
+
 /*
  * No lock for the list of tasks is needed: it is written with interrupts off,
  * so no CPU can have been stopped in the middle of that.
@@ -252,23 +277,46 @@ static int flip_tasks(struct flip_stopped *stopped)
 static int flip_stopped(void *arg)
 {
 	struct flip_stopped *stopped = arg;
-	struct fth_lever *lever = stopped->lever;
+	struct fth_flip *flip = stopped->flip;
 	int error;
 
 	stopped->began_ns = ktime_get_mono_fast_ns();
-	stopped->flip->ret_total = 0;
+	flip->ret_total = 0;
 	error = flip_tasks(stopped);
-	stopped->flip->ret_stopped_ns = ktime_get_mono_fast_ns() - stopped->began_ns;
+	flip->ret_stopped_ns = ktime_get_mono_fast_ns() - stopped->began_ns;
 	if (error)
 		return error;
-	if (lever->roster)
-		lever->roster->live = false;
-	stopped->roster->live = true;
 	stopped->roster->since_ns = ktime_get_mono_fast_ns();
-	/* Every other CPU waits for us: the order of these two is not seen. */
-	WRITE_ONCE(lever->roster, stopped->roster);
-	WRITE_ONCE(lever->phase, stopped->flip->to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD);
+	if (!flip->whole)
+		begin_mixed(stopped);
+	else if (!stopped->roster->count)
+		fth_transition_jump(stopped->lever, flip->to_new);
+	else
+		return -EBUSY;
 	return 0;
+}
+
+static int flip_now(struct flip_stopped *stopped)
+{
+	int error;
+
+	if (!fth_broken_stop())
+		return stop_machine(flip_stopped, stopped, NULL);
+	rcu_read_lock();
+	preempt_disable();
+	error = flip_stopped(stopped);
+	preempt_enable();
+	rcu_read_unlock();
+	return error;
+}
+
+/* Stragglers of the same direction would be taken for switched ones. */
+static bool is_possible(const struct fth_lever *lever, const struct fth_flip *flip)
+{
+	if (flip->whole)
+		return !lever->roster &&
+		       lever->phase != (flip->to_new ? FTH_PHASE_NEW : FTH_PHASE_OLD);
+	return lever->phase != (flip->to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD);
 }
 
 int fth_transition_flip(struct fth_lever *lever, struct fth_flip *flip, struct fth_roster **ret_old)
@@ -277,25 +325,22 @@ int fth_transition_flip(struct fth_lever *lever, struct fth_flip *flip, struct f
 	struct fth_roster *old = lever->roster;
 	int error = -ENOMEM;
 
-	/* Stragglers of the same direction would be taken for switched ones. */
-	if (WARN_ON_ONCE(lever->phase == (flip->to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD)))
+	if (WARN_ON_ONCE(!is_possible(lever, flip)))
 		return -EINVAL;
-	stopped.walk = walk_tasks(flip->set, flip->slack);
+	stopped.walk = walk_tasks(&flip->rule, flip->slack);
 	if (!stopped.walk)
 		return -ENOMEM;
 	stopped.roster = roster_alloc(flip, walk_unclean(stopped.walk) + flip->slack);
 	if (!stopped.roster)
-		goto err_walk;
-	error = stop_machine(flip_stopped, &stopped, NULL);
-	if (error)
-		goto err_roster;
-	walk_free(stopped.walk);
-	*ret_old = old;
-	return 0;
-
-err_roster:
-	fth_roster_free(stopped.roster);
-err_walk:
+		goto out;
+	error = flip_now(&stopped);
+	if (error == -EBUSY)
+		flip->ret_blockers = stopped.roster;
+	else if (error || flip->whole)
+		fth_roster_free(stopped.roster);
+	if (!error)
+		*ret_old = old;
+out:
 	walk_free(stopped.walk);
 	return error;
 }
@@ -306,15 +351,15 @@ static bool let_go(struct fth_straggler *straggler)
 	return cmpxchg(&straggler->holds, 1, 0) == 1;
 }
 
-static int judge(struct fth_straggler *straggler, const struct fth_stack_set *set)
+static int judge(struct fth_straggler *straggler, const struct fth_stack_rule *rule)
 {
 	int verdict;
 
 	if (fth_task_is_dead(straggler->task))
 		return 0;
-	verdict = fth_stack_check(straggler->task, set, &straggler->where);
+	verdict = fth_stack_judge(straggler->task, rule, &straggler->where);
 	if (verdict)
-		straggler->hold = verdict > 0 ? FTH_HOLD_STACK : FTH_HOLD_UNRELIABLE;
+		straggler->hold = hold_of(verdict);
 	return verdict;
 }
 
@@ -334,7 +379,7 @@ static void visit(struct callback_head *head)
 	preempt_disable();
 	straggler = fth_roster_find(roster, current);
 	if (roster->live && straggler && READ_ONCE(straggler->holds) &&
-	    !judge(straggler, roster->set) && let_go(straggler))
+	    !judge(straggler, &roster->rule) && let_go(straggler))
 		tell = atomic_dec_and_test(&roster->holding);
 	/* Pairs with the acquire in fth_roster_visit(): done with @head. */
 	smp_store_release(&visit->queued, false);
@@ -352,16 +397,19 @@ bool notrace fth_transition_enter(struct fth_roster *roster, struct fth_straggle
 	if (!in_task() || straggler->tried == now)
 		return false;
 	straggler->tried = now;
-	if (fth_stack_check_entry(roster->set, ip + MCOUNT_INSN_SIZE))
+	if (roster->rule.boundary && fth_task_has_boundary(current))
+		return false;
+	if (fth_stack_check_entry(READ_ONCE(roster->rule.set), ip + MCOUNT_INSN_SIZE))
 		return false;
 	if (let_go(straggler) && atomic_dec_and_test(&roster->holding))
 		irq_work_queue(&roster->tell);
 	return true;
 }
 
-bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler,
-		      struct fth_visit *queue, enum task_work_notify_mode notify)
+bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler)
 {
+	struct fth_visit *queue = &straggler->leave;
+
 	/* Pairs with the release in visit(). */
 	if (smp_load_acquire(&queue->queued))
 		return false;
@@ -369,7 +417,7 @@ bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler
 	queue->roster = roster;
 	init_task_work(&queue->head, visit);
 	atomic_inc(&roster->users);
-	if (!task_work_add(straggler->task, &queue->head, notify))
+	if (!task_work_add(straggler->task, &queue->head, TWA_RESUME))
 		return true;
 	/* It is exiting: it will be found dead, or clean. */
 	queue->queued = false;
@@ -381,7 +429,12 @@ static bool is_visit(struct callback_head *head, void *arg)
 {
 	const struct fth_straggler *straggler = arg;
 
-	return head == &straggler->leave.head || head == &straggler->nudge.head;
+	return head == &straggler->leave.head;
+}
+
+void fth_roster_set_text(struct fth_roster *roster, const struct fth_stack_set *set)
+{
+	WRITE_ONCE(roster->rule.set, set);
 }
 
 void fth_roster_cancel(struct fth_roster *roster)
@@ -391,7 +444,7 @@ void fth_roster_cancel(struct fth_roster *roster)
 
 		if (!straggler->task)
 			continue;
-		while (fth_task_work_cancel(straggler->task, is_visit, straggler))
+		if (fth_task_work_cancel(straggler->task, is_visit, straggler))
 			atomic_dec(&roster->users);
 		cond_resched();
 	}
@@ -420,7 +473,7 @@ static int retry_one(struct task_struct *task, void *arg)
 
 	if (fth_task_on_cpu(task) && task != current)
 		return -EBUSY;
-	if (judge(retry->straggler, retry->roster->set))
+	if (judge(retry->straggler, &retry->roster->rule))
 		return 1;
 	/* Its locks are held, so nobody is told here: the caller looks. */
 	if (let_go(retry->straggler))
@@ -428,19 +481,36 @@ static int retry_one(struct task_struct *task, void *arg)
 	return 0;
 }
 
+/* It begins afresh when its CPU comes back, wherever it stood. */
+static bool is_cpu_gone(const struct task_struct *task)
+{
+	return is_idle_task(task) && !cpu_online(task_cpu(task));
+}
+
+static void retry_one_stopped(struct fth_roster *roster, struct fth_straggler *straggler)
+{
+	if (!straggler->task || !straggler->holds)
+		return;
+	if (straggler->hold != FTH_HOLD_RUNNING && !is_idle_task(straggler->task))
+		return;
+	if (!is_cpu_gone(straggler->task) && judge(straggler, &roster->rule))
+		return;
+	if (let_go(straggler))
+		atomic_dec(&roster->holding);
+}
+
 static int retry_stopped(void *arg)
 {
 	struct fth_roster *roster = arg;
+	u32 mask = (1u << roster->bits) - 1;
+	u64 began_ns = ktime_get_mono_fast_ns();
 
-	for (u32 i = 0; i < 1u << roster->bits; i++) {
-		struct fth_straggler *straggler = &roster->slots[i];
-
-		if (!straggler->task || !straggler->holds)
-			continue;
-		if (straggler->hold != FTH_HOLD_RUNNING && !is_idle_task(straggler->task))
-			continue;
-		if (!judge(straggler, roster->set) && let_go(straggler))
-			atomic_dec(&roster->holding);
+	for (u32 i = 0; i <= mask; i++) {
+		retry_one_stopped(roster, &roster->slots[roster->next]);
+		roster->next = (roster->next + 1) & mask;
+		if (!(i % CLOCK_EVERY_SLOTS) &&
+		    ktime_get_mono_fast_ns() - began_ns > roster->stop_max_us * 1000ull)
+			break;
 	}
 	return 0;
 }
@@ -449,6 +519,8 @@ void fth_transition_retry(struct fth_roster *roster, bool stop)
 {
 	bool need_stop = false;
 
+	if (!roster->live)
+		return;
 	for (u32 i = 0; i < 1u << roster->bits; i++) {
 		struct fth_straggler *straggler = &roster->slots[i];
 		struct retry retry = { .roster = roster, .straggler = straggler };
@@ -464,16 +536,21 @@ void fth_transition_retry(struct fth_roster *roster, bool stop)
 			need_stop = true;
 		}
 		if (READ_ONCE(straggler->holds) && !(straggler->task->flags & PF_KTHREAD))
-			fth_roster_visit(roster, straggler, &straggler->leave, TWA_RESUME);
+			fth_roster_visit(roster, straggler);
 		cond_resched();
 	}
 	if (stop && need_stop)
 		stop_machine(retry_stopped, roster, NULL);
 }
 
-void fth_transition_end(struct fth_lever *lever, bool to_new)
+void fth_transition_jump(struct fth_lever *lever, bool to_new)
 {
 	WRITE_ONCE(lever->phase, to_new ? FTH_PHASE_NEW : FTH_PHASE_OLD);
+}
+
+void fth_transition_end(struct fth_lever *lever, bool to_new)
+{
+	fth_transition_jump(lever, to_new);
 }
 
 static int nothing(void *arg)

@@ -19,6 +19,10 @@
  * is in the target, and its stack holds nothing but its own beginning.  A task
  * that has left the list already (the end of do_exit()) is in the target too.
  *
+ * A flip of the whole machine has no stragglers: it is made if nobody is one,
+ * else nothing is changed, and the roster that is handed out then only names
+ * those who prevented it.
+ *
  * This file knows nothing of patches, deadlines or who asked.
  */
 #ifndef FOTHER_GUEST_TRANSITION_H
@@ -48,6 +52,7 @@ enum fth_hold {
 	FTH_HOLD_STACK = 0,	 /* @where is on its stack */
 	FTH_HOLD_RUNNING = 1,	 /* it ran whenever it was looked at */
 	FTH_HOLD_UNRELIABLE = 2, /* its stack can't be read */
+	FTH_HOLD_KERNEL = 3,	 /* it is inside the kernel, at @where */
 };
 
 struct fth_roster;
@@ -64,10 +69,9 @@ struct fth_visit {
  * @task: referenced; NULL = free slot
  * @holds: it is still a straggler
  * @hold: enum fth_hold, for a person
- * @where: with FTH_HOLD_STACK
+ * @where: with FTH_HOLD_STACK and _KERNEL
  * @tried: jiffies of the last look at itself at a function's entry
  * @leave: on its way out of the kernel
- * @nudge: as a fake signal
  */
 struct fth_straggler {
 	struct task_struct *task;
@@ -76,32 +80,37 @@ struct fth_straggler {
 	u32 tried;
 	unsigned long where;
 	struct fth_visit leave;
-	struct fth_visit nudge;
 };
 
 /**
  * struct fth_roster - stragglers of one flip, open addressing by task
  * @retired: in the engine's list when it is no switch's roster any more
- * @set: what they must leave; outlives the roster
+ * @rule: what they must leave; its set outlives the roster or is replaced by
+ *	fth_roster_set_text()
  * @left: called when the last straggler left or the last visit ended; not
  *	from under scheduler locks; preemption off
  * @tell: calls @left for a handler, which may stand under any lock
- * @live: it is some switch's roster; cleared with all CPUs stopped
+ * @live: it is some switch's roster; cleared with all CPUs stopped.  A roster
+ *	of those who prevented a flip of the whole machine never is.
  * @holding: stragglers
  * @users: visits queued or running
  * @since_ns: CLOCK_MONOTONIC of the flip
+ * @stop_max_us: of the flip; holds for retries too
+ * @next: slot that the next retry with the CPUs stopped begins with
  * @bits: log2 of the slots
  * @count: used slots
  */
 struct fth_roster {
 	struct list_head retired;
-	const struct fth_stack_set *set;
+	struct fth_stack_rule rule;
 	void (*left)(void);
 	struct irq_work tell;
 	bool live;
 	atomic_t holding;
 	atomic_t users;
 	u64 since_ns;
+	u32 stop_max_us;
+	u32 next;
 	u32 bits;
 	u32 count;
 	struct fth_straggler slots[];
@@ -152,7 +161,8 @@ static __always_inline bool fth_roster_holds(struct fth_roster *roster,
  * @ip: the function's patch site
  *
  * A task that goes from one function of the set to the next, a kernel thread
- * in its loop above all, may be outside for an instant only: this one.
+ * in its loop above all, may be outside for an instant only: this one.  Where
+ * the kernel's boundary counts, a user task is never outside here.
  * Context: an ftrace handler.  Looks once in a jiffy, and in task context only.
  * Return: true when it is no straggler any more.
  */
@@ -186,44 +196,64 @@ static __always_inline bool fth_lever_is_new(const struct fth_lever *lever, unsi
 
 /**
  * struct fth_flip - one attempt
- * @set: what a task must not have on its stack to be in the target
+ * @rule: what a task must have left to be in the target
  * @to_new: the target
+ * @whole: all tasks at one instant or none; the phase must be uniform
  * @stop_max_us: give up when the CPUs were stopped for longer
  * @slack: tasks more than were counted that there is room for
  * @left: see struct fth_roster
  * @ret_total: tasks seen
- * @ret_stopped_ns: how long the CPUs were stopped for the check
+ * @ret_stopped_ns: how long the CPUs were stopped for the check; on error too
+ * @ret_blockers: on -EBUSY only: who prevented it.  Not live, without users:
+ *	the caller frees it when it likes.
  */
 struct fth_flip {
-	const struct fth_stack_set *set;
+	struct fth_stack_rule rule;
 	bool to_new;
+	bool whole;
 	u32 stop_max_us;
 	u32 slack;
 	void (*left)(void);
 	u32 ret_total;
 	u64 ret_stopped_ns;
+	struct fth_roster *ret_blockers;
 };
 
 /**
  * fth_transition_flip() - make one universe the target of all tasks
- * @lever: changed on success only; then its roster is the new one
+ * @lever: changed on success only.  Its roster is the new one then, and its
+ *	phase a mixed one; with @flip->whole there is no roster, and the phase is
+ *	uniform at once.
  * @flip: the attempt
  * @ret_old: the roster that was replaced, or NULL; the caller retires it
  *
  * Context: may sleep; one flip at a time.
  * Return: 0; -ENOMEM; -ENOSPC more stragglers or tasks than room: again with
- * more slack; -ETIME @stop_max_us exceeded.
+ * more slack; -ETIME @stop_max_us exceeded; -EBUSY with @flip->whole: somebody
+ * is a straggler, see @flip->ret_blockers.
  */
 int fth_transition_flip(struct fth_lever *lever, struct fth_flip *flip,
 			struct fth_roster **ret_old);
 
 /**
+ * fth_transition_jump() - one universe for all, at once and without a check
+ * @to_new: which
+ *
+ * The model none, and whatever ends a transition against the rules.  A roster
+ * that the lever has is left to the caller, as by fth_transition_end().
+ * Context: any.
+ */
+void fth_transition_jump(struct fth_lever *lever, bool to_new);
+
+/**
  * fth_transition_retry() - look at all stragglers again
- * @roster: live
+ * @roster: nothing is done unless it is live
  * @stop: stop the CPUs for those that can't be seen otherwise (idle tasks,
  *	tasks that run whenever they are looked at)
  *
  * A user task is also asked to look at itself on its way out of the kernel.
+ * The idle task of a CPU that went offline is let go: it begins afresh.  A stop
+ * ends after the flip's stop_max_us; the next one goes on from there.
  * Context: may sleep; not concurrently with itself or a flip.
  */
 void fth_transition_retry(struct fth_roster *roster, bool stop);
@@ -237,24 +267,22 @@ void fth_transition_retry(struct fth_roster *roster, bool stop);
 void fth_transition_end(struct fth_lever *lever, bool to_new);
 
 /**
- * fth_roster_visit() - queue a visit to a straggler, unless it is queued
- * @notify: TWA_RESUME or TWA_SIGNAL
+ * fth_roster_visit() - have a straggler look at itself as it leaves the kernel
+ * @straggler: of @roster, which is live
+ *
+ * Nothing is done while an earlier visit is queued.
  * Return: true when it was queued now.
  */
-bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler,
-		      struct fth_visit *visit, enum task_work_notify_mode notify);
+bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler);
 
 /**
- * fth_roster_set_text() - the patched set has changed (a module comes or goes)
- * @set: what its stragglers must leave from now on
+ * fth_roster_set_text() - replace the set that stragglers must leave
+ * @set: sealed; outlives the roster or the next call
  *
- * Who reads the old one does so with preemption off or with all CPUs stopped:
- * it may be freed after fth_transition_drain().
+ * For a module that comes or goes.  The set before may be freed after
+ * fth_transition_drain().  Not concurrently with a flip of the same lever.
  */
-static inline void fth_roster_set_text(struct fth_roster *roster, const struct fth_stack_set *set)
-{
-	WRITE_ONCE(roster->set, set);
-}
+void fth_roster_set_text(struct fth_roster *roster, const struct fth_stack_set *set);
 
 /** fth_roster_cancel() - take back the visits that have not begun. */
 void fth_roster_cancel(struct fth_roster *roster);
