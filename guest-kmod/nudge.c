@@ -1,10 +1,136 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The fake signal: stragglers are asked to leave the kernel. */
+/* The fake signal: tasks are asked to leave the kernel. */
 #include "nudge.h"
 
-#include "compat/kernel.h"
+#include <linux/delay.h>
+#include <linux/hashtable.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
 
-static bool nudge_one(struct fth_roster *roster, struct fth_straggler *straggler)
+#include "compat/kernel.h"
+#include "fother/consistency.h"
+#include "restart.h"
+
+#define TABLE_BITS 10
+#define EXIT_LOOK_MS 10u
+
+struct nudge {
+	struct callback_head head;
+	struct hlist_node link;
+	struct task_struct *task; /* referenced */
+	u8 timed;
+	bool runs;
+	u32 which;
+	void (*stay)(u32 which);
+};
+
+/* @lock protects the table and what it holds; task context only. */
+static struct {
+	spinlock_t lock;
+	u32 count;
+	DECLARE_HASHTABLE(nudges, TABLE_BITS);
+} all = { .lock = __SPIN_LOCK_UNLOCKED(all.lock) };
+
+static struct nudge *find(const struct task_struct *task)
+{
+	struct nudge *nudge;
+
+	hash_for_each_possible(all.nudges, nudge, link, (unsigned long)task) {
+		if (nudge->task == task)
+			return nudge;
+	}
+	return NULL;
+}
+
+static void drop(struct nudge *nudge)
+{
+	spin_lock(&all.lock);
+	hash_del(&nudge->link);
+	all.count--;
+	spin_unlock(&all.lock);
+	put_task_struct(nudge->task);
+	kfree(nudge);
+}
+
+/*
+ * In the task's own context, not always in signal delivery: whoever finds the
+ * work queued runs it, io_uring and do_exit() among them.
+ */
+static void run(struct callback_head *head)
+{
+	struct nudge *nudge = container_of(head, struct nudge, head);
+	void (*stay)(u32 which);
+	u32 which;
+	u8 timed;
+
+	spin_lock(&all.lock);
+	nudge->runs = true;
+	stay = nudge->stay;
+	which = nudge->which;
+	timed = nudge->timed;
+	spin_unlock(&all.lock);
+	/* Before it stays: a signal that comes meanwhile still has its way. */
+	if (fth_stack_exit() == FTH_EXIT_SIGNAL)
+		fth_restart_call(timed);
+	if (stay)
+		stay(which);
+	drop(nudge);
+}
+
+/* Return: as fth_nudge_task(), -ENOENT when none is queued. */
+static int join(struct task_struct *task, u8 timed, void (*stay)(u32 which), u32 which)
+{
+	struct nudge *nudge;
+	int joined = -ENOENT;
+
+	spin_lock(&all.lock);
+	nudge = find(task);
+	if (nudge) {
+		joined = stay && (nudge->stay != stay || nudge->which != which);
+		if (joined && nudge->runs) {
+			joined = -EAGAIN;
+		} else if (joined) {
+			nudge->stay = stay;
+			nudge->which = which;
+		}
+		nudge->timed = timed;
+	} else if (all.count == FTH_NUDGES_MAX) {
+		joined = -ENOSPC;
+	}
+	spin_unlock(&all.lock);
+	return joined;
+}
+
+int fth_nudge_task(struct task_struct *task, u8 timed, void (*stay)(u32 which), u32 which)
+{
+	int error = join(task, timed, stay, which);
+	struct nudge *nudge;
+
+	if (error != -ENOENT)
+		return error;
+	nudge = kzalloc(sizeof(*nudge), GFP_KERNEL);
+	if (!nudge)
+		return -ENOMEM;
+	nudge->task = get_task_struct(task);
+	nudge->timed = timed;
+	nudge->stay = stay;
+	nudge->which = which;
+	init_task_work(&nudge->head, run);
+	/* Two for one task, by callers that missed each other, do no harm. */
+	spin_lock(&all.lock);
+	hash_add(all.nudges, &nudge->link, (unsigned long)task);
+	all.count++;
+	spin_unlock(&all.lock);
+	error = task_work_add(task, &nudge->head, TWA_SIGNAL);
+	if (!error)
+		return 1;
+	drop(nudge);
+	return error;
+}
+
+static bool nudge_one(struct fth_roster *roster, struct fth_straggler *straggler, u8 timed)
 {
 	struct task_struct *task = straggler->task;
 
@@ -15,10 +141,14 @@ static bool nudge_one(struct fth_roster *roster, struct fth_straggler *straggler
 		fth_task_wake_interruptible(task);
 		return true;
 	}
-	return fth_roster_visit(roster, straggler, &straggler->nudge, TWA_SIGNAL);
+	if (timed == FTH_NUDGE_TIMED_WAIT && fth_restart_is_timed(task))
+		return false;
+	if (roster->live)
+		fth_roster_visit(roster, straggler);
+	return fth_nudge_task(task, timed, NULL, 0) > 0;
 }
 
-u32 fth_nudge_stragglers(struct fth_roster *roster)
+u32 fth_nudge_stragglers(struct fth_roster *roster, u8 timed)
 {
 	u32 nudged = 0;
 
@@ -26,8 +156,48 @@ u32 fth_nudge_stragglers(struct fth_roster *roster)
 		struct fth_straggler *straggler = &roster->slots[i];
 
 		if (straggler->task && READ_ONCE(straggler->holds))
-			nudged += nudge_one(roster, straggler);
+			nudged += nudge_one(roster, straggler, timed);
 		cond_resched();
 	}
 	return nudged;
+}
+
+static bool is_head(struct callback_head *head, void *nudge)
+{
+	return head == &((struct nudge *)nudge)->head;
+}
+
+/* Return: false when none could be taken back. */
+static bool take_back_one(void)
+{
+	struct nudge *nudge, *taken = NULL;
+	int bucket;
+
+	spin_lock(&all.lock);
+	hash_for_each(all.nudges, bucket, nudge, link) {
+		if (!nudge->runs && fth_task_work_cancel(nudge->task, is_head, nudge)) {
+			taken = nudge;
+			break;
+		}
+	}
+	spin_unlock(&all.lock);
+	if (taken)
+		drop(taken);
+	return taken;
+}
+
+void fth_nudge_exit(void)
+{
+	bool some;
+
+	do {
+		while (take_back_one())
+			cond_resched();
+		spin_lock(&all.lock);
+		some = all.count;
+		spin_unlock(&all.lock);
+		/* Taken off its task's queue, but not run yet: that is soon. */
+		if (some)
+			msleep(EXIT_LOOK_MS);
+	} while (some);
 }

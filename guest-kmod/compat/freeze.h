@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The kernel's own freezer, as a suspend uses it. */
+#ifndef FOTHER_GUEST_COMPAT_FREEZE_H
+#define FOTHER_GUEST_COMPAT_FREEZE_H
+
+#include <linux/types.h>
+
+/**
+ * fth_freeze_kernel_begin() - freeze user tasks, then freezable kernel threads
+ * @budget_ms: how long tasks may be held; a quarter for each of both, the rest
+ *	is for what is then to be done
+ *
+ * Unlike parking it stops kernel threads too, and it leaves many sleepers deep
+ * inside the kernel: stacks are to be checked just the same.  It keeps suspends,
+ * the OOM killer and user mode helpers off, and waits for helpers that run.
+ * Context: sleeps; a kernel thread, which is not frozen.
+ * Return: 0; -EBUSY somebody could not be frozen, or the freezer is in use;
+ * another -errno of the freezer.  On error everything runs again.
+ */
+int fth_freeze_kernel_begin(u32 budget_ms);
+
+/** fth_freeze_kernel_end() - thaw; by the task that froze. */
+void fth_freeze_kernel_end(void);
+
+/** fth_freeze_init() - find the freezer.  Return: 0; -ENOENT with a line. */
+int fth_freeze_init(void);
+
+/** fth_freeze_exit() - no rescue is under way any more. */
+void fth_freeze_exit(void);
+
+#endif /* FOTHER_GUEST_COMPAT_FREEZE_H */

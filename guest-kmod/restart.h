@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * System calls that a nudge interrupts are issued again.
+ *
+ * DESIGN
+ * Most calls that a signal's notification interrupts without any signal are
+ * restarted by the kernel itself.  A few return EINTR instead, because of what
+ * POSIX says of handlers.  Where no handler is to run, they can be issued again
+ * just as well: our task work, which runs in signal delivery, changes the EINTR
+ * into -ERESTARTNOHAND.  That restarts the call if no handler runs, and is
+ * EINTR if one does, so a real signal that comes meanwhile is not hidden.
+ * A call that is issued again waits for its whole time-out again.
+ */
+#ifndef FOTHER_GUEST_RESTART_H
+#define FOTHER_GUEST_RESTART_H
+
+#include <linux/types.h>
+
+struct task_struct;
+
+/**
+ * fth_restart_is_timed() - does a task sleep with a time-out in such a call?
+ * @task: referenced; any state
+ *
+ * It may have gone on when this returns.  Context: as fth_task_call().
+ */
+bool fth_restart_is_timed(struct task_struct *task);
+
+/**
+ * fth_restart_call() - have current's interrupted call issued again
+ * @timed: enum fth_nudge_timed; whether a call with a time-out is one too
+ *
+ * Does nothing for other calls, other results, or when a real signal waits.
+ * Context: a task work in signal delivery (FTH_EXIT_SIGNAL).
+ */
+void fth_restart_call(u8 timed);
+
+#endif /* FOTHER_GUEST_RESTART_H */
