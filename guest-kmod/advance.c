@@ -47,7 +47,7 @@ static void flip(struct fth_advance *advance)
 {
 	struct fth_patch *patch = advance->patch;
 	struct fth_flip flip = {
-		.set = advance->to_new ? &patch->sets->old_set : &patch->sets->new_set,
+		.rule = { .set = advance->to_new ? &patch->sets->old_set : &patch->sets->new_set },
 		.to_new = advance->to_new,
 		.stop_max_us = patch->policy.stop_max_us,
 		.slack = advance->slack,
@@ -102,7 +102,7 @@ void fth_advance_nudge(struct fth_advance *advance)
 	struct fth_roster *roster = fth_advance_roster(advance);
 
 	if (roster)
-		fth_nudge_stragglers(roster);
+		fth_nudge_stragglers(roster, advance->patch->policy.nudge_timed);
 }
 
 static void nudge_if_due(struct fth_advance *advance)

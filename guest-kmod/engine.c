@@ -12,9 +12,12 @@
 #include <linux/sysfs.h>
 #include <linux/timekeeping.h>
 
+#include "compat/boundary.h"
+#include "compat/freeze.h"
 #include "compat/kernel.h"
 #include "engine_priv.h"
 #include "engine_sysfs.h"
+#include "nudge.h"
 #include "states.h"
 #include "sysfs.h"
 
@@ -341,7 +344,7 @@ int fth_engine_init(const struct fth_engine_client *client)
 	fth_engine.client = client;
 	INIT_DELAYED_WORK(&fth_engine.work, fth_work_run);
 	INIT_DELAYED_WORK(&fth_engine.release, fth_work_release);
-	error = fth_compat_init();
+	error = fth_compat_init() ?: fth_boundary_init() ?: fth_freeze_init();
 	if (error)
 		return error;
 	fth_engine.queue =
@@ -422,6 +425,8 @@ void fth_engine_exit(void)
 	fth_modules_exit();
 	fth_sysfs_exit();
 	wait_for_visits();
+	fth_nudge_exit();
+	fth_freeze_exit();
 	cancel_delayed_work_sync(&fth_engine.work);
 	cancel_delayed_work_sync(&fth_engine.release);
 	destroy_workqueue(fth_engine.queue);
