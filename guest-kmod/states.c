@@ -67,7 +67,7 @@ int fth_states_check(struct klp_patch *klp, const struct list_head *patches,
 void fth_states_begin(struct fth_patch *patch)
 {
 	asking.patch = patch;
-	WRITE_ONCE(asking.task, patch ? current : NULL);
+	WRITE_ONCE(asking.task, current);
 }
 
 void fth_states_end(void)
@@ -86,6 +86,8 @@ struct klp_state *fth_states_previous(unsigned long id)
 	struct klp_state *state, *last = NULL;
 	struct fth_patch *patch;
 
+	if (!asking.patch)
+		return NULL;
 	/* The list is changed with the mutex that current holds. */
 	list_for_each_entry(patch, &fth_engine.patches, list) {
 		if (patch == asking.patch)

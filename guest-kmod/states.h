@@ -28,8 +28,8 @@ int fth_states_check(struct klp_patch *klp, const struct list_head *patches,
 		     struct fth_report *ret_report);
 
 /**
- * fth_states_begin() - callbacks of @patch's transition run next, in current
- * @patch: in transition
+ * fth_states_begin() - callbacks run next, in current
+ * @patch: in transition, or NULL: none is, and there is no previous state
  *
  * Context: the engine's mutex for moves is held until fth_states_end().
  */

@@ -223,7 +223,6 @@ static void send_replaced_off(const struct fth_patch *by, bool forced)
 	struct fth_report farewell;
 	struct fth_patch *patch;
 
-	fth_report_set(&farewell, FTH_E_OK, 0, "replaced by patch '%s'", by->name);
 	list_for_each_entry(patch, &fth_engine.patches, list) {
 		if (patch == by || patch->out)
 			continue;
@@ -238,6 +237,9 @@ static void send_replaced_off(const struct fth_patch *by, bool forced)
 		} else {
 			WRITE_ONCE(patch->state, FTH_LC_REVERTING);
 			patch->settled = true;
+			fth_report_set(&farewell, FTH_E_OK, 0,
+				       "patch '%s' reverted: replaced by patch '%s'", patch->name,
+				       by->name);
 			send_off(patch, &farewell, false);
 		}
 	}
