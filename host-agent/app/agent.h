@@ -26,6 +26,7 @@
 #include "io/store.h"
 
 struct fth_channel;
+struct fth_hand;
 struct fth_http;
 struct fth_http_request;
 struct fth_loop;
@@ -60,6 +61,24 @@ struct fth_guest_patch {
 };
 
 /**
+ * struct fth_guest_transition - a transition as the guest last told of it
+ * @heard_ms: when
+ * @pending: tasks that hold it up; not all of them have room in @tasks
+ * @tasks: their texts lie in @text
+ */
+struct fth_guest_transition {
+	char patch[FTH_NAME_MAX + 1];
+	uint8_t state;
+	uint32_t done;
+	uint32_t total;
+	uint32_t pending;
+	uint64_t heard_ms;
+	uint32_t task_count;
+	struct fth_straggler_info tasks[FTH_STRAGGLERS_MAX];
+	uint8_t text[];
+};
+
+/**
  * struct fth_binding - one guest in one rollout
  * @wants_send: its pending op is to be sent (again)
  */
@@ -81,6 +100,8 @@ struct fth_binding {
  * @word_ms: when the guest last spoke of it
  * @stage_sent, @stage_acked: bytes, while it is a STAGE
  * @unwritten: a command is in the output buffer
+ * @transition: of @current's op; NULL until the guest spoke of it
+ * @hand: a command by hand that waits for its answer, or NULL
  * @query_op: QUERY on its way, 0 = none
  * @query_due: ask again when FTH_GUEST_QUERY_EVERY_MS has passed
  * @query_feeds: the answer is to be given to the rollouts
@@ -126,6 +147,8 @@ struct fth_guest {
 	uint32_t stage_sent;
 	uint32_t stage_acked;
 	bool unwritten;
+	struct fth_guest_transition *transition;
+	struct fth_hand *hand;
 
 	uint64_t query_op;
 	uint64_t query_ms;
@@ -301,6 +324,36 @@ void fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *l
 void fth_guest_fill_result(const struct fth_guest *guest, const struct fth_live *live,
 			   const struct fth_msg_result *result, struct fth_rollout_event *event);
 void fth_guest_span_text(char *text, size_t size, struct fth_span span);
+
+/* guest_tasks.c: what PROGRESS says, for people */
+void fth_guest_take_progress(struct fth_guest *guest, const struct fth_msg_progress *progress);
+void fth_guest_drop_transition(struct fth_guest *guest);
+
+/* hand.c: commands by hand */
+
+/** fth_hand_verb() - "nudge" or "force" for FTH_T_NUDGE or FTH_T_FORCE. */
+const char *fth_hand_verb(uint8_t type);
+
+/**
+ * fth_hand_begin() - write it down, then send it
+ * @type: FTH_T_NUDGE or FTH_T_FORCE
+ * @patch: at most FTH_NAME_MAX bytes, of a module name's characters
+ * @why: the person's reason, or ""
+ * @request: taken on 0: answered by what the guest says
+ * Return: 0; -ENOTCONN; -EBUSY while another one waits; -EIO the journal can't
+ * be written; -ENOBUFS; -ENOMEM.  On error nothing was sent.
+ */
+int fth_hand_begin(struct fth_guest *guest, uint8_t type, const char *patch, const char *why,
+		   struct fth_http_request *request);
+
+/** fth_hand_result() - was this RESULT the answer? */
+bool fth_hand_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_result *result);
+
+/** fth_hand_turn() - a command of which nothing is heard is given up. */
+void fth_hand_turn(struct fth_guest *guest);
+
+/** fth_hand_give_up() - the answer will not come; nothing to do is fine. */
+void fth_hand_give_up(struct fth_guest *guest, const char *why);
 
 /* executor.c */
 

@@ -95,13 +95,13 @@ json_t *fth_api_json_patches(const struct fth_guest *guest)
 	return list;
 }
 
-json_t *fth_api_json_stragglers(const struct fth_msg_result *result)
+json_t *fth_api_json_stragglers(const struct fth_straggler_info *tasks, uint32_t count)
 {
 	json_t *list = json_array();
 	uint32_t i;
 
-	for (i = 0; i < result->straggler_count; i++) {
-		const struct fth_straggler_info *task = &result->stragglers[i];
+	for (i = 0; i < count; i++) {
+		const struct fth_straggler_info *task = &tasks[i];
 
 		json_array_append_new(
 			list, json_pack("{s:I, s:o, s:o, s:I, s:o}", "pid", (json_int_t)task->pid,
@@ -110,6 +110,30 @@ json_t *fth_api_json_stragglers(const struct fth_msg_result *result)
 					(json_int_t)task->since_ms, "next", span_text(task->next)));
 	}
 	return list;
+}
+
+json_t *fth_api_json_transition(const struct fth_guest *guest)
+{
+	const struct fth_guest_transition *transition = guest->transition;
+
+	if (!transition)
+		return json_null();
+	return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:o}", "patch", text(transition->patch),
+			 "state", fth_lifecycle_name(transition->state), "done",
+			 (json_int_t)transition->done, "total", (json_int_t)transition->total,
+			 "pending", (json_int_t)transition->pending, "heard_ms",
+			 (json_int_t)transition->heard_ms, "stragglers",
+			 fth_api_json_stragglers(transition->tasks, transition->task_count));
+}
+
+json_t *fth_api_json_hand(const struct fth_store_hand *hand)
+{
+	return json_pack(
+		"{s:I, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o}", "n", (json_int_t)hand->n, "at_ms",
+		(json_int_t)hand->at_ms, "uid", (json_int_t)hand->uid, "vm", text(hand->vm),
+		"patch", text(hand->patch), "command", hand->verb, "why", text(hand->why), "result",
+		hand->code < 0 ? json_null() : json_string(fth_error_name((uint16_t)hand->code)),
+		"detail", text(hand->detail));
 }
 
 static const char *session_name(const struct fth_channel_stats *stats)
@@ -148,6 +172,7 @@ json_t *fth_api_json_guest(const struct fth_guest *guest)
 	json_object_set_new(json, "bad_frames", json_integer((json_int_t)stats.bad_frames));
 	json_object_set_new(json, "dropped_frames", json_integer((json_int_t)stats.dropped_frames));
 	json_object_set_new(json, "patches", fth_api_json_patches(guest));
+	json_object_set_new(json, "transition", fth_api_json_transition(guest));
 	return json;
 }
 
@@ -165,14 +190,19 @@ static json_t *counts_json(const struct fth_rollout *rollout)
 			 (json_int_t)counts.reversed, "skipped", (json_int_t)counts.skipped);
 }
 
-static json_t *vm_json(const struct fth_rollout_vm *vm)
+static json_t *vm_json(const struct fth_live *live, const struct fth_rollout_vm *vm)
 {
-	return json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:I, s:o}", "name", text(vm->name),
-			 "host", text(vm->host), "group", text(vm->group), "wave",
+	const struct fth_guest *guest = fth_guest_find(live->agent, vm->name);
+	bool is_ours = guest && guest->transition &&
+		       !strcmp(guest->transition->patch, live->rollout->policy.name);
+
+	return json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:I, s:o, s:o}", "name",
+			 text(vm->name), "host", text(vm->host), "group", text(vm->group), "wave",
 			 (json_int_t)vm->wave, "state", fth_rollout_vm_state_name(vm->state),
 			 "guest_state", fth_lifecycle_name(vm->guest_state), "op",
 			 vm->op ? fth_op_name(vm->op) : "", "since_ms", (json_int_t)vm->since_ms,
-			 "why", text(vm->why));
+			 "why", text(vm->why), "transition",
+			 is_ours ? fth_api_json_transition(guest) : json_null());
 }
 
 json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
@@ -198,7 +228,7 @@ json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 		return json;
 	vms = json_array();
 	for (i = 0; i < rollout->vm_count; i++)
-		json_array_append_new(vms, vm_json(&rollout->vms[i]));
+		json_array_append_new(vms, vm_json(live, &rollout->vms[i]));
 	json_object_set_new(json, "vms", vms);
 	return json;
 }

@@ -184,6 +184,7 @@ void fth_executor_progress(struct fth_guest *guest, uint64_t op,
 	if (!guest->current || op != wire_op(guest->agent, guest->current_op))
 		return;
 	guest->word_ms = guest->agent->now_ms;
+	fth_guest_take_progress(guest, progress);
 	if (guest->current_kind != FTH_OP_STAGE || progress->done > guest->stage_sent ||
 	    progress->done < guest->stage_acked)
 		return;
@@ -203,8 +204,10 @@ void fth_executor_result(struct fth_guest *guest, uint64_t op, const struct fth_
 			continue;
 		fth_guest_fill_result(guest, binding->live, result, &event);
 		event.op_id = action.op_id;
-		if (guest->current == binding)
+		if (guest->current == binding) {
 			guest->current = NULL;
+			fth_guest_drop_transition(guest);
+		}
 		fth_live_step(binding->live, &event);
 		if (result->code)
 			fth_log(FTH_LOG_WARNING, "vm '%s': %s of '%s' refused: %s%s%s", guest->name,

@@ -98,6 +98,8 @@ static void free_guest(void *memory)
 
 	fth_channel_free(guest->channel);
 	refuse_askers(guest);
+	fth_hand_give_up(guest, "the agent ends");
+	fth_guest_drop_transition(guest);
 	free(guest->patches);
 	free(guest);
 }
@@ -232,6 +234,7 @@ void fth_guest_turn(struct fth_guest *guest)
 	}
 	if (guest->query_due)
 		send_query(guest);
+	fth_hand_turn(guest);
 	tell_taint(guest);
 	fth_executor_turn(guest);
 }
@@ -276,6 +279,8 @@ static void closed(void *context, const char *why)
 	guest->query_due = false;
 	guest->taint_due = false; /* the next greeting says it */
 	refuse_askers(guest);
+	fth_hand_give_up(guest, "its session closed");
+	fth_guest_drop_transition(guest);
 	feed_lost(guest);
 }
 
@@ -340,7 +345,8 @@ static void take_result(struct fth_guest *guest, uint64_t op, const struct fth_m
 			take_answer(guest, result);
 		return;
 	}
-	fth_executor_result(guest, op, result);
+	if (!fth_hand_result(guest, op, result))
+		fth_executor_result(guest, op, result);
 }
 
 static void message(void *context, const struct fth_msg *msg)

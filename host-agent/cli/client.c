@@ -159,16 +159,14 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 		    struct fth_cli_options *ret_options)
 {
 	static const struct option all[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "wait", no_argument, NULL, 'w' },
-		{ "why", required_argument, NULL, 'm' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "json", no_argument, NULL, 'j' },	 { "wait", no_argument, NULL, 'w' },
+		{ "why", required_argument, NULL, 'm' }, { "yes", no_argument, NULL, 'y' },
+		{ "help", no_argument, NULL, 'h' },	 { NULL, 0, NULL, 0 },
 	};
 	struct fth_cli_options options = { 0 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jwm:h", all, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jwm:yh", all, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return FTH_EXIT_OK;
@@ -181,6 +179,7 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 		}
 		options.json |= c == 'j';
 		options.wait |= c == 'w';
+		options.yes |= c == 'y';
 		if (c == 'm')
 			options.why = optarg;
 	}

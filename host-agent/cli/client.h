@@ -36,6 +36,7 @@ char *fth_cli_path(const char *collection, const char *name, const char *suffix)
 struct fth_cli_options {
 	bool json;
 	bool wait;
+	bool yes;
 	const char *why;
 };
 
@@ -44,7 +45,7 @@ struct fth_cli_options {
  * @argc: words from the command's name on
  * @argv: permuted: operands stand from optind on
  * @help: printed for --help
- * @accepts: of "jwm": --json, --wait, --why
+ * @accepts: of "jwmy": --json, --wait, --why, --yes
  * @ret_options: set
  * Return: -1 to go on; else the exit code.
  */

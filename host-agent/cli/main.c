@@ -14,6 +14,8 @@ static const char help[] =
 	"\n"
 	"  status                       is the agent well?\n"
 	"  vm list | show VM            the VMs and what runs in them\n"
+	"  vm nudge|force VM PATCH      move a transition on by hand\n"
+	"  vm audit                     what was done by hand\n"
 	"  explain VM                   what holds a transition up\n"
 	"  policy check FILE            is this policy right?\n"
 	"  rollout start POLICY         patch the VMs a policy selects\n"

@@ -9,6 +9,7 @@
 
 #include "cli/client.h"
 #include "cli/table.h"
+#include "cli/tasks_view.h"
 #include "cli/verbs.h"
 
 static bool phase_is(const json_t *rollout, const char *phase)
@@ -101,9 +102,13 @@ void fth_rollout_print(const json_t *rollout)
 	putchar('\n');
 	fth_table_row(&table, "VM", "WAVE", "STATE", "IN GUEST", "WHY", NULL);
 	json_array_foreach(json_object_get(rollout, "vms"), i, vm) {
+		char tasks[FTH_TASKS_TEXT_MAX];
+
+		fth_tasks_line(json_object_get(vm, "transition"), tasks);
 		snprintf(wave, sizeof(wave), "%" PRId64, fth_cli_number(vm, "wave") + 1);
 		fth_table_row(&table, fth_cli_string(vm, "name"), wave, fth_cli_string(vm, "state"),
-			      fth_cli_string(vm, "guest_state"), fth_cli_string(vm, "why"), NULL);
+			      fth_cli_string(vm, "guest_state"),
+			      *tasks ? tasks : fth_cli_string(vm, "why"), NULL);
 	}
 	fth_table_print(&table);
 }

@@ -1,22 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fother vm list, fother vm show: the VMs and what runs in them. */
+/* fother vm: the VMs, what runs in them, and commands by hand. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/client.h"
 #include "cli/table.h"
+#include "cli/tasks_view.h"
 #include "cli/verbs.h"
 
-static const char help[] = "usage: fother vm list [--json]\n"
-			   "       fother vm show VM [--json]\n"
-			   "\n"
-			   "list: every VM that has a channel, its session, kernel and patches.\n"
-			   "show: all that is known of one VM.\n"
-			   "\n"
-			   "example: fother vm show web-1\n";
+static const char help[] =
+	"usage: fother vm list [--json]\n"
+	"       fother vm show VM [--json]\n"
+	"       fother vm nudge VM PATCH [--why TEXT] [--json]\n"
+	"       fother vm force VM PATCH --yes [--why TEXT] [--json]\n"
+	"       fother vm audit [--json]\n"
+	"\n"
+	"list   every VM that has a channel, its session, kernel and patches\n"
+	"show   all that is known of one VM, also which tasks a transition that\n"
+	"       a rollout began waits for\n"
+	"nudge  ask each task that holds the patch's transition up to leave, now\n"
+	"force  end the patch's transition although tasks hold it up.  This breaks\n"
+	"       its consistency model, and the patch stays until the next boot of\n"
+	"       the VM; needs --yes\n"
+	"audit  which nudges and forces were asked for, by whom, and what came of\n"
+	"       them\n"
+	"\n"
+	"exit: 0 as wished, 1 the guest refused or does not answer, 2 usage error,\n"
+	"      3 no agent\n"
+	"\n"
+	"example: fother vm show web-1\n";
 
 #define PATCHES_TEXT_SIZE 512
 
@@ -28,8 +44,12 @@ static void patches_text(const json_t *vm, char *text, size_t size)
 
 	snprintf(text, size, "-");
 	json_array_foreach(patches, i, patch) {
-		int n = snprintf(text + used, size - used, "%s%s (%s)", i ? ", " : "",
-				 fth_cli_string(patch, "name"), fth_cli_string(patch, "state"));
+		char details[FTH_TASKS_TEXT_MAX];
+		int n;
+
+		fth_tasks_patch(patch, details);
+		n = snprintf(text + used, size - used, "%s%s (%s)", i ? ", " : "",
+			     fth_cli_string(patch, "name"), details);
 
 		if (n < 0 || (size_t)n >= size - used)
 			return;
@@ -61,7 +81,7 @@ static void print_member(const char *name, const json_t *value)
 {
 	char *text;
 
-	if (json_is_null(value) || json_is_array(value))
+	if (json_is_null(value) || json_is_array(value) || json_is_object(value))
 		return;
 	printf("%-16s", name);
 	if (json_is_string(value)) {
@@ -74,29 +94,131 @@ static void print_member(const char *name, const json_t *value)
 	putchar('\n');
 }
 
-static void print_vm(json_t *vm)
+static const char *notes(const json_t *patch)
+{
+	bool is_forced = json_is_true(json_object_get(patch, "forced"));
+	bool is_by_hand = json_is_true(json_object_get(patch, "by_hand"));
+
+	if (is_forced)
+		return is_by_hand ? "forced: until the next boot; by hand"
+				  : "forced: until the next boot";
+	return is_by_hand ? "by hand" : "-";
+}
+
+static void print_patches(const json_t *patches)
 {
 	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
-	char functions[24], hits[24];
+	char pending[24], functions[24], hits[24];
 	const json_t *patch;
+	size_t i;
+
+	fth_table_row(&table, "PATCH", "STATE", "MODEL", "PENDING", "FUNCTIONS", "HITS", "NOTES",
+		      NULL);
+	json_array_foreach(patches, i, patch) {
+		snprintf(pending, sizeof(pending), "%" PRId64, fth_cli_number(patch, "pending"));
+		snprintf(functions, sizeof(functions), "%" PRId64,
+			 fth_cli_number(patch, "functions"));
+		snprintf(hits, sizeof(hits), "%" PRId64, fth_cli_number(patch, "hits"));
+		fth_table_row(&table, fth_cli_string(patch, "name"), fth_cli_string(patch, "state"),
+			      fth_cli_string(json_object_get(patch, "model"), "name"), pending,
+			      functions, hits, notes(patch), NULL);
+	}
+	fth_table_print(&table);
+}
+
+static void print_vm(json_t *vm)
+{
+	const json_t *transition = json_object_get(vm, "transition");
+	const json_t *tasks = json_object_get(transition, "stragglers");
 	const char *name;
 	json_t *value;
-	size_t i;
 
 	json_object_foreach(vm, name, value)
 		print_member(name, value);
 	if (!json_array_size(json_object_get(vm, "patches")))
 		return;
 	putchar('\n');
-	fth_table_row(&table, "PATCH", "STATE", "FUNCTIONS", "HITS", NULL);
-	json_array_foreach(json_object_get(vm, "patches"), i, patch) {
-		snprintf(functions, sizeof(functions), "%" PRId64,
-			 fth_cli_number(patch, "functions"));
-		snprintf(hits, sizeof(hits), "%" PRId64, fth_cli_number(patch, "hits"));
-		fth_table_row(&table, fth_cli_string(patch, "name"), fth_cli_string(patch, "state"),
-			      functions, hits, NULL);
+	print_patches(json_object_get(vm, "patches"));
+	if (!json_array_size(tasks))
+		return;
+	putchar('\n');
+	fth_tasks_print(tasks, fth_cli_number(transition, "pending"));
+}
+
+static void print_audit(const json_t *hands)
+{
+	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
+	char n[24], uid[24], at[32];
+	const json_t *hand;
+	size_t i;
+
+	fth_table_row(&table, "N", "AT", "UID", "VM", "COMMAND", "PATCH", "RESULT", "WHY", NULL);
+	json_array_foreach(hands, i, hand) {
+		time_t seconds = (time_t)(fth_cli_number(hand, "at_ms") / 1000);
+		struct tm utc;
+
+		snprintf(n, sizeof(n), "%" PRId64, fth_cli_number(hand, "n"));
+		snprintf(uid, sizeof(uid), "%" PRId64, fth_cli_number(hand, "uid"));
+		if (!gmtime_r(&seconds, &utc) ||
+		    !strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &utc))
+			strcpy(at, "?");
+		fth_table_row(&table, n, at, uid, fth_cli_string(hand, "vm"),
+			      fth_cli_string(hand, "command"), fth_cli_string(hand, "patch"),
+			      fth_cli_string(hand, "result"), fth_cli_string(hand, "why"), NULL);
 	}
 	fth_table_print(&table);
+}
+
+static int audit(const struct fth_cli_options *options)
+{
+	json_t *answer;
+	int code = fth_cli_call("GET", "/v1/audit", NULL, &answer);
+
+	if (code)
+		return code;
+	if (options->json)
+		fth_cli_print_json(answer);
+	else
+		print_audit(answer);
+	json_decref(answer);
+	return FTH_EXIT_OK;
+}
+
+/* A command that belongs to no rollout. */
+static int command(const char *verb, char *const *operands, const struct fth_cli_options *options)
+{
+	char suffix[16];
+	json_t *request, *answer;
+	char *path;
+	int code;
+
+	if (!strcmp(verb, "force") && !options->yes) {
+		fprintf(stderr,
+			"fother: force breaks the consistency model of '%s', and it stays until the next boot of '%s'; say --yes if that is wished\n",
+			operands[1], operands[0]);
+		return FTH_EXIT_USAGE;
+	}
+	snprintf(suffix, sizeof(suffix), "/%s", verb);
+	path = fth_cli_path("vms/", operands[0], suffix);
+	request = options->why ? json_pack("{s:s, s:s}", "patch", operands[1], "why", options->why)
+			       : json_pack("{s:s}", "patch", operands[1]);
+	if (!path || !request) {
+		fputs("fother: the patch's name and --why must be UTF-8 text\n", stderr);
+		free(path);
+		json_decref(request);
+		return FTH_EXIT_USAGE;
+	}
+	code = fth_cli_call("POST", path, request, &answer);
+	free(path);
+	json_decref(request);
+	if (code)
+		return code;
+	if (options->json)
+		fth_cli_print_json(answer);
+	else
+		printf("vm '%s': %s '%s': done\n", operands[0], verb, operands[1]);
+	json_decref(answer);
+	return FTH_EXIT_OK;
 }
 
 static int show(const char *name, const struct fth_cli_options *options)
@@ -137,15 +259,21 @@ static int list(const struct fth_cli_options *options)
 int fth_cli_vm(int argc, char **argv)
 {
 	struct fth_cli_options options;
-	int code = fth_cli_options(argc, argv, help, "j", &options);
+	int code = fth_cli_options(argc, argv, help, "jmy", &options);
 	int operands = argc - optind;
+	const char *verb;
 
 	if (code >= 0)
 		return code;
-	if (operands == 1 && !strcmp(argv[optind], "list"))
+	verb = operands ? argv[optind] : "";
+	if (operands == 1 && !strcmp(verb, "list"))
 		return list(&options);
-	if (operands == 2 && !strcmp(argv[optind], "show"))
+	if (operands == 1 && !strcmp(verb, "audit"))
+		return audit(&options);
+	if (operands == 2 && !strcmp(verb, "show"))
 		return show(argv[optind + 1], &options);
+	if (operands == 3 && (!strcmp(verb, "nudge") || !strcmp(verb, "force")))
+		return command(verb, argv + optind + 1, &options);
 	fputs(help, stderr);
 	return FTH_EXIT_USAGE;
 }

@@ -39,6 +39,7 @@ struct fth_http {
 struct fth_http_request {
 	struct evhttp_request *request; /* NULL once the peer is gone */
 	bool post;
+	uid_t uid;
 	char path[FTH_HTTP_PATH_MAX];
 };
 
@@ -56,7 +57,8 @@ static bool in_group(int fd, gid_t group)
 	return false;
 }
 
-static bool allowed(const struct fth_http *http, struct evhttp_connection *connection)
+static bool allowed(const struct fth_http *http, struct evhttp_connection *connection,
+		    uid_t *ret_uid)
 {
 	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
 	struct ucred peer;
@@ -64,6 +66,7 @@ static bool allowed(const struct fth_http *http, struct evhttp_connection *conne
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
 		return false;
+	*ret_uid = peer.uid;
 	if (!peer.uid || peer.uid == geteuid())
 		return true;
 	return http->group != (gid_t)-1 && (peer.gid == http->group || in_group(fd, http->group));
@@ -94,7 +97,8 @@ static void took_request(struct evhttp_request *raw, void *context)
 	request->request = raw;
 	request->post = evhttp_request_get_command(raw) == EVHTTP_REQ_POST;
 	evhttp_connection_set_closecb(connection, peer_gone, request);
-	if (!allowed(http, connection)) {
+	request->uid = (uid_t)-1;
+	if (!allowed(http, connection, &request->uid)) {
 		fth_http_error(
 			request, 403, "forbidden",
 			"this user may not talk to the agent; root, the agent's own user and its --group may");
@@ -206,6 +210,11 @@ void fth_http_free(struct fth_http *http)
 bool fth_http_is_post(const struct fth_http_request *request)
 {
 	return request->post;
+}
+
+uid_t fth_http_uid(const struct fth_http_request *request)
+{
+	return request->uid;
 }
 
 const char *fth_http_path(const struct fth_http_request *request)

@@ -37,6 +37,9 @@ void fth_http_free(struct fth_http *http);
 /** fth_http_is_post() - POST; else it is GET, all others are refused. */
 bool fth_http_is_post(const struct fth_http_request *request);
 
+/** fth_http_uid() - the user who made it, by the kernel's word. */
+uid_t fth_http_uid(const struct fth_http_request *request);
+
 /** fth_http_path() - decoded, without the query. */
 const char *fth_http_path(const struct fth_http_request *request);
 

@@ -21,7 +21,7 @@
 #include "io/loop.h"
 
 #define APPLICATION_ID 0x46544848 /* tells our files from others' */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BUSY_WAIT_MS 5000		/* at the start */
 #define BUSY_WAIT_LOOP_MS 100		/* later: all guests wait meanwhile */
 #define SALT_MASK 0x7fffffff00000000ull /* mixed into the rollout's half of op ids */
@@ -39,6 +39,9 @@ enum statement {
 	ALL_ROLLOUTS,
 	ALL_EVENTS,
 	ALL_VMS,
+	ADD_HAND,
+	END_HAND,
+	ALL_HANDS,
 	STATEMENTS,
 };
 
@@ -57,6 +60,11 @@ static const char *const sql[STATEMENTS] = {
 			 " leave, switch FROM rollouts ORDER BY id",
 	[ALL_EVENTS] = "SELECT record FROM events WHERE rollout = ? ORDER BY n",
 	[ALL_VMS] = "SELECT name, boot_id, uptime_ms FROM vms ORDER BY name",
+	[ADD_HAND] = "INSERT INTO hands (at_ms, uid, vm, patch, verb, why)"
+		     " VALUES (?, ?, ?, ?, ?, ?)",
+	[END_HAND] = "UPDATE hands SET code = ?, detail = ? WHERE n = ?",
+	[ALL_HANDS] = "SELECT * FROM (SELECT n, at_ms, uid, vm, patch, verb, why,"
+		      " coalesce(code, -1), detail FROM hands ORDER BY n DESC LIMIT ?) ORDER BY n",
 };
 
 /* Tables of version 1; what came later is added by the steps below. */
@@ -81,6 +89,12 @@ static const char *const steps[] = {
 	"ALTER TABLE rollouts ADD COLUMN leave INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE rollouts ADD COLUMN switch INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 2;"
+	"COMMIT;",
+	"BEGIN;"
+	"CREATE TABLE hands (n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, uid INTEGER NOT NULL,"
+	" vm TEXT NOT NULL, patch TEXT NOT NULL, verb TEXT NOT NULL, why TEXT NOT NULL,"
+	" code INTEGER, detail TEXT);"
+	"PRAGMA user_version = 3;"
 	"COMMIT;",
 };
 
@@ -371,6 +385,38 @@ int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm)
 	return run(store, PUT_VM, "remember a VM");
 }
 
+int fth_store_add_hand(struct fth_store *store, const struct fth_store_hand *hand, uint64_t *ret_n)
+{
+	sqlite3_stmt *statement = store->statements[ADD_HAND];
+	int error = begin(store);
+
+	if (error)
+		return error;
+	sqlite3_bind_int64(statement, 1, (int64_t)hand->at_ms);
+	sqlite3_bind_int64(statement, 2, hand->uid);
+	sqlite3_bind_text(statement, 3, hand->vm, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 4, hand->patch, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 5, hand->verb, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 6, hand->why, -1, SQLITE_STATIC);
+	error = run(store, ADD_HAND, "add a command by hand");
+	if (!error)
+		*ret_n = (uint64_t)sqlite3_last_insert_rowid(store->db);
+	return error;
+}
+
+int fth_store_end_hand(struct fth_store *store, uint64_t n, uint16_t code, const char *detail)
+{
+	sqlite3_stmt *statement = store->statements[END_HAND];
+	int error = begin(store);
+
+	if (error)
+		return error;
+	sqlite3_bind_int64(statement, 1, code);
+	sqlite3_bind_text(statement, 2, detail, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, (int64_t)n);
+	return run(store, END_HAND, "end a command by hand");
+}
+
 int fth_store_probe(struct fth_store *store)
 {
 	int error = put_meta(store, "probed_s", (int64_t)time(NULL));
@@ -458,6 +504,30 @@ int fth_store_each_vm(struct fth_store *store,
 		column_copy(s, 1, vm.boot_id, sizeof(vm.boot_id));
 		vm.uptime_ms = (uint64_t)sqlite3_column_int64(s, 2);
 		error = take(context, &vm);
+	}
+	return end_walk(store, s, code, error);
+}
+
+int fth_store_each_hand(struct fth_store *store,
+			int (*take)(void *context, const struct fth_store_hand *hand),
+			void *context)
+{
+	sqlite3_stmt *s = store->statements[ALL_HANDS];
+	struct fth_store_hand hand;
+	int code = SQLITE_DONE, error = 0;
+
+	sqlite3_bind_int64(s, 1, FTH_STORE_HANDS_MAX);
+	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW) {
+		hand.n = (uint64_t)sqlite3_column_int64(s, 0);
+		hand.at_ms = (uint64_t)sqlite3_column_int64(s, 1);
+		hand.uid = (uint32_t)sqlite3_column_int64(s, 2);
+		hand.vm = column_text(s, 3);
+		hand.patch = column_text(s, 4);
+		hand.verb = column_text(s, 5);
+		hand.why = column_text(s, 6);
+		hand.code = (int32_t)sqlite3_column_int64(s, 7);
+		hand.detail = column_text(s, 8);
+		error = take(context, &hand);
 	}
 	return end_walk(store, s, code, error);
 }

@@ -47,6 +47,28 @@ struct fth_store_vm {
 };
 
 /**
+ * struct fth_store_hand - a command by hand; strings are borrowed
+ * @n: set when read
+ * @uid: who asked
+ * @verb: "nudge", "force"
+ * @code: enum fth_error; -1 while no answer is known
+ * @detail: the guest's
+ */
+struct fth_store_hand {
+	uint64_t n;
+	uint64_t at_ms;
+	uint32_t uid;
+	const char *vm;
+	const char *patch;
+	const char *verb;
+	const char *why;
+	int32_t code;
+	const char *detail;
+};
+
+#define FTH_STORE_HANDS_MAX 1000u /* the newest, that a walk gives */
+
+/**
  * fth_store_open() - open or create the journal
  * @path: of the file
  * @ret_store: to be closed by fth_store_close()
@@ -97,6 +119,16 @@ int fth_store_append(struct fth_store *store, uint64_t id, const uint8_t *record
 int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm);
 
 /**
+ * fth_store_add_hand() - a command by hand, in the transaction that is open
+ * @ret_n: its number, 1 … 2^32 - 1
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_add_hand(struct fth_store *store, const struct fth_store_hand *hand, uint64_t *ret_n);
+
+/** fth_store_end_hand() - what came of it, in the open transaction; 0 or -EIO. */
+int fth_store_end_hand(struct fth_store *store, uint64_t n, uint16_t code, const char *detail);
+
+/**
  * fth_store_commit() - make durable what was added since the last commit
  * Return: 0, also if there is nothing; -EIO: nothing of it is there.
  */
@@ -122,5 +154,10 @@ int fth_store_each_event(struct fth_store *store, uint64_t id,
 			 void *context);
 int fth_store_each_vm(struct fth_store *store,
 		      int (*take)(void *context, const struct fth_store_vm *vm), void *context);
+
+/** fth_store_each_hand() - the newest FTH_STORE_HANDS_MAX, oldest first. */
+int fth_store_each_hand(struct fth_store *store,
+			int (*take)(void *context, const struct fth_store_hand *hand),
+			void *context);
 
 #endif /* FTH_IO_STORE_H */

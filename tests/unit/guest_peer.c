@@ -96,6 +96,8 @@ static uint8_t list_patches(const struct guest_peer *peer, struct fth_patch_info
 	patches[0].sha256 = span(peer->sha256, sizeof(peer->sha256));
 	patches[0].state = peer->state;
 	patches[0].functions = 1;
+	patches[0].pending = peer->waiting_op ? 40 : 0;
+	patches[0].flags = peer->forced ? FTH_PATCH_FORCED : 0;
 	patches[0].leave = peer->leave;
 	patches[0].switches = peer->switches;
 	return 1;
@@ -154,6 +156,27 @@ static void done(struct guest_peer *peer, uint64_t op_id, uint16_t code)
 	answer(peer, op_id, code);
 }
 
+void guest_peer_progress(struct guest_peer *peer)
+{
+	struct fth_msg msg = { .type = FTH_T_PROGRESS, .op_id = peer->waiting_op };
+	struct fth_msg_progress *progress = &msg.u.progress;
+
+	progress->name = span(peer->patch, strlen(peer->patch));
+	progress->state = peer->state;
+	progress->done = 60;
+	progress->total = 100;
+	progress->pending = 40;
+	progress->straggler_count = 1;
+	progress->stragglers[0] = (struct fth_straggler_info){
+		.pid = 4711,
+		.since_ms = 1500,
+		.comm = span("ng\x1bnx", 5),
+		.where = span("pipe_read+0x12", 14),
+		.next = span("nudge in 500 ms", 15),
+	};
+	guest_peer_send(peer, &msg, 0);
+}
+
 static void take_stage(struct guest_peer *peer, const struct fth_msg *msg)
 {
 	const struct fth_msg_stage *stage = &msg->u.stage;
@@ -194,9 +217,36 @@ static void take_apply(struct guest_peer *peer, const struct fth_msg *msg)
 		done(peer, op_id, FTH_E_NO_PATCH);
 		return;
 	}
+	if (peer->stuck) {
+		peer->state = FTH_LC_APPLYING;
+		peer->waiting_op = op_id;
+		guest_peer_progress(peer);
+		return;
+	}
 	peer->applied++;
 	peer->state = FTH_LC_SOAKING;
 	done(peer, op_id, FTH_E_OK);
+}
+
+/* As the engine does: the forced transition ends, and so does its APPLY. */
+static void take_hand(struct guest_peer *peer, const struct fth_msg *msg)
+{
+	uint64_t apply = peer->waiting_op;
+
+	*(msg->type == FTH_T_FORCE ? &peer->forced : &peer->nudged) += 1;
+	if (peer->ignores_hands)
+		return;
+	if (!apply) {
+		done(peer, msg->op_id, FTH_E_WRONG_STATE);
+		return;
+	}
+	done(peer, msg->op_id, FTH_E_OK);
+	if (msg->type != FTH_T_FORCE)
+		return;
+	peer->waiting_op = 0;
+	peer->applied++;
+	peer->state = FTH_LC_SOAKING;
+	done(peer, apply, FTH_E_OK);
 }
 
 static bool lacks_patch(struct guest_peer *peer, uint64_t op_id)
@@ -218,6 +268,10 @@ static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 		break;
 	case FTH_T_APPLY:
 		take_apply(peer, msg);
+		break;
+	case FTH_T_NUDGE:
+	case FTH_T_FORCE:
+		take_hand(peer, msg);
 		break;
 	case FTH_T_CONFIRM:
 		if (lacks_patch(peer, msg->op_id))

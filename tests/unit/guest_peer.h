@@ -33,12 +33,16 @@ struct guest_peer {
 	bool deaf;	       /* doesn't read */
 	bool holds_results;    /* does what it is told, doesn't say so */
 	uint16_t refuse_apply; /* enum fth_error */
+	bool stuck;	       /* an APPLY waits for a task until it is forced */
+	bool ignores_hands;    /* no answer to NUDGE and FORCE */
 
 	/* what it has, and what was done to it */
 	char patch[FTH_NAME_MAX + 1];
 	uint8_t sha256[FTH_SHA256_SIZE];
 	uint8_t state;
 	uint8_t leave, switches; /* of the last APPLY */
+	uint64_t waiting_op;	 /* of the APPLY that is stuck */
+	uint32_t nudged, forced;
 	uint32_t staged;
 	uint32_t hellos, connects, applied, confirmed, reversed, unstaged, queries, commands;
 	uint64_t epoch;
@@ -62,6 +66,9 @@ void guest_peer_reboot(struct guest_peer *peer);
 
 /** guest_peer_pump() - take what has come, answer it; never blocks. */
 void guest_peer_pump(struct guest_peer *peer);
+
+/** guest_peer_progress() - tell again that the APPLY is stuck. */
+void guest_peer_progress(struct guest_peer *peer);
 
 /** guest_peer_send() - a message in the session, or @nonce's if not 0. */
 void guest_peer_send(struct guest_peer *peer, struct fth_msg *msg, uint64_t nonce);
