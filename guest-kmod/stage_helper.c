@@ -10,11 +10,11 @@
  */
 #include "stage.h"
 
-#include <linux/file.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/umh.h>
 
+#include "compat/file.h"
 #include "engine.h"
 #include "main.h"
 
@@ -54,7 +54,7 @@ static int prepare(struct subprocess_info *info, struct cred *new)
 	set_helper(get_pid(task_tgid(current)));
 	if (!file)
 		return 0;
-	descriptor = receive_fd(file, 0);
+	descriptor = fth_file_receive(file, 0);
 	if (descriptor)
 		return descriptor < 0 ? descriptor : -EBADF;
 	fth_engine_expect_loader();
