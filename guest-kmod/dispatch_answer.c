@@ -59,7 +59,10 @@ static u8 list_patches(struct fth_answer *answer, struct fth_patch_info *infos)
 			infos[i].sha256 = (struct fth_span){ patch->sha256, FTH_SHA256_SIZE };
 		infos[i].state = patch->state;
 		infos[i].flags = patch->flags;
+		infos[i].leave = patch->leave;
+		infos[i].switches = patch->switches;
 		infos[i].functions = patch->functions;
+		infos[i].pending = patch->pending;
 		infos[i].hits = patch->hits;
 	}
 	for (i = 0; i < staged && count < FTH_PATCHES_MAX; i++) {
