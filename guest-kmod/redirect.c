@@ -120,15 +120,19 @@ static struct fth_redirect_table *table_with(const struct fth_redirect_table *ol
 	return table;
 }
 
-/* The old table is freed once no handler can read it any more. */
+/*
+ * The old table is freed once no handler can read it any more: by the next edit,
+ * which is preceded by a flip's stop of all CPUs most often, but not always.
+ */
 static void table_swap(struct fth_redirector *redirector, struct fth_redirect_table *table)
 {
-	struct fth_redirect_table *old = redirector->table;
-
+	if (redirector->retired) {
+		fth_transition_drain();
+		kvfree(redirector->retired);
+	}
+	redirector->retired = redirector->table;
 	/* Pairs with the acquire in redirect(). */
 	smp_store_release(&redirector->table, table);
-	fth_transition_drain();
-	kvfree(old);
 }
 
 int fth_redirector_init(struct fth_redirector *redirector)
@@ -166,7 +170,9 @@ void fth_redirector_exit(struct fth_redirector *redirector)
 	WARN_ON_ONCE(redirector->table->count);
 	unregister_ftrace_function(&redirector->ops);
 	ftrace_free_filter(&redirector->ops);
+	kvfree(redirector->retired);
 	kvfree(redirector->table);
+	redirector->retired = NULL;
 	redirector->table = NULL;
 }
 
@@ -399,6 +405,8 @@ void fth_redirector_sweep(struct fth_redirector *redirector)
 	ips = kvmalloc_array(table->count + 1, sizeof(*ips), GFP_KERNEL | __GFP_NOFAIL);
 	sites = unused_sites(table, ips, table->count);
 	stop_machine(sweep_stopped, table, NULL);
+	kvfree(redirector->retired);
+	redirector->retired = NULL;
 	unfilter(redirector, ips, sites);
 	kvfree(ips);
 }

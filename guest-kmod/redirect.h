@@ -52,10 +52,13 @@ struct fth_redirect_table;
  * struct fth_redirector - the ops and its table
  * @ops: registered between init and exit
  * @table: what the handler reads
+ * @retired: the table before, which a handler may read until the CPUs are
+ *	stopped again; or NULL
  */
 struct fth_redirector {
 	struct ftrace_ops ops;
 	struct fth_redirect_table *table;
+	struct fth_redirect_table *retired;
 };
 
 /** fth_redirector_init() - register the ops.  Return: 0 or -errno. */

@@ -11,6 +11,7 @@
  * of a task without a voluntary switch, is waited for.
  */
 
+#include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
@@ -46,7 +47,34 @@ static int text_set(const struct fth_patch *patch, struct fth_stack_set *ret_set
 	return 0;
 }
 
-/* No handler can send a task there any more: is one there still? */
+/*
+ * No handler can send a task there any more: is one there still?  Asked as a
+ * flip of the whole machine asks, with a lever that nobody looks at: most
+ * stacks are walked with the machine running.
+ */
+static bool is_set_used(const struct fth_stack_set *set, u32 stop_max_us)
+{
+	struct fth_lever lever = { .phase = FTH_PHASE_OLD };
+	struct fth_flip flip = {
+		.rule = { .set = set },
+		.to_new = true,
+		.whole = true,
+		.stop_max_us = stop_max_us,
+		.slack = FTH_WALK_SLACK_MIN,
+		.left = fth_engine_kick,
+	};
+	struct fth_roster *old;
+	int error;
+
+	/* A flip knows nothing of the idle tasks of CPUs that are offline. */
+	if (num_online_cpus() != num_possible_cpus())
+		return fth_stack_check_all(set, NULL);
+	error = fth_transition_flip(&lever, &flip, &old);
+	if (error == -EBUSY)
+		fth_roster_free(flip.ret_blockers);
+	return error;
+}
+
 static bool is_text_used(const struct fth_patch *patch)
 {
 	struct fth_stack_set set;
@@ -54,7 +82,7 @@ static bool is_text_used(const struct fth_patch *patch)
 
 	if (text_set(patch, &set))
 		return true;
-	used = fth_stack_check_all(&set, NULL);
+	used = is_set_used(&set, patch->policy.stop_max_us);
 	fth_stack_set_free(&set);
 	return used;
 }
