@@ -230,13 +230,16 @@ int fth_engine_enable(const char *name, bool enable, struct fth_report *ret_repo
 
 static int confirm(const char *name, struct fth_report *ret_report)
 {
-	struct fth_patch *patch;
+	struct fth_patch *patch = fth_engine_find(name);
 	u8 next;
 	int error;
 
-	error = find_for("confirm", name, &patch, ret_report);
-	if (error)
-		return error;
+	/* One that was forced stays in any case, so its host may say so too. */
+	if (!patch || !(patch->flags & FTH_PATCH_FORCED)) {
+		error = find_for("confirm", name, &patch, ret_report);
+		if (error)
+			return error;
+	}
 	if (patch->state == FTH_LC_APPLIED)
 		return 0;
 	if (fth_lifecycle_step(patch->state, FTH_LC_EV_CONFIRM, &next))
