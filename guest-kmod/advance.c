@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How a transition moves on: attempts, retries, nudges, deadline. */
+/* How a transition moves on: attempts, retries, nudges, freezes, deadline. */
 #include "advance.h"
 
+#include <linux/delay.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
+#include "compat/freeze.h"
 #include "compat/kernel.h"
 #include "nudge.h"
+#include "park.h"
 #include "patch.h"
 
 static u64 ms_to_ns(u32 ms)
@@ -14,10 +17,46 @@ static u64 ms_to_ns(u32 ms)
 	return (u64)ms * NSEC_PER_MSEC;
 }
 
+static bool is_whole(const struct fth_guest_policy *policy)
+{
+	return policy->switches == FTH_SWITCH_KERNEL;
+}
+
+/* It is never tried without a freeze. */
+static bool freezes_first(const struct fth_guest_policy *policy)
+{
+	return policy->freeze_use == FTH_FREEZE_ALWAYS ||
+	       (is_whole(policy) && policy->leave == FTH_LEAVE_KERNEL);
+}
+
+/* When it is frozen for the first time, 0 = only at the deadline or never. */
+static u64 first_freeze_ns(const struct fth_guest_policy *policy, u64 began_ns)
+{
+	if (policy->leave == FTH_LEAVE_FUNCTION || policy->freeze_use == FTH_FREEZE_NEVER)
+		return 0;
+	if (freezes_first(policy))
+		return began_ns;
+	if (!is_whole(policy))
+		return 0;
+	if (policy->nudge_after_ms == FTH_NUDGE_MANUAL)
+		return began_ns + ms_to_ns(FTH_FREEZE_MANUAL_MS);
+	return began_ns + ms_to_ns(policy->nudge_after_ms) + ms_to_ns(FTH_FREEZE_LATER_MS);
+}
+
+/* Who looks at the one before does so under the engine's lock, as retiring does. */
+static void set_blockers(struct fth_advance *advance, struct fth_roster *roster)
+{
+	struct fth_roster *old = advance->blockers;
+
+	WRITE_ONCE(advance->blockers, roster);
+	advance->retire(old);
+}
+
 void fth_advance_begin(struct fth_advance *advance, struct fth_patch *patch, bool to_new)
 {
-	u32 nudge_after_ms = patch->policy.nudge_after_ms;
+	const struct fth_guest_policy *policy = &patch->policy;
 
+	set_blockers(advance, NULL);
 	advance->patch = patch;
 	advance->to_new = to_new;
 	/* Turned twice between two steps: its stragglers are those of before. */
@@ -26,83 +65,238 @@ void fth_advance_begin(struct fth_advance *advance, struct fth_patch *patch, boo
 	advance->late = false;
 	advance->error = 0;
 	advance->began_ns = ktime_get_ns();
+	advance->freeze_ns = first_freeze_ns(policy, advance->began_ns);
 	advance->retry_ns = advance->began_ns;
+	if (!advance->flipped && advance->freeze_ns && freezes_first(policy))
+		advance->retry_ns = 0;
 	advance->nudge_ns = 0;
-	if (nudge_after_ms != FTH_NUDGE_MANUAL)
-		advance->nudge_ns = advance->began_ns + ms_to_ns(nudge_after_ms);
+	if (policy->nudge_after_ms != FTH_NUDGE_MANUAL)
+		advance->nudge_ns = advance->began_ns + ms_to_ns(policy->nudge_after_ms);
 	advance->backoff_ms = FTH_BACKOFF_MIN_MS;
 	advance->slack = FTH_WALK_SLACK_MIN;
 	advance->stopped_ns = 0;
 	advance->held_ns = 0;
+	advance->freezes = 0;
+	advance->tries = 0;
 	advance->why[0] = '\0';
+}
+
+static u32 backoff_max_ms(const struct fth_advance *advance)
+{
+	return is_whole(&advance->patch->policy) ? FTH_BACKOFF_WHOLE_MAX_MS : FTH_BACKOFF_MAX_MS;
 }
 
 static void back_off(struct fth_advance *advance)
 {
 	advance->retry_ns = ktime_get_ns() + ms_to_ns(advance->backoff_ms);
-	advance->backoff_ms = min(advance->backoff_ms * 2, FTH_BACKOFF_MAX_MS);
+	advance->backoff_ms = min(advance->backoff_ms * 2, backoff_max_ms(advance));
 }
 
-static void flip(struct fth_advance *advance)
+static int flip(struct fth_advance *advance)
 {
 	struct fth_patch *patch = advance->patch;
+	const struct fth_sets *sets = patch->sets;
 	struct fth_flip flip = {
-		.rule = { .set = advance->to_new ? &patch->sets->old_set : &patch->sets->new_set },
+		.rule = { .set = advance->to_new ? &sets->old_set : &sets->new_set,
+			  .boundary = patch->policy.leave == FTH_LEAVE_KERNEL },
 		.to_new = advance->to_new,
+		.whole = is_whole(&patch->policy),
 		.stop_max_us = patch->policy.stop_max_us,
 		.slack = advance->slack,
 		.left = advance->left,
 	};
-	struct fth_roster *old;
+	struct fth_roster *old = NULL;
+	int error = fth_transition_flip(&patch->lever, &flip, &old);
 
-	advance->error = fth_transition_flip(&patch->lever, &flip, &old);
-	if (advance->error) {
-		advance->slack = min(advance->slack * 2, FTH_WALK_SLACK_MAX);
-		back_off(advance);
-		return;
-	}
-	advance->total = flip.ret_total;
+	advance->error = error;
 	advance->stopped_ns = max(advance->stopped_ns, flip.ret_stopped_ns);
-	advance->flipped = true;
-	advance->backoff_ms = FTH_BACKOFF_MIN_MS;
-	advance->retire(old);
-	fth_transition_retry(patch->lever.roster, false);
-	back_off(advance);
+	if (error == -EBUSY)
+		set_blockers(advance, flip.ret_blockers);
+	else if (error)
+		advance->slack = min(advance->slack * 2, FTH_WALK_SLACK_MAX);
+	else
+		advance->retire(old);
+	if (!error || error == -EBUSY)
+		advance->total = flip.ret_total;
+	return error;
 }
 
-/* Where the whole machine is already where it shall go (turned at once). */
+static void begin_thread(struct fth_advance *advance)
+{
+	if (flip(advance))
+		return;
+	advance->flipped = true;
+	advance->backoff_ms = FTH_BACKOFF_MIN_MS;
+	fth_transition_retry(advance->patch->lever.roster, false);
+}
+
+/* One attempt.  @held: tasks are held for it, so nothing is left to chance. */
+static void attempt(struct fth_advance *advance, bool held)
+{
+	bool stop = held || advance->backoff_ms == backoff_max_ms(advance);
+
+	if (advance->flipped)
+		fth_transition_retry(advance->patch->lever.roster, stop);
+	else if (!is_whole(&advance->patch->policy))
+		begin_thread(advance);
+	else if (held || !advance->blockers || !fth_roster_review(advance->blockers))
+		flip(advance);
+}
+
+/* Where the whole machine is already where it shall go. */
 static bool is_there(const struct fth_advance *advance)
 {
 	return READ_ONCE(advance->patch->lever.phase) ==
 	       (advance->to_new ? FTH_PHASE_NEW : FTH_PHASE_OLD);
 }
 
+static bool has_ended(const struct fth_advance *advance)
+{
+	return is_there(advance) ||
+	       (advance->flipped && !atomic_read(&advance->patch->lever.roster->holding));
+}
+
+/* Some blockers move though no task work moves them: threads, sleep on a disk. */
+static void attempt_held(struct fth_advance *advance)
+{
+	for (u32 i = 0; i < FTH_HELD_TRIES; i++) {
+		if (advance->interrupted())
+			return;
+		attempt(advance, true);
+		if (has_ended(advance))
+			return;
+		usleep_range(FTH_HELD_PAUSE_US, 2 * FTH_HELD_PAUSE_US);
+	}
+}
+
+/* Return: how long tasks were held. */
+static u64 freeze_park(struct fth_advance *advance)
+{
+	const struct fth_guest_policy *policy = &advance->patch->policy;
+	struct fth_park_order order = {
+		.budget_ms = policy->freeze_budget_ms,
+		.interrupted = advance->interrupted,
+		.timed = policy->nudge_timed,
+	};
+	struct fth_park *park;
+	u64 held_ns;
+	u32 parked;
+
+	advance->error = fth_park_begin(&order, &park);
+	if (advance->error)
+		return 0;
+	attempt_held(advance);
+	fth_park_end(park, &held_ns, &parked);
+	return held_ns;
+}
+
+static u64 freeze_kernel(struct fth_advance *advance)
+{
+	u64 began_ns = ktime_get_ns();
+
+	advance->error = fth_freeze_kernel_begin(advance->patch->policy.freeze_budget_ms);
+	if (!advance->error) {
+		attempt_held(advance);
+		fth_freeze_kernel_end();
+	}
+	return ktime_get_ns() - began_ns;
+}
+
+static void freeze(struct fth_advance *advance)
+{
+	u64 held_ns;
+
+	advance->freezes++;
+	advance->tries++;
+	held_ns = advance->patch->policy.freeze_way == FTH_FREEZE_PARK ? freeze_park(advance)
+								       : freeze_kernel(advance);
+	advance->held_ns = max(advance->held_ns, held_ns);
+	advance->freeze_ns =
+		ktime_get_ns() + max_t(u64, ms_to_ns(FTH_FREEZE_PAUSE_MS), 2 * held_ns);
+	/* The first flip of threads is made: its stragglers are retried as ever. */
+	if (advance->flipped && !advance->retry_ns)
+		back_off(advance);
+}
+
+/* Some of those who hold it up, for a person. */
+static void name_some(const struct fth_advance *advance, char *text, size_t size)
+{
+	struct fth_roster *roster = fth_advance_roster(advance);
+	u32 named = 0;
+	int length = 0;
+
+	text[0] = '\0';
+	for (u32 i = 0; roster && i < 1u << roster->bits && named < FTH_WHY_NAMES_MAX; i++) {
+		const struct fth_straggler *straggler = &roster->slots[i];
+		char comm[TASK_COMM_LEN];
+
+		if (!straggler->task || !READ_ONCE(straggler->holds))
+			continue;
+		get_task_comm(comm, straggler->task);
+		length += scnprintf(text + length, size - length, "%s%d %s", named ? ", " : ": ",
+				    straggler->task->pid, comm);
+		named++;
+	}
+}
+
+/* The policy's last word.  A revert never goes back to the patched state by itself. */
+static enum fth_advance_end give_up(struct fth_advance *advance, const char *what)
+{
+	u8 action = advance->patch->policy.on_deadline;
+	char names[FTH_WHY_MAX / 2];
+
+	advance->late = true;
+	if (!advance->to_new || action == FTH_ON_DEADLINE_WAIT)
+		return FTH_ADVANCE_MOVING;
+	name_some(advance, names, sizeof(names));
+	scnprintf(advance->why, sizeof(advance->why), "%s with %d tasks left%s", what,
+		  max(fth_advance_pending(advance), 0), names);
+	return action == FTH_ON_DEADLINE_FORCE ? FTH_ADVANCE_FORCE : FTH_ADVANCE_REVERSE;
+}
+
 static enum fth_advance_end meet_deadline(struct fth_advance *advance)
 {
 	const struct fth_guest_policy *policy = &advance->patch->policy;
+	char what[FTH_WHY_MAX / 2];
 
 	if (!policy->deadline_ms || advance->late ||
 	    ktime_get_ns() < advance->began_ns + ms_to_ns(policy->deadline_ms))
 		return FTH_ADVANCE_MOVING;
-	advance->late = true;
-	/* A revert never goes back to the patched state by itself. */
-	if (!advance->to_new)
+	if (policy->on_deadline == FTH_ON_DEADLINE_FREEZE) {
+		advance->late = true;
+		advance->freeze_ns = ktime_get_ns();
 		return FTH_ADVANCE_MOVING;
-	scnprintf(advance->why, sizeof(advance->why), "deadline of %u ms missed with %d tasks left",
-		  policy->deadline_ms, fth_advance_pending(advance));
-	if (policy->on_deadline == FTH_ON_DEADLINE_REVERSE)
-		return FTH_ADVANCE_REVERSE;
-	if (policy->on_deadline == FTH_ON_DEADLINE_FORCE)
-		return FTH_ADVANCE_FORCE;
-	return FTH_ADVANCE_MOVING;
+	}
+	scnprintf(what, sizeof(what), "deadline of %u ms missed", policy->deadline_ms);
+	return give_up(advance, what);
+}
+
+static enum fth_advance_end meet_last_freeze(struct fth_advance *advance)
+{
+	const struct fth_guest_policy *policy = &advance->patch->policy;
+	char what[FTH_WHY_MAX / 2];
+
+	if (advance->tries < policy->freeze_attempts || advance->interrupted())
+		return FTH_ADVANCE_MOVING;
+	/* For what can't be given up. */
+	advance->tries = 0;
+	advance->freeze_ns = ktime_get_ns() + ms_to_ns(FTH_FREEZE_AGAIN_MS);
+	scnprintf(what, sizeof(what), "%u freezes of at most %u ms failed", advance->freezes,
+		  policy->freeze_budget_ms);
+	return give_up(advance, what);
 }
 
 void fth_advance_nudge(struct fth_advance *advance)
 {
 	struct fth_roster *roster = fth_advance_roster(advance);
 
-	if (roster)
-		fth_nudge_stragglers(roster, advance->patch->policy.nudge_timed);
+	if (!roster)
+		return;
+	fth_nudge_stragglers(roster, advance->patch->policy.nudge_timed);
+	/* They are on their way. */
+	advance->backoff_ms = FTH_BACKOFF_MIN_MS;
+	if (advance->retry_ns)
+		back_off(advance);
 }
 
 static void nudge_if_due(struct fth_advance *advance)
@@ -117,21 +311,25 @@ static void nudge_if_due(struct fth_advance *advance)
 
 enum fth_advance_end fth_advance_step(struct fth_advance *advance)
 {
-	if (is_there(advance))
+	enum fth_advance_end end = FTH_ADVANCE_MOVING;
+	u64 now = ktime_get_ns();
+
+	if (advance->patch->policy.leave == FTH_LEAVE_FUNCTION)
+		fth_transition_jump(&advance->patch->lever, advance->to_new);
+	if (has_ended(advance))
 		return FTH_ADVANCE_DONE;
-	if (ktime_get_ns() >= advance->retry_ns) {
-		if (!advance->flipped) {
-			flip(advance);
-		} else {
-			fth_transition_retry(advance->patch->lever.roster,
-					     advance->backoff_ms == FTH_BACKOFF_MAX_MS);
-			back_off(advance);
-		}
+	if (advance->freeze_ns && now >= advance->freeze_ns) {
+		freeze(advance);
+		if (!has_ended(advance))
+			end = meet_last_freeze(advance);
+	} else if (advance->retry_ns && now >= advance->retry_ns) {
+		attempt(advance, false);
+		back_off(advance);
 	}
-	if (advance->flipped && !atomic_read(&advance->patch->lever.roster->holding))
+	if (has_ended(advance))
 		return FTH_ADVANCE_DONE;
 	nudge_if_due(advance);
-	return meet_deadline(advance);
+	return end == FTH_ADVANCE_MOVING ? meet_deadline(advance) : end;
 }
 
 void fth_advance_finish(struct fth_advance *advance)
@@ -141,6 +339,7 @@ void fth_advance_finish(struct fth_advance *advance)
 
 	fth_transition_end(lever, advance->to_new);
 	advance->flipped = false;
+	set_blockers(advance, NULL);
 	if (!roster)
 		return;
 	fth_transition_drain();
@@ -148,21 +347,26 @@ void fth_advance_finish(struct fth_advance *advance)
 	advance->retire(roster);
 }
 
+static u64 earlier(u64 a, u64 b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
 u64 fth_advance_due_ns(const struct fth_advance *advance)
 {
 	const struct fth_guest_policy *policy = &advance->patch->policy;
-	u64 due = advance->retry_ns;
+	u64 due = earlier(advance->retry_ns, advance->freeze_ns);
 
-	if (advance->nudge_ns)
-		due = min(due, advance->nudge_ns);
+	due = earlier(advance->nudge_ns, due);
 	if (policy->deadline_ms && !advance->late)
-		due = min(due, advance->began_ns + ms_to_ns(policy->deadline_ms));
+		due = earlier(advance->began_ns + ms_to_ns(policy->deadline_ms), due);
 	return due;
 }
 
 struct fth_roster *fth_advance_roster(const struct fth_advance *advance)
 {
-	return advance->flipped ? READ_ONCE(advance->patch->lever.roster) : advance->blockers;
+	return advance->flipped ? READ_ONCE(advance->patch->lever.roster)
+				: READ_ONCE(advance->blockers);
 }
 
 int fth_advance_pending(const struct fth_advance *advance)
@@ -172,18 +376,39 @@ int fth_advance_pending(const struct fth_advance *advance)
 	return roster ? atomic_read(&roster->holding) : -1;
 }
 
-void fth_advance_describe(const struct fth_advance *advance, const struct fth_straggler *straggler,
-			  char *text, size_t size)
+void fth_advance_print(const struct fth_advance *advance, char *text, size_t size)
+{
+	int length = scnprintf(text, size, "after %llu ms; CPUs stopped for %llu us",
+			       (ktime_get_ns() - advance->began_ns) / NSEC_PER_MSEC,
+			       advance->stopped_ns / NSEC_PER_USEC);
+
+	if (advance->freezes)
+		scnprintf(text + length, size - length,
+			  ", tasks held for at most %llu us in %u freezes",
+			  advance->held_ns / NSEC_PER_USEC, advance->freezes);
+}
+
+static u64 ms_until(u64 ns)
 {
 	u64 now = ktime_get_ns();
 
-	if (is_idle_task(straggler->task))
+	return ns > now ? (ns - now) / NSEC_PER_MSEC : 0;
+}
+
+void fth_advance_describe(const struct fth_advance *advance, const struct fth_straggler *straggler,
+			  char *text, size_t size)
+{
+	bool can_be_nudged = advance->nudge_ns && !fth_task_is_halted(straggler->task);
+
+	if (advance->freeze_ns && (!can_be_nudged || advance->freeze_ns < advance->nudge_ns))
+		scnprintf(text, size, "freeze %u of %u in %llu ms", advance->tries + 1,
+			  advance->patch->policy.freeze_attempts, ms_until(advance->freeze_ns));
+	else if (is_idle_task(straggler->task))
 		strscpy(text, "looked at again with the CPUs stopped", size);
 	else if (fth_task_is_halted(straggler->task))
 		strscpy(text, "left alone while it is stopped or traced", size);
 	else if (!advance->nudge_ns)
 		strscpy(text, "waited for; nudge by hand", size);
 	else
-		scnprintf(text, size, "nudge in %llu ms",
-			  advance->nudge_ns > now ? (advance->nudge_ns - now) / NSEC_PER_MSEC : 0);
+		scnprintf(text, size, "nudge in %llu ms", ms_until(advance->nudge_ns));
 }

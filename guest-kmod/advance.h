@@ -8,6 +8,18 @@
  * Everything runs in the engine's worker with the mutex for moves, and without
  * the engine's lock, since an attempt may take as long as a freeze is allowed.
  * A request for the other direction shows in @interrupted meanwhile.
+ *
+ * leave, switch          attempt               freeze (freeze.use: if-needed)
+ * function, function     one, no check         never
+ * set|kernel, thread     flip, then stragglers at the deadline, if it says so
+ *                        are retried
+ * set, kernel            whole flip            after the nudges' first turn
+ * kernel, kernel         whole flip, frozen    at once
+ *
+ * Attempts back off while they fail; a nudge makes the next one soon.  Between
+ * two freezes everybody runs for at least twice as long as they were held.  When
+ * the freezes are used up it is as if the deadline had passed; what may not be
+ * given up (a revert, or where the policy waits) begins a new series later.
  */
 #ifndef FOTHER_GUEST_ADVANCE_H
 #define FOTHER_GUEST_ADVANCE_H
@@ -18,6 +30,15 @@
 
 #define FTH_BACKOFF_MIN_MS 1u
 #define FTH_BACKOFF_MAX_MS 100u
+#define FTH_BACKOFF_WHOLE_MAX_MS 250u /* every attempt looks at all tasks */
+#define FTH_FREEZE_LATER_MS 200u      /* than the first nudge */
+#define FTH_FREEZE_MANUAL_MS 1000u    /* where nobody nudges */
+#define FTH_FREEZE_PAUSE_MS 200u      /* at least, between two freezes */
+#define FTH_FREEZE_AGAIN_MS 10000u    /* between two series of them */
+#define FTH_HELD_TRIES 3u	      /* attempts while tasks are held */
+#define FTH_HELD_PAUSE_US 2000u
+#define FTH_WHY_MAX 192u
+#define FTH_WHY_NAMES_MAX 4u /* tasks that are named in it */
 
 struct fth_patch;
 
@@ -40,13 +61,16 @@ enum fth_advance_end {
  * @left: see struct fth_roster
  * @blockers: who prevented the last attempt to switch all at once, or NULL
  * @began_ns: CLOCK_MONOTONIC
- * @retry_ns: when tasks are looked at again
+ * @retry_ns: when tasks are looked at again, 0 = in a freeze only
+ * @freeze_ns: when they are frozen, 0 = not by itself
  * @nudge_ns: when they are nudged, 0 = never
  * @backoff_ms: until the retry after the next
  * @slack: for the next flip
  * @total: tasks seen by the last flip
  * @stopped_ns: the longest stop of all CPUs
- * @held_ns: the longest time that a task was parked
+ * @held_ns: the longest time that a task was held
+ * @freezes: all of this direction
+ * @tries: freezes of the present series
  * @error: of the last flip
  * @why: of an end that nobody asked for, one sentence
  */
@@ -61,14 +85,17 @@ struct fth_advance {
 	struct fth_roster *blockers;
 	u64 began_ns;
 	u64 retry_ns;
+	u64 freeze_ns;
 	u64 nudge_ns;
 	u32 backoff_ms;
 	u32 slack;
 	u32 total;
 	u64 stopped_ns;
 	u64 held_ns;
+	u32 freezes;
+	u32 tries;
 	int error;
-	char why[96];
+	char why[FTH_WHY_MAX];
 };
 
 /**
@@ -96,7 +123,7 @@ void fth_advance_nudge(struct fth_advance *advance);
  */
 void fth_advance_finish(struct fth_advance *advance);
 
-/** fth_advance_due_ns() - when fth_advance_step() has work; CLOCK_MONOTONIC. */
+/** fth_advance_due_ns() - when fth_advance_step() has work; 0 = when it is kicked. */
 u64 fth_advance_due_ns(const struct fth_advance *advance);
 
 /** fth_advance_roster() - who holds it up, or NULL; valid until retired. */
@@ -104,6 +131,12 @@ struct fth_roster *fth_advance_roster(const struct fth_advance *advance);
 
 /** fth_advance_pending() - how many hold it up; -1 before anybody looked. */
 int fth_advance_pending(const struct fth_advance *advance);
+
+/**
+ * fth_advance_print() - what it took: time, stop of the CPUs, freezes
+ * @text: room for @size
+ */
+void fth_advance_print(const struct fth_advance *advance, char *text, size_t size);
 
 /**
  * fth_advance_describe() - what will be done about a straggler next

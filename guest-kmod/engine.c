@@ -21,10 +21,12 @@
 #include "states.h"
 #include "sysfs.h"
 
-#define CAPABILITIES                                                                     \
-	(FTH_CAP_MODEL_DEFAULT | FTH_CAP_EXTEND_SET | FTH_CAP_DEADLINE_REVERSE |         \
-	 FTH_CAP_DEADLINE_FORCE | FTH_CAP_NUDGE | FTH_CAP_CONFIRM | FTH_CAP_STOP_MAX |   \
-	 FTH_CAP_MODULE_OBJECTS | FTH_CAP_CALLBACKS | FTH_CAP_REPLACE | FTH_CAP_STATES | \
+#define CAPABILITIES                                                                               \
+	(FTH_CAP_MODEL_NONE | FTH_CAP_MODEL_DEFAULT | FTH_CAP_MODEL_IN_TIME |                      \
+	 FTH_CAP_MODEL_IN_THREAD | FTH_CAP_MODEL_IN_BOTH | FTH_CAP_EXTEND_SET |                    \
+	 FTH_CAP_DEADLINE_REVERSE | FTH_CAP_DEADLINE_FORCE | FTH_CAP_NUDGE | FTH_CAP_NUDGE_TIMED | \
+	 FTH_CAP_FREEZE_PARK | FTH_CAP_FREEZE_KERNEL | FTH_CAP_CONFIRM | FTH_CAP_STOP_MAX |        \
+	 FTH_CAP_MODULE_OBJECTS | FTH_CAP_CALLBACKS | FTH_CAP_REPLACE | FTH_CAP_STATES |           \
 	 FTH_CAP_STACKING | FTH_CAP_EFFECT)
 
 struct fth_engine fth_engine = {

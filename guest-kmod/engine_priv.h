@@ -58,7 +58,7 @@ struct fth_run {
 	bool nudge;
 	bool self;
 	u16 code;
-	char why[96];
+	char why[FTH_WHY_MAX];
 	u64 progress_ns;
 	struct fth_advance advance;
 };

@@ -67,9 +67,16 @@ static const struct fth_function *function_at(const struct fth_patch *patch, uns
 static void describe_text(unsigned long where, char *text, size_t size)
 {
 	const struct fth_function *function = function_at(fth_engine.run.patch, where);
+	unsigned long offset;
+	const char *name;
 
-	if (function)
+	if (function) {
 		scnprintf(text, size, "%s+0x%lx", function->name, where - function->old_func);
+		return;
+	}
+	name = fth_patch_extend_at(fth_engine.run.patch, where, &offset);
+	if (name)
+		scnprintf(text, size, "%s+0x%lx", name, offset);
 	else
 		scnprintf(text, size, "%pS", (void *)where);
 }
@@ -86,6 +93,7 @@ static void describe(const struct fth_straggler *straggler, u64 since_ns,
 	get_task_comm(ret_to->comm, straggler->task);
 	switch (READ_ONCE(straggler->hold)) {
 	case FTH_HOLD_STACK:
+	case FTH_HOLD_KERNEL:
 		describe_text(where, ret_to->where, sizeof(ret_to->where));
 		break;
 	case FTH_HOLD_RUNNING:

@@ -481,6 +481,22 @@ static int retry_one(struct task_struct *task, void *arg)
 	return 0;
 }
 
+bool fth_roster_review(struct fth_roster *roster)
+{
+	bool prevented = false;
+
+	for (u32 i = 0; i < 1u << roster->bits; i++) {
+		struct fth_straggler *straggler = &roster->slots[i];
+		struct retry retry = { .roster = roster, .straggler = straggler };
+
+		if (!straggler->task || !straggler->holds || is_idle_task(straggler->task))
+			continue;
+		prevented |= fth_task_call(straggler->task, retry_one, &retry) > 0;
+		cond_resched();
+	}
+	return prevented;
+}
+
 /* It begins afresh when its CPU comes back, wherever it stood. */
 static bool is_cpu_gone(const struct task_struct *task)
 {

@@ -259,6 +259,17 @@ void fth_transition_jump(struct fth_lever *lever, bool to_new);
 void fth_transition_retry(struct fth_roster *roster, bool stop);
 
 /**
+ * fth_roster_review() - do those who prevented a flip still prevent it?
+ * @roster: not live
+ *
+ * Who does not is let go in it.  Of a task that runs, and of an idle one, that
+ * can't be told without another flip.
+ * Context: may sleep.
+ * Return: true when somebody does for certain.
+ */
+bool fth_roster_review(struct fth_roster *roster);
+
+/**
  * fth_transition_end() - one universe for all
  * @to_new: which; with stragglers left this breaks consistency (force)
  *

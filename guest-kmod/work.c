@@ -113,6 +113,9 @@ int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
 	if (error)
 		return error;
 	patch->sets = sets;
+	/* Of a patch that switches all at once: who prevented it the last time. */
+	if (!roster && patch == fth_engine.run.advance.patch)
+		roster = fth_engine.run.advance.blockers;
 	if (roster)
 		fth_roster_set_text(roster, fth_engine.run.advance.to_new ? &sets->old_set
 									  : &sets->new_set);
@@ -164,23 +167,16 @@ static void tell_settled(struct news *news, u8 state, bool forced)
 	const struct fth_run *run = &fth_engine.run;
 	const struct fth_advance *advance = &run->advance;
 	const char *way = advance->to_new ? "in force" : "reverted";
-	int length;
+	char took[FTH_WHY_MAX];
 
 	news->settled = true;
 	news->self = run->self;
 	news->state = state;
 	strscpy(news->name, run->patch->name, sizeof(news->name));
-	fth_report_set(&news->report, run->code, 0,
-		       "patch '%s' %s%s%s%s after %llu ms; CPUs stopped for %llu us",
-		       run->patch->name, way, forced ? " by force, pinned until the next boot" : "",
-		       run->why[0] ? ": " : "", run->why,
-		       (ktime_get_ns() - advance->began_ns) / NSEC_PER_MSEC,
-		       advance->stopped_ns / NSEC_PER_USEC);
-	if (!advance->held_ns)
-		return;
-	length = strlen(news->report.detail);
-	scnprintf(news->report.detail + length, sizeof(news->report.detail) - length,
-		  ", tasks held for at most %llu us", advance->held_ns / NSEC_PER_USEC);
+	fth_advance_print(advance, took, sizeof(took));
+	fth_report_set(&news->report, run->code, 0, "patch '%s' %s%s%s%s %s", run->patch->name, way,
+		       forced ? " by force, pinned until the next boot" : "",
+		       run->why[0] ? ": " : "", run->why, took);
 }
 
 static void arm_confirm(struct fth_patch *patch)
