@@ -165,6 +165,15 @@ void fth_sets_free(struct fth_sets *sets);
 /** fth_patch_extends() - does its extend set name functions of @module? */
 bool fth_patch_extends(const struct fth_patch *patch, const char *module);
 
+/**
+ * fth_patch_extend_at() - the name in its extend set whose function is at @where
+ *
+ * For those of vmlinux; a symbol's address may have several names.
+ * Return: the policy's word, or NULL.
+ */
+const char *fth_patch_extend_at(const struct fth_patch *patch, unsigned long where,
+				unsigned long *ret_offset);
+
 /** fth_patch_find_object() - by name, NULL = vmlinux; NULL if it has none. */
 struct fth_object *fth_patch_find_object(const struct fth_patch *patch, const char *name);
 

@@ -40,6 +40,38 @@ bool fth_patch_extends(const struct fth_patch *patch, const char *module)
 	return false;
 }
 
+struct search {
+	unsigned long where;
+	unsigned long offset;
+	bool found;
+};
+
+static int is_at(void *arg, unsigned long address)
+{
+	struct search *search = arg;
+
+	search->offset = search->where - address;
+	search->found = search->where >= address && search->offset < fth_symbol_size(address);
+	return search->found;
+}
+
+const char *fth_patch_extend_at(const struct fth_patch *patch, unsigned long where,
+				unsigned long *ret_offset)
+{
+	struct search search = { .where = where };
+
+	for (u32 i = 0; i < patch->policy.extend_set_count; i++) {
+		const char *name = (const char *)patch->policy.extend_set[i].data;
+
+		fth_symbol_each(name, is_at, &search);
+		if (search.found) {
+			*ret_offset = search.offset;
+			return name;
+		}
+	}
+	return NULL;
+}
+
 /*
  * Adds every function of a name, or counts them without sets.  A module that
  * came between the two has more than there is @room for; what comes makes the

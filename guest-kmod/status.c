@@ -81,14 +81,13 @@ static void describe_text(unsigned long where, char *text, size_t size)
 		scnprintf(text, size, "%pS", (void *)where);
 }
 
-static void describe(const struct fth_straggler *straggler, u64 since_ns,
-		     struct fth_engine_straggler *ret_to)
+static void describe(const struct fth_straggler *straggler, struct fth_engine_straggler *ret_to)
 {
 	unsigned long where = READ_ONCE(straggler->where);
 
 	*ret_to = (struct fth_engine_straggler){
 		.pid = straggler->task->pid,
-		.since_ms = (ktime_get_ns() - since_ns) / NSEC_PER_MSEC,
+		.since_ms = (ktime_get_ns() - straggler->since_ns) / NSEC_PER_MSEC,
 	};
 	get_task_comm(ret_to->comm, straggler->task);
 	switch (READ_ONCE(straggler->hold)) {
@@ -120,7 +119,7 @@ static bool next_straggler(u32 *at, struct fth_engine_straggler *ret_to)
 
 		if (!straggler->task || !READ_ONCE(straggler->holds))
 			continue;
-		describe(straggler, roster->since_ns, ret_to);
+		describe(straggler, ret_to);
 		(*at)++;
 		return true;
 	}
