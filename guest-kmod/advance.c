@@ -48,6 +48,8 @@ static void set_blockers(struct fth_advance *advance, struct fth_roster *roster)
 {
 	struct fth_roster *old = advance->blockers;
 
+	if (roster && old)
+		fth_roster_inherit(roster, old);
 	WRITE_ONCE(advance->blockers, roster);
 	advance->retire(old);
 }
@@ -74,9 +76,6 @@ void fth_advance_begin(struct fth_advance *advance, struct fth_patch *patch, boo
 		advance->nudge_ns = advance->began_ns + ms_to_ns(policy->nudge_after_ms);
 	advance->backoff_ms = FTH_BACKOFF_MIN_MS;
 	advance->slack = FTH_WALK_SLACK_MIN;
-	advance->stopped_ns = 0;
-	advance->held_ns = 0;
-	advance->freezes = 0;
 	advance->tries = 0;
 	advance->why[0] = '\0';
 }
@@ -169,10 +168,29 @@ static void attempt_held(struct fth_advance *advance)
 	}
 }
 
+/*
+ * With the kernel's freezer too: it freezes those who are parked where they are,
+ * and not deep inside a system call as it would.
+ */
+static void attempt_frozen(struct fth_advance *advance, u64 until_ns)
+{
+	u64 now = ktime_get_ns();
+	u32 left_ms = until_ns > now ? (until_ns - now) / NSEC_PER_MSEC : 0;
+
+	if (advance->interrupted())
+		return;
+	advance->error = fth_freeze_kernel_begin(max(left_ms, 1u));
+	if (advance->error)
+		return;
+	attempt_held(advance);
+	fth_freeze_kernel_end();
+}
+
 /* Return: how long tasks were held. */
-static u64 freeze_park(struct fth_advance *advance)
+static u64 hold(struct fth_advance *advance)
 {
 	const struct fth_guest_policy *policy = &advance->patch->policy;
+	u64 until_ns = ktime_get_ns() + ms_to_ns(policy->freeze_budget_ms);
 	struct fth_park_order order = {
 		.budget_ms = policy->freeze_budget_ms,
 		.interrupted = advance->interrupted,
@@ -185,21 +203,12 @@ static u64 freeze_park(struct fth_advance *advance)
 	advance->error = fth_park_begin(&order, &park);
 	if (advance->error)
 		return 0;
-	attempt_held(advance);
+	if (policy->freeze_way == FTH_FREEZE_PARK)
+		attempt_held(advance);
+	else
+		attempt_frozen(advance, until_ns);
 	fth_park_end(park, &held_ns, &parked);
 	return held_ns;
-}
-
-static u64 freeze_kernel(struct fth_advance *advance)
-{
-	u64 began_ns = ktime_get_ns();
-
-	advance->error = fth_freeze_kernel_begin(advance->patch->policy.freeze_budget_ms);
-	if (!advance->error) {
-		attempt_held(advance);
-		fth_freeze_kernel_end();
-	}
-	return ktime_get_ns() - began_ns;
 }
 
 static void freeze(struct fth_advance *advance)
@@ -208,8 +217,7 @@ static void freeze(struct fth_advance *advance)
 
 	advance->freezes++;
 	advance->tries++;
-	held_ns = advance->patch->policy.freeze_way == FTH_FREEZE_PARK ? freeze_park(advance)
-								       : freeze_kernel(advance);
+	held_ns = hold(advance);
 	advance->held_ns = max(advance->held_ns, held_ns);
 	advance->freeze_ns =
 		ktime_get_ns() + max_t(u64, ms_to_ns(FTH_FREEZE_PAUSE_MS), 2 * held_ns);
@@ -338,6 +346,10 @@ void fth_advance_finish(struct fth_advance *advance)
 	struct fth_roster *roster = lever->roster;
 
 	fth_transition_end(lever, advance->to_new);
+	/* They are of the whole transition, however often it was turned. */
+	advance->stopped_ns = 0;
+	advance->held_ns = 0;
+	advance->freezes = 0;
 	advance->flipped = false;
 	set_blockers(advance, NULL);
 	if (!roster)

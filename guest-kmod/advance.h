@@ -67,9 +67,10 @@ enum fth_advance_end {
  * @backoff_ms: until the retry after the next
  * @slack: for the next flip
  * @total: tasks seen by the last flip
- * @stopped_ns: the longest stop of all CPUs
+ * @stopped_ns: the longest stop of all CPUs; this and the next two are of the
+ *	whole transition, with its turns
  * @held_ns: the longest time that a task was held
- * @freezes: all of this direction
+ * @freezes: so many
  * @tries: freezes of the present series
  * @error: of the last flip
  * @why: of an end that nobody asked for, one sentence

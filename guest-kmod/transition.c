@@ -178,9 +178,10 @@ static u8 hold_of(int verdict)
 	return verdict == FTH_STACK_KERNEL ? FTH_HOLD_KERNEL : FTH_HOLD_UNRELIABLE;
 }
 
-static int roster_add(struct fth_roster *roster, struct task_struct *task, int verdict,
+static int roster_add(struct flip_stopped *stopped, struct task_struct *task, int verdict,
 		      unsigned long where)
 {
+	struct fth_roster *roster = stopped->roster;
 	u32 mask = (1u << roster->bits) - 1;
 	u32 i = task_hash(task, roster->bits);
 
@@ -192,6 +193,7 @@ static int roster_add(struct fth_roster *roster, struct task_struct *task, int v
 	roster->slots[i].holds = 1;
 	roster->slots[i].hold = hold_of(verdict);
 	roster->slots[i].where = where;
+	roster->slots[i].since_ns = stopped->began_ns;
 	roster->count++;
 	atomic_inc(&roster->holding);
 	return 0;
@@ -224,7 +226,7 @@ static int flip_task(struct flip_stopped *stopped, struct task_struct *task)
 	if (is_known(stopped->walk, task, &seen)) {
 		if (!seen->verdict)
 			return 0;
-		return roster_add(stopped->roster, task, seen->verdict, seen->where);
+		return roster_add(stopped, task, seen->verdict, seen->where);
 	}
 	/* The other CPUs' stoppers spin in functions that nobody may patch. */
 	if (fth_task_is_stopper(task) || fth_task_is_dead(task))
@@ -235,7 +237,7 @@ static int flip_task(struct flip_stopped *stopped, struct task_struct *task)
 	    ktime_get_mono_fast_ns() - stopped->began_ns > flip->stop_max_us * 1000ull)
 		return -ETIME;
 	verdict = fth_stack_judge(task, &flip->rule, &where);
-	return verdict ? roster_add(stopped->roster, task, verdict, where) : 0;
+	return verdict ? roster_add(stopped, task, verdict, where) : 0;
 }
 
 static int flip_tasks(struct flip_stopped *stopped)
@@ -286,7 +288,6 @@ static int flip_stopped(void *arg)
 	flip->ret_stopped_ns = ktime_get_mono_fast_ns() - stopped->began_ns;
 	if (error)
 		return error;
-	stopped->roster->since_ns = ktime_get_mono_fast_ns();
 	if (!flip->whole)
 		begin_mixed(stopped);
 	else if (!stopped->roster->count)
@@ -479,6 +480,20 @@ static int retry_one(struct task_struct *task, void *arg)
 	if (let_go(retry->straggler))
 		atomic_dec(&retry->roster->holding);
 	return 0;
+}
+
+void fth_roster_inherit(struct fth_roster *roster, struct fth_roster *older)
+{
+	for (u32 i = 0; i < 1u << roster->bits; i++) {
+		struct fth_straggler *straggler = &roster->slots[i];
+		const struct fth_straggler *before;
+
+		if (!straggler->task)
+			continue;
+		before = fth_roster_find(older, straggler->task);
+		if (before && before->holds)
+			straggler->since_ns = before->since_ns;
+	}
 }
 
 bool fth_roster_review(struct fth_roster *roster)

@@ -70,6 +70,7 @@ struct fth_visit {
  * @holds: it is still a straggler
  * @hold: enum fth_hold, for a person
  * @where: with FTH_HOLD_STACK and _KERNEL
+ * @since_ns: CLOCK_MONOTONIC, when it was first found to be one
  * @tried: jiffies of the last look at itself at a function's entry
  * @leave: on its way out of the kernel
  */
@@ -79,6 +80,7 @@ struct fth_straggler {
 	u8 hold;
 	u32 tried;
 	unsigned long where;
+	u64 since_ns;
 	struct fth_visit leave;
 };
 
@@ -94,7 +96,6 @@ struct fth_straggler {
  *	of those who prevented a flip of the whole machine never is.
  * @holding: stragglers
  * @users: visits queued or running
- * @since_ns: CLOCK_MONOTONIC of the flip
  * @stop_max_us: of the flip; holds for retries too
  * @next: slot that the next retry with the CPUs stopped begins with
  * @bits: log2 of the slots
@@ -108,7 +109,6 @@ struct fth_roster {
 	bool live;
 	atomic_t holding;
 	atomic_t users;
-	u64 since_ns;
 	u32 stop_max_us;
 	u32 next;
 	u32 bits;
@@ -257,6 +257,13 @@ void fth_transition_jump(struct fth_lever *lever, bool to_new);
  * Context: may sleep; not concurrently with itself or a flip.
  */
 void fth_transition_retry(struct fth_roster *roster, bool stop);
+
+/**
+ * fth_roster_inherit() - who holds up now did so before, says an older roster
+ * @roster: not seen by others yet, or under whatever they look at it with
+ * @older: of an attempt before
+ */
+void fth_roster_inherit(struct fth_roster *roster, struct fth_roster *older);
 
 /**
  * fth_roster_review() - do those who prevented a flip still prevent it?

@@ -11,7 +11,7 @@
 
 #include "kernel.h"
 
-#define PARTS 4u	 /* of the budget: user tasks, kernel threads, what is then done */
+#define PARTS 3u	 /* of the budget: user tasks, kernel threads, what is then done */
 #define RESCUE_MS 30000u /* a freezer that is alive is long done by then */
 
 #define LOOKED_UP(X)             \

@@ -7,11 +7,12 @@
 
 /**
  * fth_freeze_kernel_begin() - freeze user tasks, then freezable kernel threads
- * @budget_ms: how long tasks may be held; a quarter for each of both, the rest
- *	is for what is then to be done
+ * @budget_ms: how long tasks may be held; a third for each of both, the last
+ *	one is for what is then to be done
  *
- * Unlike parking it stops kernel threads too, and it leaves many sleepers deep
- * inside the kernel: stacks are to be checked just the same.  It keeps suspends,
+ * Unlike parking it stops kernel threads too.  It leaves many sleepers deep
+ * inside the kernel unless they are parked before, and shows EINTR to others:
+ * stacks are to be checked just the same.  It keeps suspends,
  * the OOM killer and user mode helpers off, and waits for helpers that run.
  * Context: sleeps; a kernel thread, which is not frozen.
  * Return: 0; -EBUSY somebody could not be frozen, or the freezer is in use;
