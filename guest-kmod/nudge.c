@@ -23,7 +23,7 @@ struct nudge {
 	u8 timed;
 	bool runs;
 	u32 which;
-	void (*stay)(u32 which);
+	fth_nudge_stay *stay;
 };
 
 /* @lock protects the table and what it holds; task context only. */
@@ -61,7 +61,8 @@ static void drop(struct nudge *nudge)
 static void run(struct callback_head *head)
 {
 	struct nudge *nudge = container_of(head, struct nudge, head);
-	void (*stay)(u32 which);
+	enum fth_stack_exit where = fth_stack_exit();
+	fth_nudge_stay *stay;
 	u32 which;
 	u8 timed;
 
@@ -72,15 +73,15 @@ static void run(struct callback_head *head)
 	timed = nudge->timed;
 	spin_unlock(&all.lock);
 	/* Before it stays: a signal that comes meanwhile still has its way. */
-	if (fth_stack_exit() == FTH_EXIT_SIGNAL)
+	if (where == FTH_EXIT_SIGNAL)
 		fth_restart_call(timed);
 	if (stay)
-		stay(which);
+		stay(which, where);
 	drop(nudge);
 }
 
 /* Return: as fth_nudge_task(), -ENOENT when none is queued. */
-static int join(struct task_struct *task, u8 timed, void (*stay)(u32 which), u32 which)
+static int join(struct task_struct *task, u8 timed, fth_nudge_stay *stay, u32 which)
 {
 	struct nudge *nudge;
 	int joined = -ENOENT;
@@ -103,7 +104,7 @@ static int join(struct task_struct *task, u8 timed, void (*stay)(u32 which), u32
 	return joined;
 }
 
-int fth_nudge_task(struct task_struct *task, u8 timed, void (*stay)(u32 which), u32 which)
+int fth_nudge_task(struct task_struct *task, u8 timed, fth_nudge_stay *stay, u32 which)
 {
 	int error = join(task, timed, stay, which);
 	struct nudge *nudge;

@@ -14,16 +14,19 @@
 #ifndef FOTHER_GUEST_NUDGE_H
 #define FOTHER_GUEST_NUDGE_H
 
+#include "stack.h"
 #include "transition.h"
 
 #define FTH_NUDGES_MAX 65536u /* queued at once */
+
+/* Called in a nudged task's context, may sleep; @where it found itself. */
+typedef void fth_nudge_stay(u32 which, enum fth_stack_exit where);
 
 /**
  * fth_nudge_task() - queue a nudge
  * @task: referenced, no kernel thread; neither stopped nor traced
  * @timed: enum fth_nudge_timed
- * @stay: called in the task's context, may sleep; NULL is fine.  A nudge that
- *	is queued already takes it over.
+ * @stay: NULL is fine.  A nudge that is queued already takes it over.
  * @which: for @stay; two that differ in it are two
  *
  * Context: may sleep.
@@ -31,7 +34,7 @@
  * is queued or runs already; -EAGAIN one without it runs; -ENOMEM; -ENOSPC;
  * -ESRCH it is exiting.
  */
-int fth_nudge_task(struct task_struct *task, u8 timed, void (*stay)(u32 which), u32 which);
+int fth_nudge_task(struct task_struct *task, u8 timed, fth_nudge_stay *stay, u32 which);
 
 /**
  * fth_nudge_stragglers() - nudge every task that still holds @roster up

@@ -121,14 +121,14 @@ static void stay_in(struct fth_park *park)
 	spin_unlock(&park->lock);
 }
 
-/* Of a nudge, maybe for a park that is over.  The task may be anywhere: it looks where. */
-static void stay(u32 number)
+/* Of a nudge, maybe for a park that is over. */
+static void stay(u32 number, enum fth_stack_exit where)
 {
 	struct fth_park *park = get_park(number);
 
 	if (!park)
 		return;
-	if (!is_over(park) && !(current->flags & PF_EXITING) && fth_stack_exit() != FTH_EXIT_NOT)
+	if (!is_over(park) && !(current->flags & PF_EXITING) && where != FTH_EXIT_NOT)
 		stay_in(park);
 	else
 		tell_came(park);

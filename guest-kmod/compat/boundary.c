@@ -4,6 +4,7 @@
 
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/sort.h>
 
 #include "kernel.h"
 
@@ -70,7 +71,7 @@ struct frame {
 	enum kind kind;
 };
 
-/* Written by fth_boundary_init() only. */
+/* Written by fth_boundary_init() only; @frames are sorted. */
 static struct {
 	struct frame frames[ARRAY_SIZE(names) * ARRAY_SIZE(suffixes)];
 	u32 count;
@@ -89,6 +90,13 @@ static bool add(const char *name, const char *suffix, enum kind kind)
 		return false;
 	boundary.frames[boundary.count++] = (struct frame){ start, start + size, kind };
 	return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct frame *left = a, *right = b;
+
+	return left->start < right->start ? -1 : left->start > right->start;
 }
 
 int fth_boundary_init(void)
@@ -114,6 +122,7 @@ int fth_boundary_init(void)
 		       needed[kind]);
 		return -ENOENT;
 	}
+	sort(boundary.frames, boundary.count, sizeof(*boundary.frames), compare, NULL);
 	/* The first one is what stays after init. */
 	if (!fth_module_texts(THIS_MODULE, texts))
 		return -ENOENT;
@@ -123,11 +132,19 @@ int fth_boundary_init(void)
 
 static enum kind kind_of(unsigned long address)
 {
+	u32 low = 0, high = boundary.count;
+
 	if (address >= boundary.ours.start && address < boundary.ours.end)
 		return OURS;
-	for (u32 i = 0; i < boundary.count; i++) {
-		if (address >= boundary.frames[i].start && address < boundary.frames[i].end)
-			return boundary.frames[i].kind;
+	while (low < high) {
+		u32 middle = (low + high) / 2;
+
+		if (address < boundary.frames[middle].start)
+			high = middle;
+		else if (address >= boundary.frames[middle].end)
+			low = middle + 1;
+		else
+			return boundary.frames[middle].kind;
 	}
 	return UNKNOWN;
 }
