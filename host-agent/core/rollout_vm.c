@@ -2,9 +2,15 @@
 /* Moves of one VM within a rollout; each keeps the fleet's counts right. */
 #include "core/rollout_internal.h"
 
+/* A freeze may begin at the deadline, and each attempt is followed by a pause. */
 uint64_t fth_rollout_patience_ms(const struct fth_rollout *rollout)
 {
-	return FTH_ANSWER_WITHIN_MS + (uint64_t)rollout->policy.guest.deadline_ms;
+	const struct fth_guest_policy *policy = &rollout->policy.guest;
+	uint64_t patience_ms = FTH_ANSWER_WITHIN_MS + (uint64_t)policy->deadline_ms;
+
+	if (fth_policy_needs(policy) & (FTH_CAP_FREEZE_PARK | FTH_CAP_FREEZE_KERNEL))
+		patience_ms += 2ull * policy->freeze_attempts * policy->freeze_budget_ms;
+	return patience_ms;
 }
 
 static struct fth_rollout_action *new_action(struct fth_rollout_run *run)

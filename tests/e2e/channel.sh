@@ -175,6 +175,9 @@ test_held_up() {
 		"apply 64 5 $NAME $MODULE" "nudge 68 5 $held" "reverse 65 5 $held -" \
 		"reverse 69 5 $held" "query 66"
 	like "$OUT" "*straggler * fth_sleeper in *io_schedule_timeout* next *" "QUERY says who holds it up"
+	like "$OUT" "*patch $held applying *model=default pending=1*" \
+		"and under which model how many do"
+	like "$OUT" "*progress 62 $held applying *pending=1*" "so does PROGRESS"
 	like "$OUT" "*result 63 *progress 62 *" "a repeated APPLY is answered with PROGRESS"
 	like "$OUT" "*result 64 busy *" "another APPLY is answered with busy"
 	like "$OUT" "*result 68 ok *" "NUDGE is done"

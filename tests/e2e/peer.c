@@ -137,10 +137,11 @@ static void send_msg(struct peer *peer, struct fth_msg *msg)
 static void print_patches(const struct fth_patch_info *patches, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		printf("patch %.*s %s flags=%u functions=%u hits=%" PRIu64 "\n",
+		printf("patch %.*s %s flags=%u functions=%u hits=%" PRIu64 " model=%s pending=%u\n",
 		       (int)patches[i].name.length, patches[i].name.data,
 		       fth_lifecycle_name(patches[i].state), patches[i].flags, patches[i].functions,
-		       patches[i].hits);
+		       patches[i].hits, fth_model_name(patches[i].leave, patches[i].switches),
+		       patches[i].pending);
 }
 
 static void print_stragglers(const struct fth_straggler_info *stragglers, uint32_t count)
@@ -176,9 +177,10 @@ static void print_msg(const struct fth_msg *msg)
 		print_patches(ack->patches, ack->patch_count);
 		break;
 	case FTH_T_PROGRESS:
-		printf("progress %" PRIu64 " %.*s %s %u/%u\n", msg->op_id,
+		printf("progress %" PRIu64 " %.*s %s %u/%u pending=%u\n", msg->op_id,
 		       (int)progress->name.length, progress->name.data,
-		       fth_lifecycle_name(progress->state), progress->done, progress->total);
+		       fth_lifecycle_name(progress->state), progress->done, progress->total,
+		       progress->pending);
 		break;
 	case FTH_T_RESULT:
 		printf("result %" PRIu64 " %s %.*s\n", msg->op_id, fth_error_name(result->code),

@@ -215,6 +215,25 @@ static void test_no_answer(void **state)
 	assert_int_equal(m.rollout.inconclusive, 0);
 }
 
+/* Tasks may be held several times over before a guest has an answer. */
+static void test_freezes_are_waited_for(void **state)
+{
+	uint64_t patience_ms = FTH_ANSWER_WITHIN_MS + m.policy.guest.deadline_ms;
+
+	(void)state;
+	m.policy.inconclusive_max = (struct fth_share){ false, 1 };
+	m.policy.guest.switches = FTH_SWITCH_KERNEL;
+	m.policy.guest.freeze_attempts = 7;
+	m.policy.guest.freeze_budget_ms = 900;
+	m_begin(1);
+	m_tick(patience_ms);
+	m_expect(0, FTH_RV_STAGING);
+	m_tick(2ull * 7 * 900 - 1);
+	m_expect(0, FTH_RV_STAGING);
+	m_tick(1);
+	m_expect(0, FTH_RV_UNKNOWN);
+}
+
 static void test_word_of_the_guest_wins(void **state)
 {
 	(void)state;
@@ -388,6 +407,7 @@ int main(void)
 		MACHINE_TEST(test_busy_apply_is_applied_again),
 		MACHINE_TEST(test_apply_that_lies),
 		MACHINE_TEST(test_no_answer),
+		MACHINE_TEST(test_freezes_are_waited_for),
 		MACHINE_TEST(test_word_of_the_guest_wins),
 		MACHINE_TEST(test_foreign_payload_is_left_alone),
 		MACHINE_TEST(test_same_taint_is_no_news),
