@@ -36,7 +36,7 @@ e2e_bin := $(patsubst tests/e2e/%.c,$(H)/e2e/%,$(wildcard tests/e2e/*.c))
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
 
 .PHONY: all help deps host-agent guest-kmod unit fuzz test-programs demo bench check \
-	check-guest check-host check-e2e e2e-programs host-flags lint format clean
+	check-guest check-debug check-host check-e2e e2e-programs host-flags lint format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
@@ -68,6 +68,9 @@ check: ## install what is missing, build, lint and run all tests
 
 check-guest: ## run only the tests inside guests
 	tests/lib/check guest
+
+check-debug: ## run the tests inside guests on a kernel with KASAN, lockdep, kmemleak (an hour)
+	tests/lib/check debug
 
 check-host: ## run only the tests that need no guest, and the harness's own
 	tests/lib/check host

@@ -9,7 +9,8 @@
 #	nok "twice is refused" insmod fother.ko	# a command that must fail
 #	is "$(cat f)" "expected" "text of f"	# found, expected, name
 #	like "$text" "*part*" "name"		# shell pattern
-#	eventually 10 "switched" test ! -e f	# retried each 0.1 s for 10 s at most
+#	eventually 10 "switched" test ! -e f	# retried each 0.1 s for 10 s at most,
+#						# times TAP_SLOWER where that is set
 #	diag "something to know"		# a comment line
 #	done_testing				# prints the plan and the end
 #
@@ -103,7 +104,7 @@ like() { # TEXT PATTERN NAME
 }
 
 eventually() { # SECONDS NAME COMMAND...
-	tap_end=$(($(date +%s) + $1))
+	tap_end=$(($(date +%s) + $1 * ${TAP_SLOWER:-1}))
 	tap_name=$2
 	shift 2
 	while ! "$@" >/dev/null 2>&1; do
