@@ -98,10 +98,10 @@ static int check_room(struct klp_patch *klp, struct fth_report *ret_report)
 {
 	const char *name = klp->mod->name;
 
-	if (fth_engine.run.patch)
+	if (fth_engine_busy())
 		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
 				      "patch '%s' refused: the transition of '%s' runs; try again",
-				      name, fth_engine.run.patch->name);
+				      name, fth_engine_busy()->name);
 	if (fth_engine.patch_count == FTH_PATCHES_MAX)
 		return fth_report_set(ret_report, FTH_E_TOO_LARGE, -ENOSPC,
 				      "patch '%s' refused: there are %u patches already", name,

@@ -124,9 +124,10 @@ static void begin_thread(struct fth_advance *advance)
 {
 	if (flip(advance))
 		return;
-	advance->flipped = true;
+	advance->flipped = advance->patch->lever.roster;
 	advance->backoff_ms = FTH_BACKOFF_MIN_MS;
-	fth_transition_retry(advance->patch->lever.roster, false);
+	if (advance->flipped)
+		fth_transition_retry(advance->patch->lever.roster, false);
 }
 
 /* One attempt.  @held: tasks are held for it, so nothing is left to chance. */
@@ -342,20 +343,15 @@ enum fth_advance_end fth_advance_step(struct fth_advance *advance)
 
 void fth_advance_finish(struct fth_advance *advance)
 {
-	struct fth_lever *lever = &advance->patch->lever;
-	struct fth_roster *roster = lever->roster;
+	struct fth_roster *roster;
 
-	fth_transition_end(lever, advance->to_new);
+	roster = fth_transition_end(&advance->patch->lever, advance->to_new);
 	/* They are of the whole transition, however often it was turned. */
 	advance->stopped_ns = 0;
 	advance->held_ns = 0;
 	advance->freezes = 0;
 	advance->flipped = false;
 	set_blockers(advance, NULL);
-	if (!roster)
-		return;
-	fth_transition_drain();
-	lever->roster = NULL;
 	advance->retire(roster);
 }
 

@@ -56,6 +56,13 @@ void fth_engine_kick(void)
 	mod_delayed_work(fth_engine.queue, &fth_engine.work, 0);
 }
 
+struct fth_patch *fth_engine_busy(void)
+{
+	const struct fth_run *run = &fth_engine.run;
+
+	return run->ended && !run->turned ? NULL : run->patch;
+}
+
 struct fth_patch *fth_engine_find(const char *name)
 {
 	struct fth_patch *patch;
@@ -99,10 +106,10 @@ static int check_expect(const char *name, struct fth_report *ret_report)
 			ret_report, FTH_E_BUSY, -EBUSY,
 			"apply '%s' refused: the load of '%s' is under way; try again", name,
 			fth_engine.expect.name);
-	if (fth_engine.run.patch)
+	if (fth_engine_busy())
 		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
 				      "apply '%s' refused: the transition of '%s' runs; try again",
-				      name, fth_engine.run.patch->name);
+				      name, fth_engine_busy()->name);
 	if (fth_engine_find(name))
 		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EEXIST,
 				      "apply '%s' refused: it is adopted already", name);
@@ -192,8 +199,7 @@ static int wrong_state(const char *verb, const struct fth_patch *patch,
 static int enable_locked(const char *name, bool enable, struct fth_report *ret_report)
 {
 	const char *verb = enable ? "enable" : "reverse";
-	struct fth_run *run = &fth_engine.run;
-	struct fth_patch *patch = fth_engine_find(name);
+	struct fth_patch *patch = fth_engine_find(name), *busy;
 	u8 next;
 	int error;
 
@@ -204,10 +210,11 @@ static int enable_locked(const char *name, bool enable, struct fth_report *ret_r
 	error = find_for(verb, name, &patch, ret_report);
 	if (error)
 		return error;
-	if (run->patch && run->patch != patch)
+	busy = fth_engine_busy();
+	if (busy && busy != patch)
 		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
 				      "%s '%s' refused: the transition of '%s' runs; try again",
-				      verb, name, run->patch->name);
+				      verb, name, busy->name);
 	if (fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next))
 		return wrong_state(verb, patch, ret_report);
 	if (next != (enable ? FTH_LC_APPLYING : FTH_LC_REVERTING)) {
@@ -269,7 +276,7 @@ static int find_running(const char *verb, const char *name, struct fth_patch **r
 
 	if (error)
 		return error;
-	if (fth_engine.run.patch != *ret_patch || fth_engine.run.ended)
+	if (fth_engine_busy() != *ret_patch)
 		return wrong_state(verb, *ret_patch, ret_report);
 	return 0;
 }

@@ -25,7 +25,6 @@
 #include "redirect.h"
 #include "takeover.h"
 
-#define FTH_ROSTERS_MAX 16u /* retired rosters that still have users */
 #define FTH_PROGRESS_EVERY_MS 500u
 #define FTH_RELEASE_MIN_MS 50u	 /* while a task still runs a patch's text, */
 #define FTH_RELEASE_MAX_MS 5000u /* doubled each time up to this */
@@ -39,7 +38,9 @@
  * @to_new: where it is wanted
  * @asked_new: where whoever started it wanted to go
  * @turned: @to_new is news to the worker
- * @ended: its end is being carried out; a turn is another transition
+ * @begun: @advance is of this transition
+ * @ended: the end of one is being carried out; a turn is another transition,
+ *	of @patch or of another
  * @force: end it at the next step
  * @nudge: nudge at the next step
  * @self: nobody asked for the last turn
@@ -53,6 +54,7 @@ struct fth_run {
 	bool to_new;
 	bool asked_new;
 	bool turned;
+	bool begun;
 	bool ended;
 	bool force;
 	bool nudge;
@@ -100,7 +102,7 @@ struct fth_expect {
  * @patch_count: of them
  * @entering: is being let in, not in @patches yet; a module's coming asks
  * @run: the transition
- * @rosters: retired, visits may still be queued
+ * @rosters: retired, visits may still be queued, or handlers look at them
  * @roster_count: of them
  * @modules: of modules that come and go
  */
@@ -129,6 +131,14 @@ extern struct fth_engine fth_engine;
 
 /** fth_engine_kick() - let the worker look now.  Any context. */
 void fth_engine_kick(void);
+
+/**
+ * fth_engine_busy() - the patch whose transition keeps others off, or NULL
+ *
+ * One whose end is being carried out keeps nobody off: what is asked for
+ * meanwhile comes next.  Lock held.
+ */
+struct fth_patch *fth_engine_busy(void);
 
 /** fth_engine_find() - an adopted patch by name, or NULL.  Lock held. */
 struct fth_patch *fth_engine_find(const char *name);
@@ -170,7 +180,7 @@ void fth_work_run(struct work_struct *work);
 /** fth_work_release() - the second worker: give back what was taken out. */
 void fth_work_release(struct work_struct *work);
 
-/** fth_work_drop_rosters() - free retired rosters without users.  Lock held. */
+/** fth_work_drop_rosters() - free retired rosters that nobody uses.  Lock held. */
 void fth_work_drop_rosters(void);
 
 /**

@@ -40,9 +40,12 @@ static bool is_named(const char *module)
 	return found;
 }
 
+/* One that is asked to leave is in transition once its pre-unpatch has run. */
 static bool is_in_transition(const struct fth_patch *patch)
 {
-	return patch == fth_engine.run.patch;
+	const struct fth_run *run = &fth_engine.run;
+
+	return run->patch == patch && (run->begun || patch->lever.phase == FTH_PHASE_OLD);
 }
 
 static void take_out(struct fth_patch *patch, struct fth_object *object)

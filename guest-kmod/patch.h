@@ -94,6 +94,7 @@ struct fth_sysfs_dir;
  * @total: those and the nops
  * @redirects: one per function, same order
  * @sets: of the last transition; replaced with all CPUs stopped in between
+ * @stale: the table has changed since they were made
  * @confirm_by_ns: CLOCK_BOOTTIME, 0 = no limit; while SOAKING
  * @sysfs: its folder
  */
@@ -122,6 +123,7 @@ struct fth_patch {
 	struct fth_function *functions;
 	struct fth_redirect *redirects;
 	struct fth_sets *sets;
+	bool stale;
 	struct fth_lever lever;
 	u64 confirm_by_ns;
 	struct fth_sysfs_dir *sysfs;

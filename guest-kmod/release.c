@@ -145,11 +145,37 @@ static void tell(struct fth_patch *patch)
 	module_put(THIS_MODULE);
 }
 
+/* Handlers that began before the end of a transition may look at its roster. */
+static void drain_rosters(void)
+{
+	struct fth_roster *roster;
+	bool some = false;
+
+	mutex_lock(&fth_engine.lock);
+	list_for_each_entry(roster, &fth_engine.rosters, retired) {
+		if (roster->lingers)
+			roster->lingers = FTH_LINGERS - 1;
+		some = some || roster->lingers;
+	}
+	mutex_unlock(&fth_engine.lock);
+	if (!some)
+		return;
+	fth_transition_drain();
+	mutex_lock(&fth_engine.lock);
+	list_for_each_entry(roster, &fth_engine.rosters, retired) {
+		if (roster->lingers < FTH_LINGERS)
+			roster->lingers = 0;
+	}
+	fth_work_drop_rosters();
+	mutex_unlock(&fth_engine.lock);
+}
+
 void fth_work_release(struct work_struct *work)
 {
 	struct fth_patch *patch;
 	u64 due, now;
 
+	drain_rosters();
 	do {
 		mutex_lock(&fth_engine.moves);
 		patch = take_unused(&due);

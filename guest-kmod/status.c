@@ -13,8 +13,7 @@ static bool runs(const struct fth_patch *patch)
 {
 	const struct fth_run *run = &fth_engine.run;
 
-	/* Before it has begun, what is there is of the transition before. */
-	return run->patch == patch && run->advance.patch == patch;
+	return run->patch == patch && run->begun;
 }
 
 static u32 pending_of(const struct fth_patch *patch)
@@ -111,7 +110,7 @@ static bool next_straggler(u32 *at, struct fth_engine_straggler *ret_to)
 	const struct fth_run *run = &fth_engine.run;
 	struct fth_roster *roster;
 
-	if (!run->patch || !runs(run->patch) || run->ended)
+	if (!run->patch || !runs(run->patch))
 		return false;
 	roster = fth_advance_roster(&run->advance);
 	for (; roster && *at < 1u << roster->bits; (*at)++) {

@@ -276,6 +276,16 @@ static void begin_mixed(struct flip_stopped *stopped)
  * No lock for the list of tasks is needed: it is written with interrupts off,
  * so no CPU can have been stopped in the middle of that.
  */
+static void begin_uniform(struct flip_stopped *stopped)
+{
+	struct fth_lever *lever = stopped->lever;
+
+	if (lever->roster)
+		lever->roster->live = false;
+	WRITE_ONCE(lever->roster, NULL);
+	fth_transition_jump(lever, stopped->flip->to_new);
+}
+
 static int flip_stopped(void *arg)
 {
 	struct flip_stopped *stopped = arg;
@@ -288,10 +298,10 @@ static int flip_stopped(void *arg)
 	flip->ret_stopped_ns = ktime_get_mono_fast_ns() - stopped->began_ns;
 	if (error)
 		return error;
-	if (!flip->whole)
+	if (!stopped->roster->count)
+		begin_uniform(stopped);
+	else if (!flip->whole)
 		begin_mixed(stopped);
-	else if (!stopped->roster->count)
-		fth_transition_jump(stopped->lever, flip->to_new);
 	else
 		return -EBUSY;
 	return 0;
@@ -337,7 +347,7 @@ int fth_transition_flip(struct fth_lever *lever, struct fth_flip *flip, struct f
 	error = flip_now(&stopped);
 	if (error == -EBUSY)
 		flip->ret_blockers = stopped.roster;
-	else if (error || flip->whole)
+	else if (error || lever->roster != stopped.roster)
 		fth_roster_free(stopped.roster);
 	if (!error)
 		*ret_old = old;
@@ -579,9 +589,17 @@ void fth_transition_jump(struct fth_lever *lever, bool to_new)
 	WRITE_ONCE(lever->phase, to_new ? FTH_PHASE_NEW : FTH_PHASE_OLD);
 }
 
-void fth_transition_end(struct fth_lever *lever, bool to_new)
+struct fth_roster *fth_transition_end(struct fth_lever *lever, bool to_new)
 {
+	struct fth_roster *roster = lever->roster;
+
+	/* In this order: a handler that misses the roster goes by the phase it read. */
 	fth_transition_jump(lever, to_new);
+	smp_wmb(); /* pairs with the barrier in fth_lever_is_new() */
+	WRITE_ONCE(lever->roster, NULL);
+	if (roster)
+		roster->lingers = FTH_LINGERS;
+	return roster;
 }
 
 static int nothing(void *arg)

@@ -39,6 +39,7 @@
 
 #define FTH_WALK_SLACK_MIN 64u /* tasks that may appear during a walk */
 #define FTH_WALK_SLACK_MAX 65536u
+#define FTH_LINGERS 2u /* a roster whose drain has not begun; 1 = it has */
 
 enum fth_phase {
 	FTH_PHASE_OLD = 0,
@@ -87,6 +88,8 @@ struct fth_straggler {
 /**
  * struct fth_roster - stragglers of one flip, open addressing by task
  * @retired: in the engine's list when it is no switch's roster any more
+ * @lingers: a handler may look at it until fth_transition_drain() or a flip; the
+ *	engine counts it down
  * @rule: what they must leave; its set outlives the roster or is replaced by
  *	fth_roster_set_text()
  * @left: called when the last straggler left or the last visit ended; not
@@ -103,6 +106,7 @@ struct fth_straggler {
  */
 struct fth_roster {
 	struct list_head retired;
+	u8 lingers;
 	struct fth_stack_rule rule;
 	void (*left)(void);
 	struct irq_work tell;
@@ -187,7 +191,12 @@ static __always_inline bool fth_lever_is_new(const struct fth_lever *lever, unsi
 		return true;
 	if (phase == FTH_PHASE_OLD)
 		return false;
+	/* Pairs with the barrier in fth_transition_end(). */
+	smp_rmb();
 	roster = READ_ONCE(lever->roster);
+	/* The transition has just ended: there is no straggler any more. */
+	if (unlikely(!roster))
+		return phase == FTH_PHASE_TO_NEW;
 	straggler = fth_roster_find(roster, current);
 	holds = straggler && READ_ONCE(straggler->holds) &&
 		!fth_transition_enter(roster, straggler, ip);
@@ -222,8 +231,8 @@ struct fth_flip {
 /**
  * fth_transition_flip() - make one universe the target of all tasks
  * @lever: changed on success only.  Its roster is the new one then, and its
- *	phase a mixed one; with @flip->whole there is no roster, and the phase is
- *	uniform at once.
+ *	phase a mixed one; if nobody is a straggler there is no roster, and the
+ *	phase is uniform at once.
  * @flip: the attempt
  * @ret_old: the roster that was replaced, or NULL; the caller retires it
  *
@@ -280,9 +289,10 @@ bool fth_roster_review(struct fth_roster *roster);
  * fth_transition_end() - one universe for all
  * @to_new: which; with stragglers left this breaks consistency (force)
  *
- * The roster stays until fth_transition_drain().
+ * Context: any.
+ * Return: the roster that was the lever's, which lingers, or NULL.
  */
-void fth_transition_end(struct fth_lever *lever, bool to_new);
+struct fth_roster *fth_transition_end(struct fth_lever *lever, bool to_new);
 
 /**
  * fth_roster_visit() - have a straggler look at itself as it leaves the kernel

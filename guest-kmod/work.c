@@ -40,8 +40,11 @@ static bool is_interrupted(void)
 
 static void retire(struct fth_roster *roster)
 {
+	bool lingers;
+
 	if (!roster)
 		return;
+	lingers = roster->lingers;
 	roster->live = false;
 	fth_roster_cancel(roster);
 	mutex_lock(&fth_engine.lock);
@@ -49,6 +52,8 @@ static void retire(struct fth_roster *roster)
 	fth_engine.roster_count++;
 	fth_work_drop_rosters();
 	mutex_unlock(&fth_engine.lock);
+	if (lingers)
+		mod_delayed_work(fth_engine.queue, &fth_engine.release, 0);
 }
 
 void fth_work_drop_rosters(void)
@@ -57,7 +62,7 @@ void fth_work_drop_rosters(void)
 
 	list_for_each_entry_safe(roster, next, &fth_engine.rosters, retired) {
 		/* Pairs with the full barrier of the last visit's decrement. */
-		if (atomic_read_acquire(&roster->users))
+		if (roster->lingers || atomic_read_acquire(&roster->users))
 			continue;
 		list_del(&roster->retired);
 		fth_engine.roster_count--;
@@ -73,6 +78,7 @@ static void begin_run(struct fth_patch *patch, bool asked_new)
 	run->patch = patch;
 	run->asked_new = asked_new;
 	run->nudge = false;
+	run->begun = false;
 }
 
 void fth_work_begin(struct fth_patch *patch)
@@ -93,7 +99,7 @@ void fth_work_turn(struct fth_patch *patch, bool to_new, bool self, u16 code, co
 	WARN_ON_ONCE(fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next));
 	WRITE_ONCE(patch->state, next);
 	/* What somebody asked for is no turn; what nobody asked for is one. */
-	if (!run->patch || run->ended)
+	if (!fth_engine_busy())
 		begin_run(patch, to_new != self);
 	run->to_new = to_new;
 	run->self = self;
@@ -101,6 +107,7 @@ void fth_work_turn(struct fth_patch *patch, bool to_new, bool self, u16 code, co
 	run->force = false;
 	strscpy(run->why, why, sizeof(run->why));
 	WRITE_ONCE(run->turned, true);
+	WRITE_ONCE(patch->settled, false);
 }
 
 int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
@@ -113,6 +120,7 @@ int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
 	if (error)
 		return error;
 	patch->sets = sets;
+	patch->stale = false;
 	/* Of a patch that switches all at once: who prevented it the last time. */
 	if (!roster && patch == fth_engine.run.advance.patch)
 		roster = fth_engine.run.advance.blockers;
@@ -120,7 +128,7 @@ int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
 		fth_roster_set_text(roster, fth_engine.run.advance.to_new ? &sets->old_set
 									  : &sets->new_set);
 	/* Who checks a stack does so with preemption off. */
-	if (patch == fth_engine.run.patch)
+	if (roster)
 		fth_transition_drain();
 	fth_sets_free(old);
 	return 0;
@@ -137,17 +145,17 @@ static bool take_turn(struct fth_report *report)
 	bool to_new;
 
 	/* A patch below may have left since the sets were made. */
-	if (!patch->lever.roster && fth_work_renew_sets(patch, report) == -ENOMEM) {
+	if (patch->stale && !patch->lever.roster && fth_work_renew_sets(patch, report) == -ENOMEM) {
 		run->advance.retry_ns = ktime_get_ns() + ms_to_ns(FTH_SETS_RETRY_MS);
 		return false;
 	}
 	mutex_lock(&fth_engine.lock);
 	run->turned = false;
 	to_new = run->to_new;
-	patch->settled = false;
 	fth_patch_publish(patch, true);
 	patch->klp->enabled = to_new;
 	run->progress_ns = ktime_get_ns() + ms_to_ns(FTH_PROGRESS_EVERY_MS);
+	run->begun = true;
 	mutex_unlock(&fth_engine.lock);
 	/* Not for one that is turned before it was in force, as in-tree. */
 	if (!to_new && patch->lever.phase == FTH_PHASE_NEW) {
@@ -213,7 +221,10 @@ static void sweep_replaced(struct fth_patch *by)
 	fth_patch_drop_nops(by);
 }
 
-/* Lock held.  Tasks may still run their text after a forced end. */
+/*
+ * Lock held.  They go as soon as the mutex for moves is free.  After a forced
+ * end tasks may still run their text.
+ */
 static void send_replaced_off(const struct fth_patch *by, bool forced)
 {
 	struct fth_report farewell;
@@ -222,17 +233,13 @@ static void send_replaced_off(const struct fth_patch *by, bool forced)
 	list_for_each_entry(patch, &fth_engine.patches, list) {
 		if (patch == by || patch->out)
 			continue;
-		patch->out = true;
-		patch->klp->enabled = false;
 		patch->confirm_by_ns = 0;
-		fth_patch_publish(patch, false);
 		if (forced || (patch->flags & FTH_PATCH_FORCED)) {
 			patch->klp->forced = true;
 			WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_FORCED);
 			WRITE_ONCE(patch->state, FTH_LC_STAGED);
 		} else {
 			WRITE_ONCE(patch->state, FTH_LC_REVERTING);
-			patch->settled = true;
 			fth_report_set(&farewell, FTH_E_OK, 0,
 				       "patch '%s' reverted: replaced by patch '%s'", patch->name,
 				       by->name);
@@ -241,14 +248,31 @@ static void send_replaced_off(const struct fth_patch *by, bool forced)
 	}
 }
 
-/* All tasks are where they shall be: the functions follow. */
+/* Not before the table is swept: a module that goes is taken out of it by name. */
+static void set_out(struct fth_patch *patch)
+{
+	patch->klp->enabled = false;
+	fth_patch_publish(patch, false);
+	mutex_lock(&fth_engine.lock);
+	patch->out = true;
+	mutex_unlock(&fth_engine.lock);
+}
+
+/* All tasks are where they shall be: the table follows. */
 static void end_table(struct fth_patch *patch, bool to_new)
 {
-	if (to_new && patch->klp->replace) {
+	struct fth_patch *other;
+
+	if (to_new && !patch->klp->replace)
+		return;
+	if (to_new)
 		sweep_replaced(patch);
-	} else if (!to_new) {
-		fth_patch_want(patch, false);
+	else
 		fth_redirector_sweep(&fth_engine.redirector);
+	list_for_each_entry(other, &fth_engine.patches, list) {
+		if (!other->out && (other == patch) != to_new)
+			set_out(other);
+		other->stale = true;
 	}
 }
 
@@ -283,10 +307,25 @@ static bool settle(struct news *news, bool forced)
 		news->settled = false;
 		send_off(patch, &news->report, news->self);
 	}
+	if (to_new && patch->klp->replace)
+		send_replaced_off(patch, forced);
 	run->force = false;
 	run->ended = true;
 	mutex_unlock(&fth_engine.lock);
 	return true;
+}
+
+/* A turn that came meanwhile is another transition, of this patch or of another. */
+static void end_run(void)
+{
+	struct fth_run *run = &fth_engine.run;
+
+	mutex_lock(&fth_engine.lock);
+	if (run->turned)
+		run->ended = false;
+	else
+		*run = (struct fth_run){};
+	mutex_unlock(&fth_engine.lock);
 }
 
 static void finish(struct news *news, bool forced)
@@ -298,24 +337,19 @@ static void finish(struct news *news, bool forced)
 	if (!settle(news, forced))
 		return;
 	fth_advance_finish(&run->advance);
-	end_table(patch, to_new);
+	if (!to_new)
+		fth_patch_want(patch, false);
 	patch->klp->forced = forced;
 	fth_patch_publish(patch, false);
 	fth_states_begin(patch);
 	fth_objects_call(patch, to_new ? FTH_CALL_POST_PATCH : FTH_CALL_POST_UNPATCH);
 	fth_states_end();
-
 	mutex_lock(&fth_engine.lock);
-	/* Not before: a module that goes is taken out of the table by its name. */
-	patch->out = !to_new;
-	WRITE_ONCE(patch->settled, true);
-	if (to_new && patch->klp->replace)
-		send_replaced_off(patch, forced);
-	if (run->turned)
-		run->ended = false;
-	else
-		*run = (struct fth_run){};
+	if (!run->turned || run->patch != patch)
+		WRITE_ONCE(patch->settled, true);
 	mutex_unlock(&fth_engine.lock);
+	end_table(patch, to_new);
+	end_run();
 }
 
 static void tell_progress(struct news *news)
@@ -398,7 +432,7 @@ static void check_confirm(void)
 	char why[sizeof(fth_engine.run.why)];
 
 	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (fth_engine.run.patch)
+		if (fth_engine_busy())
 			return;
 		if (patch->state != FTH_LC_SOAKING || !patch->confirm_by_ns ||
 		    now < patch->confirm_by_ns)
