@@ -7,6 +7,7 @@
  * are events like any other, and are answered after they are durable.  Paths and
  * shapes stand in docs/api.md.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -105,6 +106,16 @@ static bool refuse_writes(struct fth_agent *agent, struct fth_http_request *requ
 	return true;
 }
 
+static bool is_module_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; name[i]; i++)
+		if (i == FTH_NAME_MAX || !(isalnum((unsigned char)name[i]) || name[i] == '_'))
+			return false;
+	return i;
+}
+
 /* The body of a command by hand: the patch, and perhaps why. */
 static int take_hand(struct fth_http_request *request, char *ret_patch, char *ret_why)
 {
@@ -121,9 +132,7 @@ static int take_hand(struct fth_http_request *request, char *ret_patch, char *re
 			request, 400, "bad_request",
 			"expected {\"patch\": \"name\"} or {\"patch\": \"name\", \"why\": \"text\"} and no other member");
 		error = -EINVAL;
-	} else if (strlen(patch) > FTH_NAME_MAX ||
-		   patch[strspn(patch, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789_")]) {
+	} else if (!is_module_name(patch)) {
 		fth_http_error(
 			request, 400, "bad_request",
 			"found patch '%.64s', expected a module's name: 1 … %d letters, digits and underscores",

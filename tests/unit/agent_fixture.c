@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A whole agent in this process, and guests that speak the protocol. */
+#include "agent_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <elf.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "io/loop.h"
+
+struct agent_fixture af;
+
+uint64_t af_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void af_turn(void)
+{
+	int i;
+
+	for (i = 0; i < AF_PEERS; i++)
+		guest_peer_pump(&af.peers[i]);
+	fth_loop_turn(af.loop);
+}
+
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, size, file), size);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* An ELF object with nothing but what a livepatch module says of itself. */
+void af_write_module(const char *path, const char *name, const char *release)
+{
+	static const char names[] = "\0.modinfo\0.shstrtab";
+	struct {
+		Elf64_Ehdr header;
+		Elf64_Shdr sections[3];
+		char names[sizeof(names)];
+		char info[256];
+	} *module = calloc(1, AF_PAYLOAD_SIZE);
+	int length;
+
+	assert_non_null(module);
+	module->header.e_ident[EI_MAG0] = ELFMAG0;
+	module->header.e_ident[EI_MAG1] = ELFMAG1;
+	module->header.e_ident[EI_MAG2] = ELFMAG2;
+	module->header.e_ident[EI_MAG3] = ELFMAG3;
+	module->header.e_ident[EI_CLASS] = ELFCLASS64;
+	module->header.e_ident[EI_DATA] = ELFDATA2LSB;
+	module->header.e_ident[EI_VERSION] = EV_CURRENT;
+	module->header.e_type = ET_REL;
+	module->header.e_machine = EM_X86_64;
+	module->header.e_version = EV_CURRENT;
+	module->header.e_ehsize = sizeof(Elf64_Ehdr);
+	module->header.e_shoff = offsetof(typeof(*module), sections);
+	module->header.e_shentsize = sizeof(Elf64_Shdr);
+	module->header.e_shnum = 3;
+	module->header.e_shstrndx = 2;
+	memcpy(module->names, names, sizeof(names));
+	length = snprintf(module->info, sizeof(module->info),
+			  "livepatch=Y%cname=%s%cvermagic=%s SMP mod_unload%clicense=GPL%c%s%s", 0,
+			  name, 0, release, 0, 0,
+			  *af.module_model ? "fother_consistency=" : "x=", af.module_model);
+	module->sections[1].sh_name = 1;
+	module->sections[1].sh_type = SHT_PROGBITS;
+	module->sections[1].sh_offset = offsetof(typeof(*module), info);
+	module->sections[1].sh_size = (size_t)length + 1;
+	module->sections[2].sh_name = 10;
+	module->sections[2].sh_type = SHT_STRTAB;
+	module->sections[2].sh_offset = offsetof(typeof(*module), names);
+	module->sections[2].sh_size = sizeof(names);
+	write_file(path, module, AF_PAYLOAD_SIZE);
+	free(module);
+}
+
+void af_write_policy(const char *soak, const char *more)
+{
+	char text[512], module[96];
+	int length = snprintf(text, sizeof(text),
+			      "version: 1\n"
+			      "patch: {name: fix, file: fix.ko}\n"
+			      "rollout:\n"
+			      "  waves: [1, 100%%]\n"
+			      "  soak: %s\n"
+			      "  failures: {max: 0, inconclusive: 3, then: reverse}\n"
+			      "%s",
+			      soak, more);
+
+	write_file(af.policy, text, (size_t)length);
+	snprintf(module, sizeof(module), "%s/fix.ko", af.folder);
+	af_write_module(module, "fix", AF_RELEASE);
+}
+
+void af_start(void)
+{
+	const struct fth_agent_options options = {
+		.sockets = af.sockets,
+		.state = af.state,
+		.api = af.api,
+		.group = (gid_t)-1,
+	};
+
+	assert_int_equal(fth_loop_new(&af.loop), 0);
+	assert_int_equal(fth_agent_new(af.loop, &options, &af.agent), 0);
+}
+
+/* As a kill would: what was not committed is lost. */
+void af_stop(void)
+{
+	if (af.agent)
+		fth_store_rollback(af.agent->store);
+	fth_agent_free(af.agent);
+	fth_loop_free(af.loop);
+	af.agent = NULL;
+	af.loop = NULL;
+}
+
+bool af_all_open(void)
+{
+	return af.agent->open_count == AF_PEERS;
+}
+
+int af_set_up(void **unused)
+{
+	char path[112];
+	int i;
+
+	(void)unused;
+	strcpy(af.folder, "/tmp/fother-agent.XXXXXX");
+	if (!mkdtemp(af.folder))
+		return -1;
+	snprintf(af.sockets, sizeof(af.sockets), "%s/vms", af.folder);
+	snprintf(af.state, sizeof(af.state), "%s/state", af.folder);
+	snprintf(af.api, sizeof(af.api), "%s/api.sock", af.folder);
+	snprintf(af.policy, sizeof(af.policy), "%s/fix.yaml", af.folder);
+	mkdir(af.sockets, 0700);
+	for (i = 0; i < AF_PEERS; i++) {
+		snprintf(path, sizeof(path), "%s/web-%d.sock", af.sockets, i);
+		guest_peer_start(&af.peers[i], path, (uint8_t)(16 * (i + 1)));
+	}
+	af.module_model = "";
+	af_write_policy("0s", "");
+	af_start();
+	AF_UNTIL(af_all_open());
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+int af_tear_down(void **unused)
+{
+	int i;
+
+	(void)unused;
+	af_stop();
+	for (i = 0; i < AF_PEERS; i++)
+		guest_peer_stop(&af.peers[i]);
+	return nftw(af.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+struct fth_live *af_create(void)
+{
+	struct fth_live *live = fth_create_rollout(af.agent, af.policy, &af.error);
+
+	if (!live)
+		fail_msg("refused: %s", af.error.message);
+	return live;
+}
+
+void af_refused(int status, const char *words)
+{
+	assert_null(fth_create_rollout(af.agent, af.policy, &af.error));
+	assert_int_equal(af.error.status, status);
+	if (!strstr(af.error.message, words))
+		fail_msg("found '%s', expected it to say '%s'", af.error.message, words);
+}
+
+uint8_t af_phase(void)
+{
+	return af.agent->lives[af.agent->live_count - 1]->rollout->phase;
+}
+
+void af_request(struct fth_live *live, uint8_t kind)
+{
+	struct fth_rollout_event event = { .kind = kind };
+
+	assert_int_equal(fth_live_step(live, &event), 0);
+	assert_int_equal(fth_agent_flush(af.agent), 0);
+}
+
+uint32_t af_sum(size_t member)
+{
+	uint32_t total = 0, value;
+	int i;
+
+	for (i = 0; i < AF_PEERS; i++) {
+		memcpy(&value, (const char *)&af.peers[i] + member, sizeof(value));
+		total += value;
+	}
+	return total;
+}
