@@ -136,22 +136,55 @@ static void look_at(struct fth_guest *guest, void *context)
 	}
 }
 
-static int check_fleet(struct draft *draft)
+/* A VM that is still to be taken back and could return: a new rollout would forget it. */
+static const struct fth_rollout_vm *still_stuck(const struct fth_live *live)
 {
-	const char *name = draft->policy->name;
-	const struct fth_live *live;
+	const struct fth_rollout *rollout = live->rollout;
+	const struct fth_guest *guest;
 	uint32_t i;
 
-	for (i = 0; i < draft->agent->live_count; i++) {
-		live = draft->agent->lives[i];
-		if (!live->superseded && !strcmp(live->rollout->policy.name, name) &&
-		    live->rollout->phase != FTH_RO_REVERSED && live->rollout->phase != FTH_RO_STUCK)
-			return refuse(
-				draft, 409, "conflict",
-				"rollout %llu of patch '%s' is %s; reverse it before another one begins",
-				(unsigned long long)live->rollout->id, name,
-				fth_rollout_phase_name(live->rollout->phase));
+	for (i = 0; rollout->phase == FTH_RO_STUCK && i < rollout->vm_count; i++) {
+		if (!rollout->vms[i].touched && !rollout->vms[i].op)
+			continue;
+		guest = fth_guest_find(live->agent, rollout->vms[i].name);
+		if (guest && guest->present)
+			return &rollout->vms[i];
 	}
+	return NULL;
+}
+
+static int check_name(struct draft *draft, const struct fth_live *live)
+{
+	const struct fth_rollout *rollout = live->rollout;
+	const struct fth_rollout_vm *vm;
+
+	if (live->superseded || strcmp(rollout->policy.name, draft->policy->name) != 0 ||
+	    rollout->phase == FTH_RO_REVERSED)
+		return 0;
+	if (rollout->phase != FTH_RO_STUCK)
+		return refuse(
+			draft, 409, "conflict",
+			"rollout %llu of patch '%s' is %s; reverse it before another one begins",
+			(unsigned long long)rollout->id, rollout->policy.name,
+			fth_rollout_phase_name(rollout->phase));
+	vm = still_stuck(live);
+	if (!vm)
+		return 0;
+	return refuse(
+		draft, 409, "conflict",
+		"rollout %llu of patch '%s' is stuck on its way back: vm '%s' may still run it (%s); "
+		"wait until it is back, or reboot it, or take it out of the inventory: another "
+		"rollout would forget it",
+		(unsigned long long)rollout->id, rollout->policy.name, vm->name, vm->why);
+}
+
+static int check_fleet(struct draft *draft)
+{
+	uint32_t i;
+
+	for (i = 0; i < draft->agent->live_count; i++)
+		if (check_name(draft, draft->agent->lives[i]))
+			return -EINVAL;
 	fth_guest_each(draft->agent, look_at, draft);
 	if (draft->in_way)
 		return refuse(

@@ -20,6 +20,8 @@ struct tally {
 	uint32_t healthy;
 	uint32_t failed;
 	uint32_t deferred;
+	bool crowded;			     /* a VM waits only because a budget is full */
+	const struct fth_rollout_vm *silent; /* one of those that fill it, or NULL */
 	uint64_t soak_until_ms;
 };
 
@@ -54,24 +56,27 @@ static bool starts_vms(const struct fth_rollout *rollout)
 	       rollout->phase == FTH_RO_COMPLETE;
 }
 
-static void try_start(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+/* Return: false when only a full budget keeps it from being started. */
+static bool try_start(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_policy *policy = &run->rollout->policy;
 	uint64_t now_ms = run->event->now_ms;
 	uint64_t opens_ms;
 
 	if (!starts_vms(run->rollout) || !vm->seen || !vm->reachable)
-		return;
+		return true;
 	if (now_ms < vm->retry_at_ms) {
 		fth_run_note_due(run, vm->retry_at_ms);
-		return;
+		return true;
 	}
 	if (!fth_budget_window_open(policy, now_ms, &opens_ms)) {
 		fth_run_note_due(run, opens_ms);
-		return;
+		return true;
 	}
-	if (fth_budget_allows(run->rollout, vm, &policy->in_flight))
-		fth_vm_send(run, vm, vm->staged ? FTH_OP_APPLY : FTH_OP_STAGE);
+	if (!fth_budget_allows(run->rollout, vm, &policy->in_flight))
+		return false;
+	fth_vm_send(run, vm, vm->staged ? FTH_OP_APPLY : FTH_OP_STAGE);
+	return true;
 }
 
 /* Its soak ends: it must be there, and then it may stay. */
@@ -151,7 +156,9 @@ static void start_all(struct fth_rollout_run *run, struct tally *ret_tally)
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[rollout->vms[i].order];
 		if (vm->state == FTH_RV_WAITING && vm->wave <= rollout->wave)
-			try_start(run, vm);
+			ret_tally->crowded |= !try_start(run, vm);
+		if (vm->state == FTH_RV_UNKNOWN && !ret_tally->silent)
+			ret_tally->silent = vm;
 		tally_vm(rollout, vm, ret_tally);
 	}
 }
@@ -245,7 +252,14 @@ static bool judge_wave(struct fth_rollout_run *run, const struct tally *tally)
 
 	rollout->soak_until_ms = 0;
 	if (tally->unsettled) {
-		fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
+		why[0] = 0;
+		if (tally->crowded && tally->silent)
+			fth_text_format(why, sizeof(why),
+					"wave %u of %u waits for room in rollout.in-flight: '%s' "
+					"counts (%s)",
+					rollout->wave + 1, rollout->policy.wave_count,
+					tally->silent->name, tally->silent->why);
+		fth_rollout_set_phase(run, FTH_RO_RUNNING, why);
 		return false;
 	}
 	if (tally->soaking || tally->held) {

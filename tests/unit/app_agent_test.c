@@ -415,6 +415,36 @@ static void the_module_names_the_model(void **unused)
 	}
 }
 
+/* A recall that has not reached all is not forgotten for a new rollout. */
+static void a_stuck_recall_is_not_superseded(void **unused)
+{
+	char path[112];
+	struct fth_live *live = af_create();
+
+	(void)unused;
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	af.peers[1].mute = true;
+	guest_peer_hang_up(&af.peers[1]);
+	AF_UNTIL(!fth_guest_find(af.agent, "web-1")->open);
+	af_request(live, FTH_RE_REVERSE);
+	AF_UNTIL(af_phase() == FTH_RO_STUCK);
+	af_refused(409, "is stuck on its way back: vm 'web-1' may still run it (unreachable");
+	af.peers[1].mute = false;
+	guest_peer_hang_up(&af.peers[1]);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	assert_int_equal(AF_SUM(reversed), AF_PEERS);
+	live = af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	/* One that is gone for good does not stand in the way for ever. */
+	guest_peer_stop(&af.peers[1]);
+	snprintf(path, sizeof(path), "%s/web-1.sock", af.sockets);
+	unlink(path);
+	AF_UNTIL(!fth_guest_find(af.agent, "web-1")->present);
+	af_request(live, FTH_RE_REVERSE);
+	AF_UNTIL(af_phase() == FTH_RO_STUCK);
+	af_create();
+}
+
 static void a_second_agent_is_kept_out(void **unused)
 {
 	const struct fth_agent_options options = {
@@ -455,6 +485,7 @@ int main(void)
 		AF_TEST(a_locked_journal_loses_nothing),
 		AF_TEST(a_module_for_another_kernel_is_refused),
 		AF_TEST(the_module_names_the_model),
+		AF_TEST(a_stuck_recall_is_not_superseded),
 		AF_TEST(a_second_agent_is_kept_out),
 	};
 

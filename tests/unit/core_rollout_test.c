@@ -113,6 +113,28 @@ static void test_in_flight_limits(void **state)
 	assert_int_equal(m.rollout.in_flight, 3);
 }
 
+/* Who waits for room is told for whom. */
+static void test_silent_vm_that_fills_the_budget_is_named(void **state)
+{
+	char name[32];
+	int first;
+
+	(void)state;
+	m.policy.in_flight.fleet = 1;
+	m.policy.inconclusive_max = (struct fth_share){ false, 1 };
+	m_begin(2);
+	first = m_first();
+	m_expect(first, FTH_RV_STAGING);
+	assert_string_equal(m.rollout.why, "");
+	m_lost(first);
+	snprintf(name, sizeof(name), "'vm-%d' counts (lost before", first);
+	assert_non_null(strstr(m.rollout.why, "wave 1 of 1 waits for room in rollout.in-flight: "));
+	assert_non_null(strstr(m.rollout.why, name));
+	m_expect_phase(FTH_RO_RUNNING);
+	m_seen(first, FTH_LC_ABSENT);
+	assert_string_equal(m.rollout.why, "");
+}
+
 static void test_migration_moves_the_counts(void **state)
 {
 	(void)state;
@@ -450,6 +472,7 @@ int main(void)
 		MACHINE_TEST(test_spent_budget_pauses),
 		MACHINE_TEST(test_wave_without_a_healthy_vm_stops),
 		MACHINE_TEST(test_in_flight_limits),
+		MACHINE_TEST(test_silent_vm_that_fills_the_budget_is_named),
 		MACHINE_TEST(test_migration_moves_the_counts),
 		MACHINE_TEST(test_selection),
 		MACHINE_TEST(test_manual_gate),
