@@ -26,6 +26,11 @@ seen() { # NAME: its count is not 0
 	[ "$(count "$1")" -ne 0 ]
 }
 
+# is_reached: has any task seen the target of this epoch?
+is_reached() {
+	[ "$(count reached)" -eq "$(cat $EPOCH)" ]
+}
+
 # next_epoch: the next transition goes the other way.
 next_epoch() {
 	echo $(($(cat $EPOCH) + 1)) >$EPOCH

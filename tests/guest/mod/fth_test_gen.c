@@ -20,7 +20,7 @@
  * sets it before it asks for a transition, and to 0 before it turns one round
  * half-way, so that within one number tasks only ever go to its target.  A call
  * counts for an epoch only if it stood before and after.  Reading
- * /dev/fth_gen shows the counts.
+ * /dev/fth_gen shows the counts, and the latest epoch whose target was seen.
  */
 #include <linux/atomic.h>
 #include <linux/delay.h>
@@ -293,12 +293,13 @@ static long gen_ioctl(struct file *file, unsigned int command, unsigned long arg
 
 static ssize_t gen_read(struct file *file, char __user *user, size_t length, loff_t *position)
 {
-	char text[COUNTS * 24];
+	char text[(COUNTS + 1) * 24];
 	int used = 0;
 
 	for (u32 i = 0; i < COUNTS; i++)
 		used += scnprintf(text + used, sizeof(text) - used, "%s=%d\n", count_names[i],
 				  atomic_read(&counts[i]));
+	used += scnprintf(text + used, sizeof(text) - used, "reached=%d\n", atomic_read(&reached));
 	return simple_read_from_buffer(user, length, position, text, used);
 }
 
