@@ -207,8 +207,13 @@ static bool have_all_come(struct fth_park *park)
 	return atomic_read(&park->came) >= atomic_read(&park->asked);
 }
 
-/* Return: false when it is time to stop asking. */
-static bool wait_for_all(struct fth_park *park, const struct fth_park_order *order)
+enum wait_end {
+	ALL_CAME,
+	SETTLED, /* nobody comes any more */
+	STOP,	 /* it is time for what they are parked for, or for nothing */
+};
+
+static enum wait_end wait_for_all(struct fth_park *park, const struct fth_park_order *order)
 {
 	u64 moved_ns = ktime_get_ns();
 	int came = atomic_read(&park->came);
@@ -216,16 +221,36 @@ static bool wait_for_all(struct fth_park *park, const struct fth_park_order *ord
 	for (;;) {
 		wait_event_timeout(park->all_came, have_all_come(park), msecs_to_jiffies(LOOK_MS));
 		if (ktime_get_ns() >= park->half_ns || (order->interrupted && order->interrupted()))
-			return false;
+			return STOP;
 		if (have_all_come(park))
-			return true;
+			return ALL_CAME;
 		if (came != atomic_read(&park->came)) {
 			came = atomic_read(&park->came);
 			moved_ns = ktime_get_ns();
 		} else if (ktime_get_ns() - moved_ns > FTH_PARK_SETTLE_MS * NSEC_PER_MSEC) {
-			return false;
+			return SETTLED;
 		}
 	}
+}
+
+/* Return: 0 or -ENOMEM. */
+static int ask_in_rounds(struct fth_park *park, const struct fth_park_order *order)
+{
+	enum wait_end end = ALL_CAME;
+
+	for (u32 round = 0; round < FTH_PARK_ROUNDS_MAX && end != STOP; round++) {
+		int asked = ask_all(park, order->timed);
+
+		if (asked < 0)
+			return asked;
+		/* Some can be asked only now: they slept, or left the park before. */
+		if (!asked && (end == SETTLED || have_all_come(park)))
+			break;
+		end = wait_for_all(park, order);
+		/* Those that were asked in vain have a moment to get on. */
+		usleep_range(ROUND_PAUSE_US, 2 * ROUND_PAUSE_US);
+	}
+	return 0;
 }
 
 static struct fth_park *alloc_park(u32 budget_ms)
@@ -261,7 +286,9 @@ static bool open_park(struct fth_park *park)
 int fth_park_begin(const struct fth_park_order *order, struct fth_park **ret_park)
 {
 	struct fth_park *park = alloc_park(order->budget_ms);
-	int asked = 0;
+	u64 longest_ns;
+	u32 parked;
+	int error;
 
 	if (!park)
 		return -ENOMEM;
@@ -269,23 +296,12 @@ int fth_park_begin(const struct fth_park_order *order, struct fth_park **ret_par
 		kfree(park);
 		return -EBUSY;
 	}
-	for (u32 round = 0; round < FTH_PARK_ROUNDS_MAX; round++) {
-		/* Those that were asked in vain have a moment to get on. */
-		if (round)
-			usleep_range(ROUND_PAUSE_US, 2 * ROUND_PAUSE_US);
-		asked = ask_all(park, order->timed);
-		if (asked <= 0 || !wait_for_all(park, order))
-			break;
-	}
-	if (asked < 0) {
-		u64 longest_ns;
-		u32 parked;
-
+	error = ask_in_rounds(park, order);
+	if (error)
 		fth_park_end(park, &longest_ns, &parked);
-		return asked;
-	}
-	*ret_park = park;
-	return 0;
+	else
+		*ret_park = park;
+	return error;
 }
 
 /* The next one to be woken, referenced, or NULL. */

@@ -159,6 +159,7 @@ static struct fth_roster *roster_alloc(const struct fth_flip *flip, u32 room)
 	roster->stop_max_us = flip->stop_max_us;
 	init_irq_work(&roster->tell, tell_left);
 	roster->bits = bits;
+	roster->mask = (1u << bits) - 1;
 	return roster;
 }
 
@@ -182,8 +183,8 @@ static int roster_add(struct flip_stopped *stopped, struct task_struct *task, in
 		      unsigned long where)
 {
 	struct fth_roster *roster = stopped->roster;
-	u32 mask = (1u << roster->bits) - 1;
-	u32 i = task_hash(task, roster->bits);
+	u32 mask = roster->mask;
+	u32 i = fth_roster_slot(roster, task);
 
 	if (roster->count > mask / 2)
 		return -ENOSPC;
@@ -272,10 +273,7 @@ static void begin_mixed(struct flip_stopped *stopped)
 	WRITE_ONCE(lever->phase, stopped->flip->to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD);
 }
 
-/*
- * No lock for the list of tasks is needed: it is written with interrupts off,
- * so no CPU can have been stopped in the middle of that.
- */
+/* Nobody is a straggler, whatever the model. */
 static void begin_uniform(struct flip_stopped *stopped)
 {
 	struct fth_lever *lever = stopped->lever;
@@ -286,6 +284,10 @@ static void begin_uniform(struct flip_stopped *stopped)
 	fth_transition_jump(lever, stopped->flip->to_new);
 }
 
+/*
+ * No lock for the list of tasks is needed: it is written with interrupts off,
+ * so no CPU can have been stopped in the middle of that.
+ */
 static int flip_stopped(void *arg)
 {
 	struct flip_stopped *stopped = arg;
