@@ -39,6 +39,7 @@ struct fth_timer;
 #define FTH_AGENT_CLOCK_BEHIND_MS 60000u /* more is worth a warning */
 #define FTH_AGENT_STORE_RETRY_MS 2000u	 /* between two tries of a full disk */
 #define FTH_GUEST_QUERY_EVERY_MS 1000u	 /* a guest is asked at most this often */
+#define FTH_GUEST_EFFECT_EVERY_MS 3000u	 /* where calls of the new code are waited for */
 #define FTH_GUEST_EVENTS_MAX 16u	 /* logged in FTH_GUEST_QUERY_EVERY_MS */
 #define FTH_GUEST_ANSWER_MS 5000u	 /* a QUERY is given up after this */
 #define FTH_GUEST_ASKERS_MAX 8u		 /* API requests that wait for one guest */

@@ -223,6 +223,23 @@ static void take_taint(struct fth_guest *guest, uint64_t taint)
 	guest->taint = taint;
 }
 
+/* A rollout waits for its new code to run: that is in the guest's word only. */
+static bool effect_is_awaited(const struct fth_guest *guest)
+{
+	const struct fth_binding *binding;
+
+	for (binding = guest->bindings; binding; binding = binding->next) {
+		const struct fth_rollout *rollout = binding->live->rollout;
+		const struct fth_rollout_vm *vm = &rollout->vms[binding->vm_index];
+
+		if (!binding->live->superseded && binding->live->synced &&
+		    (rollout->policy.health_guest & FTH_HEALTH_GUEST_EFFECT) &&
+		    vm->state == FTH_RV_SOAKING && !vm->effect)
+			return true;
+	}
+	return false;
+}
+
 void fth_guest_turn(struct fth_guest *guest)
 {
 	uint64_t now_ms = guest->agent->now_ms;
@@ -232,6 +249,9 @@ void fth_guest_turn(struct fth_guest *guest)
 		guest->query_due = guest->query_feeds;
 		refuse_askers(guest);
 	}
+	if (guest->open && now_ms >= guest->query_ms + FTH_GUEST_EFFECT_EVERY_MS &&
+	    effect_is_awaited(guest))
+		fth_guest_query(guest, true, false);
 	if (guest->query_due)
 		send_query(guest);
 	fth_hand_turn(guest);

@@ -99,6 +99,7 @@ static void fill_state(const struct fth_guest *guest, const struct fth_live *liv
 	event->sha256_matches =
 		patch && patch->has_sha256 &&
 		!memcmp(patch->sha256, live->rollout->policy.sha256, FTH_SHA256_SIZE);
+	event->effect = event->sha256_matches && patch->hits;
 }
 
 void fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,

@@ -25,7 +25,7 @@ static const char help[] =
 /* Capabilities a guest needs, as an array of the policy's words. */
 static json_t *needs_of(const struct fth_policy *policy)
 {
-	uint64_t needs = fth_policy_needs(&policy->guest);
+	uint64_t needs = fth_policy_guest_needs(policy);
 	json_t *names = json_array();
 	uint64_t bit;
 
@@ -89,7 +89,7 @@ static void print_model(const struct fth_policy *policy, bool has_module, const 
 static void print_text(const char *path, const struct fth_policy *policy, bool has_module,
 		       const char *why)
 {
-	uint64_t needs = fth_policy_needs(&policy->guest);
+	uint64_t needs = fth_policy_guest_needs(policy);
 	struct fth_policy_fault fault;
 
 	printf("%s: ok: patch '%s', %u waves\n", path, policy->name, policy->wave_count);

@@ -15,7 +15,8 @@
 #define FLAG_MATCHES 0x01u
 #define FLAG_REACHABLE 0x02u
 #define FLAG_RESTORED 0x04u
-#define FLAGS_ALL 0x07u
+#define FLAG_EFFECT 0x08u
+#define FLAGS_ALL 0x0fu
 
 struct string_field {
 	uint32_t offset;
@@ -79,7 +80,7 @@ uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buff
 	at = put(at,
 		 (event->sha256_matches ? FLAG_MATCHES : 0) |
 			 (event->reachable ? FLAG_REACHABLE : 0) |
-			 (event->restored ? FLAG_RESTORED : 0),
+			 (event->restored ? FLAG_RESTORED : 0) | (event->effect ? FLAG_EFFECT : 0),
 		 1);
 	at = put(at, event->code, 2);
 	at = put(at, event->now_ms, 8);
@@ -134,6 +135,7 @@ int fth_journal_decode(const uint8_t *data, uint32_t length, struct fth_rollout_
 	event.sha256_matches = flags & FLAG_MATCHES;
 	event.reachable = flags & FLAG_REACHABLE;
 	event.restored = flags & FLAG_RESTORED;
+	event.effect = flags & FLAG_EFFECT;
 	event.code = (uint16_t)get(&at, 2);
 	event.now_ms = get(&at, 8);
 	event.op_id = get(&at, 8);

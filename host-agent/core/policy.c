@@ -63,6 +63,15 @@ void fth_policy_copy(struct fth_policy *ret_policy, const struct fth_policy *pol
 		ret_policy->guest.extend_set[i].data = (const uint8_t *)ret_policy->extend_set[i];
 }
 
+uint64_t fth_policy_guest_needs(const struct fth_policy *policy)
+{
+	uint64_t needs = fth_policy_needs(&policy->guest);
+
+	if (policy->health_guest & FTH_HEALTH_GUEST_EFFECT)
+		needs |= FTH_CAP_EFFECT;
+	return needs;
+}
+
 const char *fth_policy_model_from(const struct fth_policy *policy)
 {
 	struct fth_guest_policy defaults;
@@ -344,9 +353,7 @@ bool fth_policy_unsupported(const struct fth_policy *policy, struct fth_policy_f
 {
 	const char *key = NULL;
 
-	if (policy->health_guest & FTH_HEALTH_GUEST_EFFECT)
-		key = "health.guest: effect";
-	else if (policy->health_host & FTH_HEALTH_HOST_VCPU_PROGRESS)
+	if (policy->health_host & FTH_HEALTH_HOST_VCPU_PROGRESS)
 		key = "health.host: vcpu-progress";
 	else if (policy->health_host & FTH_HEALTH_HOST_DOMAIN_STATE)
 		key = "health.host: domain-state";

@@ -108,6 +108,13 @@ struct fth_policy_fault {
 void fth_policy_defaults(struct fth_policy *ret_policy);
 
 /**
+ * fth_policy_guest_needs() - all that a guest must be able to do
+ *
+ * fth_policy_needs(), and what health.guest asks for.
+ */
+uint64_t fth_policy_guest_needs(const struct fth_policy *policy);
+
+/**
  * fth_policy_model_from() - who chose the model: "policy", "module" or "default"
  * @policy: of a rollout, its module's model settled
  */

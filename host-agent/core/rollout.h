@@ -96,6 +96,7 @@ enum fth_rollout_index {
  * @staged: the guest holds our payload and it was not applied since
  * @inconclusive: it can't be told whether it is healthy: it holds its wave
  * @excused: ... and a person said to go on without it
+ * @effect: a call ran the new code since it was applied
  * @capabilities: FTH_CAP_* as last seen
  * @taint: mask as last seen
  * @since_ms: when @state was entered, or an op was sent again
@@ -124,6 +125,7 @@ struct fth_rollout_vm {
 	bool seen;
 	bool staged;
 	bool excused;
+	bool effect;
 	uint8_t reboots;
 	uint8_t restores;
 	uint64_t op_id;
@@ -189,6 +191,7 @@ enum fth_rollout_event_kind {
  * @capabilities: SEEN: FTH_CAP_* of the guest
  * @guest_state: SEEN, RESULT: enum fth_lifecycle_state of the policy's patch
  * @sha256_matches: SEEN: the guest's patch of that name is this payload
+ * @effect: SEEN, RESULT: calls have run this payload's replacements
  * @restored: SEEN: same boot, but the uptime ran backwards: a snapshot came
  *	back
  * @reachable: ADD_VM; nothing is sent before the VM's first SEEN
@@ -203,6 +206,7 @@ struct fth_rollout_event {
 	bool sha256_matches;
 	bool reachable;
 	bool restored;
+	bool effect;
 	uint16_t code;
 	uint64_t now_ms;
 	uint64_t op_id;

@@ -96,6 +96,10 @@ static void try_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		fth_vm_set_inconclusive(run, vm, true);
 	} else if (vm->guest_state == FTH_LC_APPLIED) {
 		fth_vm_confirmed(run, vm);
+	} else if (fth_vm_lacks_effect(run->rollout, vm)) {
+		if (!vm->inconclusive)
+			fth_vm_explain(run, vm, "its soak is over, and no call ran the new code");
+		fth_vm_set_inconclusive(run, vm, true);
 	} else if (fth_budget_allows(run->rollout, vm, &policy->in_flight)) {
 		fth_vm_send(run, vm, FTH_OP_CONFIRM);
 	}

@@ -36,6 +36,7 @@ struct fth_rollout_run {
 
 /* rollout_vm.c: one VM's fields */
 bool fth_vm_is_patched(uint8_t guest_state);
+bool fth_vm_lacks_effect(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
 uint64_t fth_rollout_patience_ms(const struct fth_rollout *rollout);
 void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state);
 void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op);

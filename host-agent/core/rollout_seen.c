@@ -14,7 +14,7 @@
 static bool eligible(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_policy *policy = &run->rollout->policy;
-	uint64_t missing = fth_policy_needs(&policy->guest) & ~vm->capabilities;
+	uint64_t missing = fth_policy_guest_needs(policy) & ~vm->capabilities;
 
 	if (!fth_patterns_match(&policy->kernels, vm->release) ||
 	    !fth_patterns_match(&policy->select_kernel, vm->release)) {
@@ -167,7 +167,7 @@ static bool is_news(const struct fth_rollout_vm *vm, const struct fth_rollout_ev
 {
 	return !vm->reachable || !vm->seen || vm->capabilities != event->capabilities ||
 	       vm->taint != event->taint || vm->guest_state != event->guest_state ||
-	       vm->staged != (ours == FTH_LC_STAGED) ||
+	       vm->staged != (ours == FTH_LC_STAGED) || (event->effect && !vm->effect) ||
 	       memcmp(vm->boot_id, event->boot_id, FTH_UUID_SIZE) != 0 ||
 	       !fth_text_equal(vm->release, event->release) ||
 	       (!believed_patched(vm) && vm->taint_before != event->taint);
@@ -182,8 +182,12 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	bool fresh = rebooted || event->restored || !vm->reachable ||
 		     (ours == FTH_LC_STAGED && !vm->staged);
 
+	/* Seeing once more that it lacks an effect tells nothing new. */
+	bool lacks = vm->reachable && !event->effect && fth_vm_lacks_effect(run->rollout, vm);
+
 	if (is_news(vm, event, ours))
 		run->actions->changed = true;
+	vm->effect |= event->effect;
 	vm->reachable = true;
 	vm->seen = true;
 	vm->capabilities = event->capabilities;
@@ -194,7 +198,8 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	fth_text_copy(vm->release, sizeof(vm->release), event->release);
 	if (!believed_patched(vm))
 		vm->taint_before = event->taint;
-	fth_vm_set_inconclusive(run, vm, false);
+	if (!lacks || !fth_rollout_is_forward(run->rollout) || !fth_vm_is_patched(ours))
+		fth_vm_set_inconclusive(run, vm, false);
 	if (!fth_rollout_is_forward(run->rollout))
 		seen_reversing(run, vm, ours, fresh);
 	else if (vm->op)

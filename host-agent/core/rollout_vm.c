@@ -160,6 +160,13 @@ void fth_vm_set_inconclusive(struct fth_rollout_run *run, struct fth_rollout_vm 
 	run->actions->changed = true;
 }
 
+/* Patched, and yet no call ran the new code: is it in effect at all? */
+bool fth_vm_lacks_effect(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
+{
+	return (rollout->policy.health_guest & FTH_HEALTH_GUEST_EFFECT) &&
+	       vm->state == FTH_RV_SOAKING && !vm->effect;
+}
+
 /* The caller has explained why. */
 void fth_vm_fail(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
@@ -208,6 +215,7 @@ void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		fth_vm_set_op(run, vm, 0);
 	vm->touched = true;
 	vm->attempts = 0;
+	vm->effect = run->event->effect;
 	fth_vm_explain(run, vm, "%s", "");
 	fth_vm_enter(run, vm, FTH_RV_SOAKING);
 	fth_vm_check_health(run, vm);

@@ -43,6 +43,8 @@ lacks_patch() { fleet_exec "$1" test ! -d "/sys/kernel/fother/patches/$2"; }
 explains() { "$FOTHER" explain "$1" | grep -q "$2"; }
 shows() { "$FOTHER" rollout status | grep -q "$1"; }
 
+waits_for_effect() { vm_of_rollout "$1" .why | grep -q 'no call ran the new code'; }
+
 hold_up() { fleet_exec "$1" insmod "/modules/$HOLDER.ko" uninterruptible=1; }
 let_go() { fleet_exec "$1" rmmod "$HOLDER"; }
 
@@ -102,15 +104,21 @@ name_model() {
 test_module_names_it() {
 	local message
 	ok "a module names both flags" name_model $DEMO in-thread,in-time
-	write_policy silent $DEMO
+	write_policy silent $DEMO 'health: {guest: [oops, warn, effect]}'
 	write_policy weak $DEMO 'consistency: {flags: [in-time]}'
 	like "$("$FOTHER" policy check "$FLEET_DIR/silent.yaml")" \
 		"*model: in-thread,in-time*as the module says*" "policy check says so"
 	message=$(start weak 2>&1)
 	is "$?" 2 "a policy that is weaker is refused"
 	like "$message" "*'in-time'*'in-thread,in-time'*" "with both models: $message"
-	ok "one that is silent goes through" start silent --wait
+	ok "one that is silent is taken" start silent
 	is "$(rollout model_from)" module "by the module's model"
+	eventually $WAIT_S "patched, it waits for the new code to run" waits_for_effect web-1
+	nok "and is not confirmed before" file_is web-1 $DEMO state applied
+	ok "which a read does" fleet_looks patched web-1
+	eventually $WAIT_S "then the other one is patched" waits_for_effect web-2
+	ok "and read" fleet_looks patched web-2
+	ok "it goes through" "$FOTHER" rollout status --wait
 	ok "every guest is patched" fleet_looks patched "${VMS[@]}"
 	is "$(file_of web-2 $DEMO model)" "leave=kernel switch=kernel" "which the guests were told"
 	ok "it is taken back" reverse_last

@@ -415,6 +415,25 @@ static void the_module_names_the_model(void **unused)
 	}
 }
 
+/* The agent asks the guests that soak until the new code has run in them. */
+static void effect_is_asked_for(void **unused)
+{
+	const struct fth_rollout *rollout;
+	int i;
+
+	(void)unused;
+	for (i = 0; i < AF_PEERS; i++)
+		af.peers[i].hits = i != 1;
+	af_write_policy("0s", "health: {guest: [effect]}\n");
+	rollout = af_create()->rollout;
+	AF_UNTIL(rollout->inconclusive);
+	assert_int_equal(af.peers[1].state, FTH_LC_SOAKING);
+	assert_int_equal(af.peers[1].confirmed, 0);
+	af.peers[1].hits = 1;
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_int_equal(AF_SUM(confirmed), AF_PEERS);
+}
+
 /* A recall that has not reached all is not forgotten for a new rollout. */
 static void a_stuck_recall_is_not_superseded(void **unused)
 {
@@ -485,6 +504,7 @@ int main(void)
 		AF_TEST(a_locked_journal_loses_nothing),
 		AF_TEST(a_module_for_another_kernel_is_refused),
 		AF_TEST(the_module_names_the_model),
+		AF_TEST(effect_is_asked_for),
 		AF_TEST(a_stuck_recall_is_not_superseded),
 		AF_TEST(a_second_agent_is_kept_out),
 	};

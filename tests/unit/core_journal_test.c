@@ -21,6 +21,7 @@ static struct fth_rollout_event full_event(void)
 	event.guest_state = 4;
 	event.sha256_matches = true;
 	event.restored = true;
+	event.effect = true;
 	event.code = 0xfedc;
 	event.now_ms = 0x123456789abcdef0ull;
 	event.op_id = ~0ull;
@@ -52,6 +53,7 @@ static void test_longest_event(void **state)
 	assert_int_equal(decoded.guest_state, 4);
 	assert_true(decoded.sha256_matches);
 	assert_true(decoded.restored);
+	assert_true(decoded.effect);
 	assert_false(decoded.reachable);
 	assert_int_equal(decoded.code, 0xfedc);
 	assert_true(decoded.now_ms == event.now_ms);

@@ -165,13 +165,14 @@ static void test_unsupported_by_the_agent(void **state)
 
 	(void)state;
 	assert_false(fth_policy_unsupported(policy, &fault));
+	assert_int_equal(fth_policy_guest_needs(policy) & FTH_CAP_EFFECT, 0);
 	policy->health_guest |= FTH_HEALTH_GUEST_EFFECT;
-	assert_true(fth_policy_unsupported(policy, &fault));
-	assert_string_equal(fault.key, "health.guest: effect");
-	assert_string_equal(fault.why, "not supported by this agent");
-	policy->health_guest = 0;
+	assert_false(fth_policy_unsupported(policy, &fault));
+	assert_int_not_equal(fth_policy_guest_needs(policy) & FTH_CAP_EFFECT, 0);
 	policy->health_host = FTH_HEALTH_HOST_DOMAIN_STATE;
 	assert_true(fth_policy_unsupported(policy, &fault));
+	assert_string_equal(fault.key, "health.host: domain-state");
+	assert_string_equal(fault.why, "not supported by this agent");
 	policy->health_host = 0;
 	policy->command_count = 1;
 	assert_true(fth_policy_unsupported(policy, &fault));

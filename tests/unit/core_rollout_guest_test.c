@@ -234,6 +234,69 @@ static void test_freezes_are_waited_for(void **state)
 	m_expect(0, FTH_RV_UNKNOWN);
 }
 
+static void m_seen_effect(int vm, uint8_t guest_state)
+{
+	struct fth_rollout_event made = m_seen_event(vm, guest_state);
+
+	made.effect = true;
+	assert_int_equal(m_step(&made), 0);
+}
+
+/* Enabled is not in effect: nobody is confirmed before the new code ran. */
+static void test_effect_is_waited_for(void **state)
+{
+	(void)state;
+	m.policy.health_guest |= FTH_HEALTH_GUEST_EFFECT;
+	m.policy.inconclusive_max = (struct fth_share){ false, 1 };
+	m_begin(1);
+	m_to_soaking(0);
+	m_tick(SOAK_MS);
+	m_expect(0, FTH_RV_SOAKING);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 0);
+	assert_int_equal(m.rollout.inconclusive, 1);
+	assert_string_equal(m_vm_of(0)->why, "its soak is over, and no call ran the new code");
+	m_seen(0, FTH_LC_SOAKING); /* asked again, nothing new: not for the journal */
+	assert_false(m.actions.changed);
+	assert_int_equal(m.rollout.inconclusive, 1);
+	m_lost(0);
+	m_seen(0, FTH_LC_SOAKING);
+	assert_int_equal(m.rollout.inconclusive, 1);
+	m_seen_effect(0, FTH_LC_SOAKING);
+	assert_int_equal(m.rollout.inconclusive, 0);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
+	m_result(0, FTH_E_OK, FTH_LC_APPLIED);
+	m_expect_phase(FTH_RO_COMPLETE);
+}
+
+static void test_effect_seen_early_is_kept(void **state)
+{
+	(void)state;
+	m.policy.health_guest |= FTH_HEALTH_GUEST_EFFECT;
+	m_begin(1);
+	m_to_soaking(0);
+	m_seen_effect(0, FTH_LC_SOAKING);
+	assert_true(m.actions.changed);
+	m_seen(0, FTH_LC_SOAKING);
+	m_tick(SOAK_MS);
+	m_expect(0, FTH_RV_CONFIRMING);
+}
+
+/* Unconfirmed it goes back by itself, and that is a failure. */
+static void test_no_effect_ends_as_a_failure(void **state)
+{
+	(void)state;
+	m.policy.health_guest |= FTH_HEALTH_GUEST_EFFECT;
+	m.policy.inconclusive_max = (struct fth_share){ false, 1 };
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	m_to_soaking(0);
+	m_tick(SOAK_MS);
+	m_seen(0, FTH_LC_STAGED);
+	m_expect(0, FTH_RV_FAILED);
+	assert_int_equal(m.rollout.inconclusive, 0);
+	m_expect_phase(FTH_RO_PAUSED);
+}
+
 static void test_word_of_the_guest_wins(void **state)
 {
 	(void)state;
@@ -408,6 +471,9 @@ int main(void)
 		MACHINE_TEST(test_apply_that_lies),
 		MACHINE_TEST(test_no_answer),
 		MACHINE_TEST(test_freezes_are_waited_for),
+		MACHINE_TEST(test_effect_is_waited_for),
+		MACHINE_TEST(test_effect_seen_early_is_kept),
+		MACHINE_TEST(test_no_effect_ends_as_a_failure),
 		MACHINE_TEST(test_word_of_the_guest_wins),
 		MACHINE_TEST(test_foreign_payload_is_left_alone),
 		MACHINE_TEST(test_same_taint_is_no_news),

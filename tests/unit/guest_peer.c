@@ -96,6 +96,7 @@ static uint8_t list_patches(const struct guest_peer *peer, struct fth_patch_info
 	patches[0].sha256 = span(peer->sha256, sizeof(peer->sha256));
 	patches[0].state = peer->state;
 	patches[0].functions = 1;
+	patches[0].hits = peer->hits;
 	patches[0].pending = peer->waiting_op ? 40 : 0;
 	patches[0].flags = peer->forced ? FTH_PATCH_FORCED : 0;
 	patches[0].leave = peer->leave;

@@ -35,6 +35,7 @@ struct guest_peer {
 	uint16_t refuse_apply; /* enum fth_error */
 	bool stuck;	       /* an APPLY waits for a task until it is forced */
 	bool ignores_hands;    /* no answer to NUDGE and FORCE */
+	uint64_t hits;	       /* calls of the new code, as it tells them */
 
 	/* what it has, and what was done to it */
 	char patch[FTH_NAME_MAX + 1];
