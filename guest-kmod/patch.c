@@ -161,7 +161,7 @@ static void add_nop(struct fth_patch *patch, const char *object_name,
 	}
 	if (has_function(patch, object - patch->objects, function->name, function->sympos))
 		return;
-	patch->redirects[patch->total].nop = true;
+	/* Its redirect has no new function, and no counter. */
 	add_entry(patch, object - patch->objects, function->name, function->sympos);
 }
 

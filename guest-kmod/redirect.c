@@ -7,59 +7,102 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/stop_machine.h>
-#include <linux/trace_recursion.h>
 
 #include "compat/kernel.h"
 #include "compat/regs.h"
 
 /* Open addressing by patch site; at most half of the slots are used. */
 struct fth_redirect_table {
-	u32 bits;
+	u32 mask; /* slots less one */
 	u32 count;
 	struct fth_redirect *slots[];
 };
 
-static __always_inline u32 ip_hash(unsigned long ip, u32 bits)
+/* Bits from the middle of the product, so that no shift has to be loaded; see redirect(). */
+static __always_inline u32 ip_slot(unsigned long ip, u32 mask)
 {
-	return (u32)((ip * 0x61c8864680b583ebull) >> (64 - bits));
+	return (u32)((ip * 0x61c88647ul) >> 20) & mask;
 }
 
 static __always_inline struct fth_redirect *table_find(const struct fth_redirect_table *table,
 						       unsigned long ip)
 {
-	u32 mask = (1u << table->bits) - 1;
-	u32 i = ip_hash(ip, table->bits);
+	u32 i = ip_slot(ip, table->mask);
 
-	for (; table->slots[i]; i = (i + 1) & mask) {
+	for (; table->slots[i]; i = (i + 1) & table->mask) {
 		if (table->slots[i]->ip == ip)
 			return table->slots[i];
 	}
 	return NULL;
 }
 
+static __always_inline void go(const struct fth_redirect *entry, struct ftrace_regs *regs)
+{
+	if (!entry->new_func) /* a nop */
+		return;
+	this_cpu_inc(*entry->hits);
+	fth_regs_jump(regs, entry->new_func);
+}
+
+/* Another entry than the hash's first one, or a straggler may look at itself. */
+static noinline notrace void redirect_slowly(unsigned long ip,
+					     const struct fth_redirect_table *table,
+					     struct ftrace_regs *regs)
+{
+	const struct fth_redirect *entry = table_find(table, ip);
+
+	while (entry && !fth_lever_is_new(entry->lever, ip))
+		entry = entry->next;
+	if (entry)
+		go(entry, regs);
+	preempt_enable_notrace();
+}
+
+/* The same where a transition runs; what lies below @entry is left to the slow way. */
+static noinline notrace void redirect_mixed(unsigned long ip,
+					    const struct fth_redirect_table *table,
+					    const struct fth_redirect *entry,
+					    struct ftrace_regs *regs)
+{
+	enum fth_peek peek = fth_lever_peek(entry->lever);
+
+	if (peek == FTH_PEEK_ASK || (peek == FTH_PEEK_OLD && entry->next)) {
+		redirect_slowly(ip, table, regs);
+		return;
+	}
+	if (peek == FTH_PEEK_NEW)
+		go(entry, regs);
+	preempt_enable_notrace();
+}
+
 /*
- * Called at the entry of every redirected function, in any context.  The
- * recursion lock keeps preemption off, and with it the table and the roster.
+ * Called at the entry of every redirected function, in any context.  Preemption
+ * is off, and with that the table and the rosters stay.  Every instruction here
+ * is paid by every call: whatever needs a register saved is called in the last
+ * place.  No recursion is to be feared: nothing that can be traced is called,
+ * but by a straggler that looks at its own stack, which guards itself.
  */
-static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+static notrace void redirect(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			     struct ftrace_regs *regs)
 {
 	struct fth_redirector *redirector = container_of(ops, struct fth_redirector, ops);
-	struct fth_redirect *entry;
-	int bit;
+	const struct fth_redirect_table *table;
+	const struct fth_redirect *entry;
 
-	bit = ftrace_test_recursion_trylock(ip, parent_ip);
-	if (bit < 0)
-		return;
+	preempt_disable_notrace();
 	/* Pairs with the release in table_swap(): slots before pointer. */
-	entry = table_find(smp_load_acquire(&redirector->table), ip);
-	while (entry && !fth_lever_is_new(entry->lever, ip))
-		entry = entry->next;
-	if (entry && !entry->nop) {
-		this_cpu_inc(*entry->hits);
-		fth_regs_jump(regs, entry->new_func);
+	table = smp_load_acquire(&redirector->table);
+	entry = table->slots[ip_slot(ip, table->mask)];
+	if (unlikely(!entry || entry->ip != ip)) {
+		redirect_slowly(ip, table, regs);
+		return;
 	}
-	ftrace_test_recursion_unlock(bit);
+	if (unlikely(READ_ONCE(entry->lever->phase) != FTH_PHASE_NEW)) {
+		redirect_mixed(ip, table, entry, regs);
+		return;
+	}
+	go(entry, regs);
+	preempt_enable_notrace();
 }
 
 /* The site that the filter never loses. */
@@ -75,17 +118,16 @@ static struct fth_redirect_table *table_alloc(u32 count)
 
 	table = kvzalloc(struct_size(table, slots, 1ul << bits), GFP_KERNEL);
 	if (table)
-		table->bits = bits;
+		table->mask = (1u << bits) - 1;
 	return table;
 }
 
 static u32 table_slot(const struct fth_redirect_table *table, unsigned long ip)
 {
-	u32 mask = (1u << table->bits) - 1;
-	u32 i = ip_hash(ip, table->bits);
+	u32 i = ip_slot(ip, table->mask);
 
 	while (table->slots[i] && table->slots[i]->ip != ip)
-		i = (i + 1) & mask;
+		i = (i + 1) & table->mask;
 	return i;
 }
 
@@ -102,7 +144,7 @@ static struct fth_redirect_table *table_with(const struct fth_redirect_table *ol
 
 	if (!table)
 		return NULL;
-	for (u32 i = 0; i < 1u << old->bits; i++) {
+	for (u32 i = 0; i <= old->mask; i++) {
 		if (old->slots[i])
 			table->slots[table_slot(table, old->slots[i]->ip)] = old->slots[i];
 	}
@@ -332,7 +374,7 @@ static struct fth_redirect *next_wanted(struct fth_redirect *entry)
 /* Close the gap in slot @gap: what was pushed on by its entry moves back. */
 static void slot_empty(struct fth_redirect_table *table, u32 gap)
 {
-	u32 mask = (1u << table->bits) - 1;
+	u32 mask = table->mask;
 	u32 i = gap;
 
 	for (;;) {
@@ -343,7 +385,7 @@ static void slot_empty(struct fth_redirect_table *table, u32 gap)
 			i = (i + 1) & mask;
 			if (!table->slots[i])
 				return;
-			home = ip_hash(table->slots[i]->ip, table->bits);
+			home = ip_slot(table->slots[i]->ip, mask);
 			/* It may stay where a search from its home passes no gap. */
 		} while (((i - home) & mask) < ((i - gap) & mask));
 		table->slots[gap] = table->slots[i];
@@ -371,7 +413,7 @@ static int sweep_stopped(void *arg)
 {
 	struct fth_redirect_table *table = arg;
 
-	for (u32 i = 0; i < 1u << table->bits; i++) {
+	for (u32 i = 0; i <= table->mask; i++) {
 		/* Another site may have moved into the slot. */
 		while (table->slots[i]) {
 			sweep_chain(&table->slots[i]);
@@ -388,7 +430,7 @@ static u32 unused_sites(const struct fth_redirect_table *table, unsigned long *r
 {
 	u32 sites = 0;
 
-	for (u32 i = 0; i < 1u << table->bits && sites < max; i++) {
+	for (u32 i = 0; i <= table->mask && sites < max; i++) {
 		if (table->slots[i] && !next_wanted(table->slots[i]))
 			ret_ips[sites++] = table->slots[i]->ip;
 	}

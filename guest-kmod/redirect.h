@@ -25,12 +25,12 @@
 /**
  * struct fth_redirect - one function of one patch
  * @ip: ftrace's patch site in the old function; 0 = its module is not loaded
- * @new_func: where to go
+ * @new_func: where to go; 0 = a nop: NEW means the original function, whatever
+ *	older patches say
  * @lever: whether to go there
  * @next: the same site's entry of the patch before, or NULL
- * @hits: calls that went there, one count per CPU; NULL for a @nop
+ * @hits: calls that went there, one count per CPU; NULL for a nop
  * @owner: its patch's name
- * @nop: NEW means the original function, whatever older patches say
  * @wanted: it shall be in the table
  * @listed: it is in the table
  */
@@ -41,7 +41,6 @@ struct fth_redirect {
 	struct fth_redirect *next;
 	u64 __percpu *hits;
 	const char *owner;
-	bool nop;
 	bool wanted;
 	bool listed;
 };

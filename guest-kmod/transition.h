@@ -30,6 +30,7 @@
 
 #include <linux/atomic.h>
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/task_work.h>
@@ -102,6 +103,7 @@ struct fth_straggler {
  * @stop_max_us: of the flip; holds for retries too
  * @next: slot that the next retry with the CPUs stopped begins with
  * @bits: log2 of the slots
+ * @mask: slots less one
  * @count: used slots
  */
 struct fth_roster {
@@ -116,6 +118,7 @@ struct fth_roster {
 	u32 stop_max_us;
 	u32 next;
 	u32 bits;
+	u32 mask;
 	u32 count;
 	struct fth_straggler slots[];
 };
@@ -132,15 +135,21 @@ struct fth_lever {
 	struct fth_roster *roster;
 };
 
+/* Bits from the middle of the product: no shift has to be loaded. */
+static __always_inline u32 fth_roster_slot(const struct fth_roster *roster,
+					   const struct task_struct *task)
+{
+	return (u32)(((unsigned long)task * 0x61c88647ul) >> 20) & roster->mask;
+}
+
 /** fth_roster_find() - the slot of @task, or NULL.  Any context. */
 static __always_inline struct fth_straggler *fth_roster_find(struct fth_roster *roster,
 							     const struct task_struct *task)
 {
-	u32 mask = (1u << roster->bits) - 1;
-	u32 i = (u32)(((unsigned long)task * 0x61c8864680b583ebull) >> (64 - roster->bits));
+	u32 i = fth_roster_slot(roster, task);
 
 	/* At most half of the slots are used: a free one ends the search. */
-	for (;; i = (i + 1) & mask) {
+	for (;; i = (i + 1) & roster->mask) {
 		struct task_struct *found = READ_ONCE(roster->slots[i].task);
 
 		if (found == task)
@@ -201,6 +210,50 @@ static __always_inline bool fth_lever_is_new(const struct fth_lever *lever, unsi
 	holds = straggler && READ_ONCE(straggler->holds) &&
 		!fth_transition_enter(roster, straggler, ip);
 	return holds == (phase == FTH_PHASE_TO_OLD);
+}
+
+/* What a quick look at a lever says. */
+enum fth_peek {
+	FTH_PEEK_OLD = 0,
+	FTH_PEEK_NEW = 1,
+	FTH_PEEK_ASK = 2,
+};
+
+/**
+ * fth_lever_peek() - fth_lever_is_new() in the few instructions of the usual cases
+ *
+ * Calls nothing.  Context: as fth_lever_is_new().
+ * Return: enum fth_peek; ASK where fth_lever_is_new() has to be asked: a
+ * straggler may look at itself, or the roster has a task in current's first slot.
+ */
+static __always_inline enum fth_peek fth_lever_peek(const struct fth_lever *lever)
+{
+	int phase = READ_ONCE(lever->phase);
+	const struct fth_straggler *straggler;
+	const struct fth_roster *roster;
+	const struct task_struct *found;
+
+	if (phase == FTH_PHASE_NEW)
+		return FTH_PEEK_NEW;
+	if (phase == FTH_PHASE_OLD)
+		return FTH_PEEK_OLD;
+	/* Pairs with the barrier in fth_transition_end(). */
+	smp_rmb();
+	roster = READ_ONCE(lever->roster);
+	if (unlikely(!roster))
+		return phase == FTH_PHASE_TO_NEW ? FTH_PEEK_NEW : FTH_PEEK_OLD;
+	straggler = &roster->slots[fth_roster_slot(roster, current)];
+	found = READ_ONCE(straggler->task);
+	if (found) {
+		if (found != current)
+			return FTH_PEEK_ASK;
+		if (READ_ONCE(straggler->holds)) {
+			if (straggler->tried != (u32)jiffies)
+				return FTH_PEEK_ASK;
+			return phase == FTH_PHASE_TO_OLD ? FTH_PEEK_NEW : FTH_PEEK_OLD;
+		}
+	}
+	return phase == FTH_PHASE_TO_NEW ? FTH_PEEK_NEW : FTH_PEEK_OLD;
 }
 
 /**
