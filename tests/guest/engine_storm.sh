@@ -1,9 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # The engine under load: many transitions, and many turns of one.
-# One thread of QEMU for both CPUs: with one each, a CPU was seen stuck on a
-# breakpoint of text patching that the emulator had not taken back for it.
-# vm: --smp 2 --timeout 400 --accel tcg,thread=single
+# vm: --smp 2 --timeout 400
 # kernels: 6.1
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh
