@@ -249,11 +249,13 @@ static void go(struct visit *visit)
 
 static int kthread_go(void *unused)
 {
+	static const u32 stays[] = { FTH_GEN_STAY_INSIDE, 0,
+				     FTH_GEN_STAY_INSIDE | FTH_GEN_STAY_SPIN, 0 };
 	struct history history = {};
 	struct visit visit = { .history = &history };
 
 	for (u32 turn = 0; !kthread_should_stop(); turn++) {
-		visit.io.stay = turn & 1 ? FTH_GEN_STAY_INSIDE : 0;
+		visit.io.stay = stays[turn % ARRAY_SIZE(stays)];
 		visit.io.stay_us = kthread_stay_us;
 		go(&visit);
 		cond_resched();
