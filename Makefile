@@ -69,7 +69,7 @@ check: ## install what is missing, build, lint and run all tests
 check-guest: ## run only the tests inside guests
 	tests/lib/check guest
 
-check-debug: ## run the tests inside guests on a kernel with KASAN, lockdep, kmemleak (an hour)
+check-debug: ## run the tests inside guests on a kernel with KASAN, lockdep, kmemleak (slow)
 	tests/lib/check debug
 
 check-host: ## run only the tests that need no guest, and the harness's own
