@@ -213,6 +213,9 @@ void fth_executor_result(struct fth_guest *guest, uint64_t op, const struct fth_
 			fth_log(FTH_LOG_WARNING, "vm '%s': %s of '%s' refused: %s%s%s", guest->name,
 				fth_op_name(action.op), binding->live->rollout->policy.name,
 				fth_error_text(result->code), *event.why ? ": " : "", event.why);
+		else if (*event.why)
+			fth_log(FTH_LOG_INFO, "vm '%s': %s: %s", guest->name,
+				fth_op_name(action.op), event.why);
 		break;
 	}
 	fth_executor_pump(guest);

@@ -48,6 +48,14 @@ waits_for_effect() { vm_of_rollout "$1" .why | grep -q 'no call ran the new code
 hold_up() { fleet_exec "$1" insmod "/modules/$HOLDER.ko" uninterruptible=1; }
 let_go() { fleet_exec "$1" rmmod "$HOLDER"; }
 
+# What the guest is told to keep off stacks reaches it: here it has no such function.
+test_extend_set() {
+	write_policy unknown $DEMO 'consistency: {extend-set: [no_such_function]}'
+	nok "a set with a function that no guest has is not as wished" start unknown --wait
+	like "$(vm_of_rollout web-1 .why)" "*no_such_function*" "and web-1 says which"
+	ok "nothing is left of it" reverse_last
+}
+
 # A thread that no nudge moves sleeps in the function, and the rest is as it was.
 test_stuck() {
 	local why
@@ -155,6 +163,8 @@ tap_result $? "the agent starts" || bail "no agent"
 ok "every guest greets the agent" \
 	fleet_until "all guests to greet" fleet_open "${#VMS[@]}"
 install -m 644 "build/guest/$FLEET_KREL/tests/$HELD.ko" "$FLEET_DIR/"
+install -m 644 "$FLEET_EXAMPLES/$DEMO.ko" "$FLEET_DIR/"
+test_extend_set
 test_stuck
 test_unstuck
 test_module_names_it
