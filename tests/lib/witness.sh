@@ -88,3 +88,14 @@ rounds() {
 	# shellcheck disable=SC2034 # for the script
 	export rounds_done
 }
+
+# What the test modules noted since the last time, on one line.
+noted() {
+	tr '\n' ';' </dev/fth_log
+	echo >/dev/fth_log
+}
+
+# generation MODULE: of its function fth_obj_value()
+generation() {
+	cat "/sys/module/$1/parameters/value"
+}
