@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
+#include "compat/breakage.h"
 #include "compat/freeze.h"
 #include "compat/kernel.h"
 #include "nudge.h"
@@ -183,7 +184,9 @@ static void attempt_frozen(struct fth_advance *advance, u64 until_ns)
 	advance->error = fth_freeze_kernel_begin(max(left_ms, 1u));
 	if (advance->error)
 		return;
-	attempt_held(advance);
+	/* It may have waited for user mode helpers: those parked went on. */
+	if (ktime_get_ns() < until_ns)
+		attempt_held(advance);
 	fth_freeze_kernel_end();
 }
 
@@ -204,6 +207,12 @@ static u64 hold(struct fth_advance *advance)
 	advance->error = fth_park_begin(&order, &park);
 	if (advance->error)
 		return 0;
+	if (fth_broken_stop() && is_whole(policy)) {
+		/* Too late: those who were found out of the way go on already. */
+		fth_park_end(park, &held_ns, &parked);
+		fth_transition_jump(&advance->patch->lever, advance->to_new);
+		return held_ns;
+	}
 	if (policy->freeze_way == FTH_FREEZE_PARK)
 		attempt_held(advance);
 	else

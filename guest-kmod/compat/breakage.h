@@ -20,7 +20,12 @@ static inline bool fth_broken_stack_check(void)
 #endif
 }
 
-/** fth_broken_stop() - flip while the other CPUs run; what runs counts as clean. */
+/**
+ * fth_broken_stop() - a flip is not of one instant with its check
+ *
+ * It is made while the other CPUs run, what runs counts as clean, and tasks that
+ * were held for a flip of the whole machine are let go before it.
+ */
 static inline bool fth_broken_stop(void)
 {
 #ifdef FTH_BREAK_STOP
