@@ -6,10 +6,11 @@
  *	KIND	mixed: stays inside and outside in turn, asleep, running and
  *		yielding; spin: runs inside all the time; or, for one visit each
  *		that lasts until it is released: held, killable, blocked (inside)
- *		or outside (held between two functions of the set)
+ *		or outside (held between two functions of the set); look: one visit
  * Prints "ready" when all threads are on their way (of those that stay: are
  * inside).  When all of a one-visit kind came back it prints the number of them
- * whose stay was ended by a signal, and ends.  Exits with 1 when a call fails.
+ * whose stay was ended by a signal, and ends.  A look prints the generations of
+ * both functions.  Exits with 1 when a call fails.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ static const struct {
 	{ "killable", FTH_GEN_STAY_INSIDE | FTH_GEN_STAY_KILLABLE },
 	{ "blocked", FTH_GEN_STAY_INSIDE | FTH_GEN_STAY_BLOCKED },
 	{ "outside", FTH_GEN_STAY_HELD },
+	{ "look", FTH_GEN_STAY_SPIN }, /* for no time at all */
 };
 
 static const char *kind;
@@ -71,6 +73,8 @@ static void *work(void *argument)
 			_exit(1);
 	} while (!once);
 	signalled += !!visit.signalled;
+	if (!strcmp(kind, "look"))
+		printf("generations %u %u\n", visit.inside, visit.last);
 	return NULL;
 }
 
@@ -97,6 +101,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	for (int i = 0; i < threads; i++)
 		pthread_join(ids[i], NULL);
-	printf("signalled %d\n", signalled);
+	if (strcmp(kind, "look"))
+		printf("signalled %d\n", signalled);
 	return 0;
 }
