@@ -42,6 +42,7 @@ struct fth_timer;
 #define FTH_GUEST_EFFECT_EVERY_MS 3000u	 /* where calls of the new code are waited for */
 #define FTH_GUEST_EVENTS_MAX 16u	 /* logged in FTH_GUEST_QUERY_EVERY_MS */
 #define FTH_GUEST_ANSWER_MS 5000u	 /* a QUERY is given up after this */
+#define FTH_HAND_ANSWER_MS 10000u	 /* a command by hand is given up after this */
 #define FTH_GUEST_ASKERS_MAX 8u		 /* API requests that wait for one guest */
 #define FTH_GUEST_INVENTORY_MAX 15u
 #define FTH_STAGE_WINDOW 262144u   /* bytes of a payload on their way */

@@ -165,9 +165,10 @@ static void begin_hand(struct fth_guest *guest, uint8_t type, struct fth_http_re
 			guest->name);
 		return;
 	default:
-		fth_http_error(request, 503, "no_answer",
-			       "vm '%s' is busy with another command by hand; nothing was sent",
-			       guest->name);
+		fth_http_error(
+			request, 503, "no_answer",
+			"vm '%s' is busy, perhaps with another command by hand; nothing was sent",
+			guest->name);
 	}
 }
 

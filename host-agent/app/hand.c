@@ -62,8 +62,18 @@ void fth_hand_give_up(struct fth_guest *guest, const char *why)
 
 void fth_hand_turn(struct fth_guest *guest)
 {
-	if (guest->hand && guest->agent->now_ms >= guest->hand->sent_ms + FTH_GUEST_ANSWER_MS)
+	if (guest->hand && guest->agent->now_ms >= guest->hand->sent_ms + FTH_HAND_ANSWER_MS)
 		fth_hand_give_up(guest, "no answer came");
+}
+
+static void write_end(struct fth_agent *agent, uint64_t n, uint16_t code, const char *detail)
+{
+	if (!agent->store_ok)
+		return;
+	if (fth_store_end_hand(agent->store, n, code, detail))
+		fth_agent_fail_store(agent, fth_store_why(agent->store));
+	else
+		fth_agent_mark(agent);
 }
 
 bool fth_hand_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_result *result)
@@ -77,12 +87,7 @@ bool fth_hand_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_
 	fth_guest_span_text(detail, sizeof(detail), result->detail);
 	fth_log(FTH_LOG_NOTICE, "vm '%s': %s '%s' by hand: %s%s%s", guest->name, hand->verb,
 		hand->patch, fth_error_text(result->code), *detail ? ": " : "", detail);
-	if (guest->agent->store_ok) {
-		if (fth_store_end_hand(guest->agent->store, hand->n, result->code, detail))
-			fth_agent_fail_store(guest->agent, fth_store_why(guest->agent->store));
-		else
-			fth_agent_mark(guest->agent);
-	}
+	write_end(guest->agent, hand->n, result->code, detail);
 	if (result->code)
 		fth_http_error(hand->request, 409, "conflict", "vm '%s' refuses to %s '%s': %s%s%s",
 			       guest->name, hand->verb, hand->patch, fth_error_text(result->code),
@@ -128,7 +133,10 @@ static int write_down(struct fth_guest *guest, const struct fth_hand *hand, cons
 		return -EIO;
 	}
 	fth_agent_mark(guest->agent);
-	return fth_agent_flush(guest->agent);
+	if (!fth_agent_flush(guest->agent))
+		return 0;
+	*ret_n = 0;
+	return -EIO;
 }
 
 int fth_hand_begin(struct fth_guest *guest, uint8_t type, const char *patch, const char *why,
@@ -157,9 +165,12 @@ int fth_hand_begin(struct fth_guest *guest, uint8_t type, const char *patch, con
 			hand->verb, hand->patch, fth_http_uid(request), *why ? ": " : "", why);
 		error = send(guest, type, hand);
 	}
-	if (error)
-		free(hand);
-	else
+	if (!error) {
 		guest->hand = hand;
+		return 0;
+	}
+	if (hand->n)
+		write_end(guest->agent, hand->n, FTH_E_INTERNAL, "not sent");
+	free(hand);
 	return error;
 }

@@ -155,6 +155,29 @@ static void test_extend_set_survives_the_copy(void **state)
 	test_free(policy);
 }
 
+/* What a rollout began with is read again, though a rule of today would refuse it. */
+static void test_kept_policies_are_read(void **state)
+{
+	static const char text[] = "version: 1\npatch: {name: a, file: a.ko}\n"
+				   "transition: {deadline: none, on-deadline: force}\n";
+	static const char wrong[] = "version: 1\npatch: {name: a, file: a.ko}\n"
+				    "transition: {deadline: soon}\n";
+	struct fth_policy *policy = test_malloc(sizeof(*policy));
+
+	(void)state;
+	assert_int_equal(fth_policy_yaml_parse(text, strlen(text), "x.yaml", policy, message,
+					       sizeof(message)),
+			 -EINVAL);
+	assert_int_equal(fth_policy_yaml_parse_kept(text, strlen(text), "x.yaml", policy, message,
+						    sizeof(message)),
+			 0);
+	assert_int_equal(policy->guest.on_deadline, FTH_ON_DEADLINE_FORCE);
+	assert_int_equal(fth_policy_yaml_parse_kept(wrong, strlen(wrong), "x.yaml", policy, message,
+						    sizeof(message)),
+			 -EINVAL);
+	test_free(policy);
+}
+
 static void test_too_large(void **state)
 {
 	struct fth_policy *policy = test_malloc(sizeof(*policy));
@@ -189,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_default_is_default),
 		cmocka_unit_test(test_file_is_beside_the_policy),
 		cmocka_unit_test(test_extend_set_survives_the_copy),
+		cmocka_unit_test(test_kept_policies_are_read),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_missing_file),
 	};
