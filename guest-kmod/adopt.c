@@ -199,8 +199,7 @@ static void unload_objects(struct fth_patch *patch)
 {
 	struct fth_object *object;
 
-	fth_patch_for_each_object(patch, object)
-	{
+	fth_patch_for_each_object(patch, object) {
 		if (object->loaded)
 			fth_object_unload(patch, object);
 	}
@@ -212,8 +211,7 @@ static int load_objects(struct fth_patch *patch, struct fth_report *ret_report)
 	struct module *module;
 	int error;
 
-	fth_patch_for_each_object(patch, object)
-	{
+	fth_patch_for_each_object(patch, object) {
 		module = object->name ? fth_module_find(object->name) : NULL;
 		/* A module that is not there is patched when it comes. */
 		if (object->name && !module)
@@ -233,8 +231,7 @@ static int call_pre_patch(struct fth_patch *patch, struct fth_report *ret_report
 	struct fth_object *object;
 	int error;
 
-	fth_patch_for_each_object(patch, object)
-	{
+	fth_patch_for_each_object(patch, object) {
 		error = fth_object_call(object, FTH_CALL_PRE_PATCH);
 		if (!error)
 			continue;

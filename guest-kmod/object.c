@@ -142,5 +142,6 @@ void fth_objects_call(struct fth_patch *patch, enum fth_callback callback)
 {
 	struct fth_object *object;
 
-	fth_patch_for_each_object(patch, object) fth_object_call(object, callback);
+	fth_patch_for_each_object(patch, object)
+		fth_object_call(object, callback);
 }

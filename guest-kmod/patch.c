@@ -55,8 +55,7 @@ struct fth_object *fth_patch_find_object(const struct fth_patch *patch, const ch
 {
 	struct fth_object *object;
 
-	fth_patch_for_each_object(patch, object)
-	{
+	fth_patch_for_each_object(patch, object) {
 		if (is_name(object->name, name))
 			return object;
 	}
@@ -258,7 +257,8 @@ void fth_patch_want(struct fth_patch *patch, bool wanted)
 
 	for (u32 i = 0; i < patch->total; i++)
 		patch->redirects[i].wanted = wanted && patch->redirects[i].ip;
-	fth_patch_for_each_object(patch, object) object->patched = wanted && object->loaded;
+	fth_patch_for_each_object(patch, object)
+		object->patched = wanted && object->loaded;
 }
 
 void fth_patch_publish(struct fth_patch *patch, bool transition)
@@ -266,8 +266,7 @@ void fth_patch_publish(struct fth_patch *patch, bool transition)
 	struct fth_object *object;
 	struct klp_func *func;
 
-	fth_patch_for_each_object(patch, object)
-	{
+	fth_patch_for_each_object(patch, object) {
 		if (!object->klp)
 			continue;
 		object->klp->patched = object->patched;

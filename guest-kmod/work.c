@@ -270,7 +270,7 @@ static void end_table(struct fth_patch *patch, bool to_new)
 	else
 		fth_redirector_sweep(&fth_engine.redirector);
 	list_for_each_entry(other, &fth_engine.patches, list) {
-		if (!other->out && (other == patch) != to_new)
+		if (!other->out && to_new != (other == patch))
 			set_out(other);
 		other->stale = true;
 	}
