@@ -5,6 +5,7 @@
 # vm: --smp 2 --timeout 240
 # kernels: 6.1 6.12
 . "${TAP_LIB:-tests/lib/tap.sh}"
+# shellcheck source=tests/lib/guest.sh
 . "${TAP_LIB%/*}/guest.sh"
 
 DEMO=/tests/examples/fother_demo_cmdline.ko
