@@ -1,39 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A module with a thousand functions to be patched. */
+/*
+ * A module of a thousand functions, each of which returns 0.  What they return
+ * together is what /sys/module/fth_test_many/parameters/sum reads.
+ */
 #include <linux/kernel.h>
 #include <linux/module.h>
 
 #include "fth_test_many.h"
 
-#define DEFINE(n)                              \
-	static noinline int fth_many_##n(void) \
-	{                                      \
-		barrier();                     \
-		return 0;                      \
+/* Different ones, or a compiler makes them one. */
+#define FUNCTION(name)                                                  \
+	static noinline int fth_many_##name(void)                       \
+	{                                                               \
+		int nothing = 0;                                        \
+                                                                        \
+		asm volatile("# fth_many_" #name "\n" : "+r"(nothing)); \
+		return nothing;                                         \
 	}
-FTH_MANY(DEFINE)
-#undef DEFINE
+FTH_MANY(FUNCTION)
 
-#define ADDRESS(n) fth_many_##n,
-static int (*const functions[])(void) = { FTH_MANY(ADDRESS) };
-#undef ADDRESS
+#define ENTRY(name) fth_many_##name,
+static int (*const functions[])(void) = { FTH_MANY(ENTRY) };
 
-/* How many of them are replaced, by calling each. */
-static int patched_get(char *page, const struct kernel_param *param)
+static int sum_get(char *page, const struct kernel_param *param)
 {
-	int patched = 0;
+	int sum = 0;
 
-	BUILD_BUG_ON(ARRAY_SIZE(functions) != FTH_MANY_COUNT);
-	for (u32 i = 0; i < ARRAY_SIZE(functions); i++)
-		patched += functions[i]();
-	return sysfs_emit(page, "%d\n", patched);
+	for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
+		sum += functions[i]();
+	return sysfs_emit(page, "%d\n", sum);
 }
 
-static const struct kernel_param_ops patched_ops = { .get = patched_get };
-module_param_cb(patched, &patched_ops, NULL, 0444);
+static const struct kernel_param_ops sum_ops = { .get = sum_get };
+module_param_cb(sum, &sum_ops, NULL, 0444);
 
 static int __init fth_test_many_init(void)
 {
+	BUILD_BUG_ON(ARRAY_SIZE(functions) != FTH_MANY_COUNT);
 	return 0;
 }
 
