@@ -12,6 +12,7 @@
 #include "nudge.h"
 #include "park.h"
 #include "patch.h"
+#include "restart.h"
 
 static u64 ms_to_ns(u32 ms)
 {
@@ -412,20 +413,31 @@ static u64 ms_until(u64 ns)
 	return ns > now ? (ns - now) / NSEC_PER_MSEC : 0;
 }
 
+/* Why a nudge would do nothing, or NULL. */
+static const char *why_not_nudged(const struct fth_advance *advance, struct task_struct *task)
+{
+	if (is_idle_task(task))
+		return "looked at again with the CPUs stopped";
+	if (fth_task_is_halted(task))
+		return "left alone while it is stopped or traced";
+	if (READ_ONCE(task->__state) & TASK_UNINTERRUPTIBLE)
+		return "waited for; no nudge wakes it";
+	if (advance->patch->policy.nudge_timed == FTH_NUDGE_TIMED_WAIT &&
+	    fth_restart_is_timed(task))
+		return "waited for; its call has a time-out";
+	return advance->nudge_ns ? NULL : "waited for; nudge by hand";
+}
+
 void fth_advance_describe(const struct fth_advance *advance, const struct fth_straggler *straggler,
 			  char *text, size_t size)
 {
-	bool can_be_nudged = advance->nudge_ns && !fth_task_is_halted(straggler->task);
+	const char *why = why_not_nudged(advance, straggler->task);
 
-	if (advance->freeze_ns && (!can_be_nudged || advance->freeze_ns < advance->nudge_ns))
+	if (advance->freeze_ns && (why || advance->freeze_ns < advance->nudge_ns))
 		scnprintf(text, size, "freeze %u of %u in %llu ms", advance->tries + 1,
 			  advance->patch->policy.freeze_attempts, ms_until(advance->freeze_ns));
-	else if (is_idle_task(straggler->task))
-		strscpy(text, "looked at again with the CPUs stopped", size);
-	else if (fth_task_is_halted(straggler->task))
-		strscpy(text, "left alone while it is stopped or traced", size);
-	else if (!advance->nudge_ns)
-		strscpy(text, "waited for; nudge by hand", size);
+	else if (why)
+		strscpy(text, why, size);
 	else
 		scnprintf(text, size, "nudge in %llu ms", ms_until(advance->nudge_ns));
 }
