@@ -248,7 +248,11 @@ __printf(6, 7) static struct fth_sysfs_dir *dir_add(struct fth_patch *patch, u32
 	va_start(args, format);
 	name = kvasprintf(GFP_KERNEL, format, args);
 	va_end(args);
-	error = kobject_init_and_add(&dir->kobj, type, parent, "%s", name ?: "?");
+	if (!name) {
+		kfree(dir);
+		return NULL;
+	}
+	error = kobject_init_and_add(&dir->kobj, type, parent, "%s", name);
 	kfree(name);
 	if (error) {
 		kobject_put(&dir->kobj);
