@@ -20,7 +20,7 @@
  *	shows=FILE:TEXT	FILE's first bytes must hold TEXT: what was timed took effect
  *	hides=FILE:TEXT	they must not
  * The clock starts before finit_module() or the write, so symbol look-up and
- * ftrace are in it.  Files are polled every 200 us, which bounds the
+ * ftrace are in it.  Files are polled each millisecond, which bounds the
  * resolution.  Exits 1 with a message when anything does not work: a patch
  * that another engine took has no folder below SYSFS-ROOT.
  */
@@ -34,7 +34,7 @@
 
 #define PATH_SIZE 256
 #define FILE_SIZE (PATH_SIZE + sizeof("/transition"))
-#define POLL_MS 0.2
+#define POLL_MS 1
 #define UNLOAD_EVERY_MS 10
 #define WAIT_MAX_MS 900000.0 /* ends a hang; no measurement is near it */
 
