@@ -112,7 +112,7 @@ static int check_room(struct klp_patch *klp, struct fth_report *ret_report)
 	if (klp->replace && fth_klp_is_used())
 		return fth_report_set(
 			ret_report, FTH_E_UNSUPPORTED, -EOPNOTSUPP,
-			"patch '%s' refused: it replaces all others, but patches of the in-tree core are in force; disable those first",
+			"patch '%s' refused: replace, with patches of the in-tree core in force; disable those first",
 			name);
 	return 0;
 }

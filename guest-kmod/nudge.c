@@ -72,8 +72,12 @@ static void run(struct callback_head *head)
 	which = nudge->which;
 	timed = nudge->timed;
 	spin_unlock(&all.lock);
-	/* Before it stays: a signal that comes meanwhile still has its way. */
-	if (where == FTH_EXIT_SIGNAL)
+	/*
+	 * Before it stays: a signal that comes meanwhile still has its way.  A
+	 * tracer's stop runs task works too, with signal delivery still to come.
+	 */
+	if (where == FTH_EXIT_SIGNAL ||
+	    (where == FTH_EXIT_PATH && test_thread_flag(TIF_NOTIFY_SIGNAL)))
 		fth_restart_call(timed);
 	if (stay)
 		stay(which, where);
@@ -124,7 +128,14 @@ int fth_nudge_task(struct task_struct *task, u8 timed, fth_nudge_stay *stay, u32
 	hash_add(all.nudges, &nudge->link, (unsigned long)task);
 	all.count++;
 	spin_unlock(&all.lock);
+	/*
+	 * The work is queued before its notification is set.  A task that came by
+	 * in between would run it at once, and the notification would interrupt its
+	 * next call with nobody to hide that: so it must not be long in between.
+	 */
+	preempt_disable();
 	error = task_work_add(task, &nudge->head, TWA_SIGNAL);
+	preempt_enable();
 	if (!error)
 		return 1;
 	drop(nudge);

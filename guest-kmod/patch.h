@@ -5,6 +5,7 @@
 
 #include <linux/kobject.h>
 #include <linux/list.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 
 #include "engine.h"
@@ -73,6 +74,13 @@ struct fth_sets {
 struct fth_owned_policy;
 struct fth_sysfs_dir;
 
+/* Has an RCU-tasks grace period passed since the patch left the table? */
+enum fth_grace {
+	FTH_GRACE_NONE = 0,
+	FTH_GRACE_ASKED = 1,
+	FTH_GRACE_PASSED = 2,
+};
+
 /**
  * struct fth_patch - one adopted patch
  * @list: in struct fth_engine, under its lock
@@ -85,6 +93,8 @@ struct fth_sysfs_dir;
  * @settled: its last transition has switched all tasks
  * @out: it was reverted or replaced: its functions are in no table any more
  * @leaving: @out, and its module is looked after until no stack holds its text
+ * @grace: enum fth_grace; while @leaving
+ * @rcu: of that
  * @release_ns: CLOCK_MONOTONIC, when it is looked at again; while @leaving
  * @release_wait_ms: until the look after that
  * @farewell: what the client is told when it is gone
@@ -112,6 +122,8 @@ struct fth_patch {
 	bool settled;
 	bool out;
 	bool leaving;
+	u8 grace;
+	struct rcu_head rcu;
 	u32 release_wait_ms;
 	u64 release_ns;
 	bool farewell_self;

@@ -6,9 +6,11 @@
  * A patch that left the table is nowhere called any more, but a task may still
  * run text of its module that is no replacement, or be preempted on its way to
  * one.  Its module's reference is given back when no stack holds its text or
- * the place behind the call at one of its patch sites.  That is a check of all
- * stacks, so no RCU-tasks grace period, which takes as long as the longest run
- * of a task without a voluntary switch, is waited for.
+ * the place behind the call at one of its patch sites, and an RCU-tasks grace
+ * period has passed: a task that exits leaves the list of tasks some way before
+ * it leaves the kernel, so no check of stacks finds it.  Nobody waits for the
+ * grace period, which takes as long as the longest run of a task without a
+ * voluntary switch: its callback lets the worker look again.
  */
 
 #include <linux/cpumask.h>
@@ -87,10 +89,28 @@ static bool is_text_used(const struct fth_patch *patch)
 	return used;
 }
 
+static void grace_passed(struct rcu_head *head)
+{
+	struct fth_patch *patch = container_of(head, struct fth_patch, rcu);
+
+	WRITE_ONCE(patch->grace, FTH_GRACE_PASSED);
+	mod_delayed_work(fth_engine.queue, &fth_engine.release, 0);
+}
+
+/* Moves held, so it is out of the table. */
+static bool is_graced(struct fth_patch *patch)
+{
+	if (patch->grace == FTH_GRACE_NONE) {
+		patch->grace = FTH_GRACE_ASKED;
+		call_rcu_tasks(&patch->rcu, grace_passed);
+	}
+	return READ_ONCE(patch->grace) == FTH_GRACE_PASSED;
+}
+
 /* Is it time to look, and nobody there?  A look may stop all CPUs. */
 static bool is_released(struct fth_patch *patch)
 {
-	if (!patch->leaving || ktime_get_ns() < patch->release_ns)
+	if (!patch->leaving || !is_graced(patch) || ktime_get_ns() < patch->release_ns)
 		return false;
 	if (!is_text_used(patch))
 		return true;
@@ -110,7 +130,9 @@ static struct fth_patch *take_unused(u64 *ret_due_ns)
 			found = patch;
 			break;
 		}
-		if (patch->leaving && (!*ret_due_ns || patch->release_ns < *ret_due_ns))
+		/* Before that its callback comes. */
+		if (patch->leaving && is_graced(patch) &&
+		    (!*ret_due_ns || patch->release_ns < *ret_due_ns))
 			*ret_due_ns = patch->release_ns;
 	}
 	if (!found)

@@ -114,6 +114,8 @@ int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
 {
 	struct fth_sets *sets, *old = patch->sets;
 	struct fth_roster *roster = patch->lever.roster;
+	/* Whose roster it is, not where the worker wants to go: that may wait for its flip. */
+	bool to_new = patch->lever.phase == FTH_PHASE_TO_NEW;
 	int error;
 
 	error = fth_patch_make_sets(patch, &sets, ret_report);
@@ -122,14 +124,15 @@ int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
 	patch->sets = sets;
 	patch->stale = false;
 	/* Of a patch that switches all at once: who prevented it the last time. */
-	if (!roster && patch == fth_engine.run.advance.patch)
+	if (!roster && patch == fth_engine.run.advance.patch) {
 		roster = fth_engine.run.advance.blockers;
-	if (roster)
-		fth_roster_set_text(roster, fth_engine.run.advance.to_new ? &sets->old_set
-									  : &sets->new_set);
+		to_new = fth_engine.run.advance.to_new;
+	}
 	/* Who checks a stack does so with preemption off. */
-	if (roster)
+	if (roster) {
+		fth_roster_set_text(roster, to_new ? &sets->old_set : &sets->new_set);
 		fth_transition_drain();
+	}
 	fth_sets_free(old);
 	return 0;
 }
