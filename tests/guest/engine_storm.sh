@@ -23,7 +23,7 @@ old_sleepers=$sleepers
 storm=$!
 turn=0
 bad=0
-while [ $turn -lt 20 ]; do
+while [ $turn -lt 100 ]; do
 	turn=$((turn + 1))
 	insmod $DEMO || bad=$((bad + 1))
 	settle $DEMO_P/state soaking 500
@@ -33,7 +33,7 @@ while [ $turn -lt 20 ]; do
 	[ "$(cat /proc/cmdline)" = "$OLD" ] || bad=$((bad + 1))
 	rmmod fother_demo_cmdline || bad=$((bad + 1))
 done
-is $bad 0 "20 applies and reverts under a storm of forks"
+is $bad 0 "200 transitions in a row under a storm of forks and execs"
 # Sleepers in the old function and in the new one: no direction can end.
 ok "the patch with sleepers loads" insmod $MOD/fth_test_pause.ko
 eventually 20 "it waits for the sleepers" holds $PAUSE_P/pending 'fth_pausers: __x64_sys_pause'

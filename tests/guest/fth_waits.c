@@ -44,9 +44,8 @@ struct task {
 };
 
 static struct task *tasks, *self;
-static volatile sig_atomic_t handled;
+static atomic_int handled, ending;
 static int timeout_ms;
-static volatile sig_atomic_t ending;
 
 static void on_signal(int number)
 {

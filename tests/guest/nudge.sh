@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Nudges: sleepers inside a patched function that nobody wakes leave it, and
 # userspace sees nothing of it.
-# vm: --smp 2 --timeout 300
+# One thread of QEMU for both CPUs: see engine_storm.sh.
+# vm: --smp 2 --timeout 300 --accel tcg,thread=single
 # kernels: 6.1 6.12
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh

@@ -9,16 +9,11 @@ static char *kind = "";
 module_param(kind, charp, 0444);
 MODULE_PARM_DESC(
 	kind,
-	"unknown, ambiguous, sympos, data, notrace, stopper, twice, none, nameless, module, callback, states or replace");
+	"unknown, ambiguous, sympos, data, notrace, stopper, twice, none, nameless, module or replace");
 
 static int fth_test_bad_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, "never shown\n");
-	return 0;
-}
-
-static int pre_patch(struct klp_object *object)
-{
 	return 0;
 }
 
@@ -33,8 +28,6 @@ static struct klp_object objs[] = { {
 					    .funcs = funcs, /* no name: vmlinux */
 				    },
 				    {} };
-
-static struct klp_state states[] = { { .id = 1, .version = 1 }, {} };
 
 static struct klp_patch patch = {
 	.mod = THIS_MODULE,
@@ -67,10 +60,6 @@ static int __init fth_test_bad_init(void)
 		funcs[0].old_name = NULL;
 	if (!strcmp(kind, "module"))
 		objs[0].name = "virtio_console";
-	if (!strcmp(kind, "callback"))
-		objs[0].callbacks.pre_patch = pre_patch;
-	if (!strcmp(kind, "states"))
-		patch.states = states;
 	patch.replace = !strcmp(kind, "replace");
 	return klp_enable_patch(&patch);
 }

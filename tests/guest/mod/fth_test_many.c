@@ -9,13 +9,12 @@
 #include "fth_test_many.h"
 
 /* Different ones, or a compiler makes them one. */
-#define FUNCTION(name)                                                  \
-	static noinline int fth_many_##name(void)                       \
-	{                                                               \
-		int nothing = 0;                                        \
-                                                                        \
-		asm volatile("# fth_many_" #name "\n" : "+r"(nothing)); \
-		return nothing;                                         \
+#define FUNCTION(name)                                      \
+	static noinline int fth_many_##name(void)           \
+	{                                                   \
+		int zero = 0;                               \
+		asm volatile("# " #name "\n" : "+r"(zero)); \
+		return zero;                                \
 	}
 FTH_MANY(FUNCTION)
 

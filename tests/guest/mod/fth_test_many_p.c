@@ -13,7 +13,6 @@ module_param(count, uint, 0444);
 	static int fth_many_p_##name(void)                 \
 	{                                                  \
 		int one = 1;                               \
-                                                           \
 		asm volatile("# " #name "\n" : "+r"(one)); \
 		return one;                                \
 	}

@@ -37,7 +37,6 @@ DEFINE_STATIC_CALL_NULL(fth_wrap_lookup, lookup_function);
 						   unsigned long e, unsigned long f)     \
 	{                                                                                \
 		unsigned long result = static_call(fth_wrap_body_##n)(a, b, c, d, e, f); \
-                                                                                         \
 		barrier();                                                               \
 		return result;                                                           \
 	}
