@@ -2,6 +2,7 @@
 /* Sets of text, and whether a task's stack holds any of it. */
 #include "stack.h"
 
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
 #include <linux/sched/signal.h>
@@ -173,6 +174,20 @@ int notrace fth_stack_check_entry(const struct fth_stack_set *set, unsigned long
 		held = set_holds(set, found[i]);
 	this_cpu_dec(in_check);
 	return held;
+}
+
+bool fth_stack_check_offline(const struct fth_stack_set *set)
+{
+	bool inside = false;
+	int cpu;
+
+	cpus_read_lock();
+	for_each_possible_cpu(cpu) {
+		if (!cpu_online(cpu))
+			inside = inside || is_dead_cpu_inside(fth_cpu_idle_task(cpu), set);
+	}
+	cpus_read_unlock();
+	return inside;
 }
 
 struct check_all {

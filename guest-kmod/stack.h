@@ -124,6 +124,15 @@ int fth_stack_check_entry(const struct fth_stack_set *set, unsigned long behind)
  */
 int fth_stack_check_all(const struct fth_stack_set *set, const struct task_struct *except);
 
+/**
+ * fth_stack_check_offline() - may the idle task of an offline CPU be inside a set?
+ *
+ * As fth_stack_check_all() looks at those, and without a stop: such a CPU comes
+ * back only by beginning afresh.
+ * Context: may sleep; takes the CPU hotplug lock.
+ */
+bool fth_stack_check_offline(const struct fth_stack_set *set);
+
 /** fth_stack_module_set() - a module's text as a set.  Return: 0, -ENOMEM. */
 int fth_stack_module_set(const struct module *module, struct fth_stack_set *ret_set);
 
