@@ -176,20 +176,6 @@ int notrace fth_stack_check_entry(const struct fth_stack_set *set, unsigned long
 	return held;
 }
 
-bool fth_stack_check_offline(const struct fth_stack_set *set)
-{
-	bool inside = false;
-	int cpu;
-
-	cpus_read_lock();
-	for_each_possible_cpu(cpu) {
-		if (!cpu_online(cpu))
-			inside = inside || is_dead_cpu_inside(fth_cpu_idle_task(cpu), set);
-	}
-	cpus_read_unlock();
-	return inside;
-}
-
 struct check_all {
 	const struct fth_stack_set *set;
 	const struct task_struct *except;
@@ -218,6 +204,20 @@ static bool is_dead_cpu_inside(struct task_struct *idle, const struct fth_stack_
 			return true;
 	}
 	return false;
+}
+
+bool fth_stack_check_offline(const struct fth_stack_set *set)
+{
+	bool inside = false;
+	int cpu;
+
+	cpus_read_lock();
+	for_each_possible_cpu(cpu) {
+		if (!cpu_online(cpu))
+			inside = inside || is_dead_cpu_inside(fth_cpu_idle_task(cpu), set);
+	}
+	cpus_read_unlock();
+	return inside;
 }
 
 static int check_all_stopped(void *arg)
