@@ -149,7 +149,8 @@ static bool nudge_one(struct fth_roster *roster, struct fth_straggler *straggler
 	/* A CPU's idle task sleeps for nobody; its retry is a stop of the CPUs. */
 	if (is_idle_task(task) || fth_task_is_halted(task))
 		return false;
-	if (task->flags & PF_KTHREAD) {
+	/* A worker of io_uring would complete its request with EINTR for good. */
+	if (!fth_task_has_boundary(task)) {
 		fth_task_wake_interruptible(task);
 		return true;
 	}

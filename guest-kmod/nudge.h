@@ -24,7 +24,8 @@ typedef void fth_nudge_stay(u32 which, enum fth_stack_exit where);
 
 /**
  * fth_nudge_task() - queue a nudge
- * @task: referenced, no kernel thread; neither stopped nor traced
+ * @task: referenced; has a boundary (fth_task_has_boundary()), is neither stopped
+ *	nor traced
  * @timed: enum fth_nudge_timed
  * @stay: NULL is fine.  A nudge that is queued already takes it over.
  * @which: for @stay; two that differ in it are two
@@ -41,10 +42,11 @@ int fth_nudge_task(struct task_struct *task, u8 timed, fth_nudge_stay *stay, u32
  * @roster: live or not; only if it is, tasks are also looked at as they leave
  * @timed: enum fth_nudge_timed
  *
- * A user task is nudged, a kernel thread gets a wake-up if it sleeps
- * interruptibly.  A stopped or traced task is left alone: its debugger would
- * see it move.  So is, with FTH_NUDGE_TIMED_WAIT, one that sleeps in a call
- * with a time-out that can't be issued again for the rest of it.
+ * A user task is nudged.  A kernel thread or a worker of io_uring gets a wake-up
+ * if it sleeps interruptibly: no call could be issued again there.  A stopped or
+ * traced task is left alone: its debugger would see it move.  So is, with
+ * FTH_NUDGE_TIMED_WAIT, one that sleeps in a call with a time-out that can't be
+ * issued again for the rest of it.
  * Context: may sleep.
  * Return: how many were nudged.
  */
