@@ -101,6 +101,8 @@ int fth_freeze_kernel_begin(u32 budget_ms)
 		unlock_system_sleep(freezer.sleep_flags);
 		return error;
 	}
+	/* Nobody freezes workers.  The mark is set again by whoever thaws, maybe not us. */
+	current->flags &= ~PF_SUSPEND_TASK;
 	xchg(&freezer.frozen, 1);
 	/* On a queue that is not frozen. */
 	queue_delayed_work(system_highpri_wq, &freezer.rescue, msecs_to_jiffies(RESCUE_MS));
@@ -113,8 +115,9 @@ void fth_freeze_kernel_end(void)
 		WRITE_ONCE(*freezer.timeout_ms, freezer.saved_timeout_ms);
 		thaw();
 	}
-	unlock_system_sleep(freezer.sleep_flags);
+	/* If it was the rescue that thawed: before a suspend may freeze. */
 	cancel_delayed_work_sync(&freezer.rescue);
+	unlock_system_sleep(freezer.sleep_flags);
 }
 
 void fth_freeze_exit(void)
