@@ -3,7 +3,6 @@
 #include "stack.h"
 
 #include <linux/cpu.h>
-#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
 #include <linux/sched/signal.h>
@@ -290,23 +289,6 @@ int fth_stack_check_all(const struct fth_stack_set *set, const struct task_struc
 	struct check_all check = { .set = set, .except = except };
 
 	return check_all_running(&check) ?: stop_machine(check_all_stopped, &check, NULL);
-}
-
-bool fth_stack_check_offline(const struct fth_stack_set *set)
-{
-	bool inside = false;
-	int cpu;
-
-	/* Or one might be on its way back, its stack half used. */
-	cpus_read_lock();
-	for_each_possible_cpu(cpu) {
-		if (!cpu_online(cpu) && is_dead_cpu_inside(fth_cpu_idle_task(cpu), set)) {
-			inside = true;
-			break;
-		}
-	}
-	cpus_read_unlock();
-	return inside;
 }
 
 int fth_stack_module_set(const struct module *module, struct fth_stack_set *ret_set)

@@ -133,17 +133,6 @@ int fth_stack_check_all(const struct fth_stack_set *set, const struct task_struc
  */
 bool fth_stack_check_offline(const struct fth_stack_set *set);
 
-/**
- * fth_stack_check_offline() - may the idle task of an offline CPU be inside a set?
- * @set: sealed
- *
- * For whoever checked all others by a flip, which knows nothing of these.  No
- * CPU is stopped.  As fth_stack_check_all() says, a word that looks like an
- * address of the set is enough; it goes when the CPU comes back.
- * Context: may sleep; without the lock that keeps CPUs from coming and going.
- */
-bool fth_stack_check_offline(const struct fth_stack_set *set);
-
 /** fth_stack_module_set() - a module's text as a set.  Return: 0, -ENOMEM. */
 int fth_stack_module_set(const struct module *module, struct fth_stack_set *ret_set);
 
