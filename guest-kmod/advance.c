@@ -4,6 +4,7 @@
 
 #include <linux/delay.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/timekeeping.h>
 
 #include "compat/breakage.h"
@@ -159,10 +160,10 @@ static bool has_ended(const struct fth_advance *advance)
 }
 
 /* Some blockers move though no task work moves them: threads, sleep on a disk. */
-static void attempt_held(struct fth_advance *advance)
+static void attempt_held(struct fth_advance *advance, u64 until_ns)
 {
 	for (u32 i = 0; i < FTH_HELD_TRIES; i++) {
-		if (advance->interrupted())
+		if (advance->interrupted() || ktime_get_ns() >= until_ns)
 			return;
 		attempt(advance, true);
 		if (has_ended(advance))
@@ -178,16 +179,14 @@ static void attempt_held(struct fth_advance *advance)
 static void attempt_frozen(struct fth_advance *advance, u64 until_ns)
 {
 	u64 now = ktime_get_ns();
-	u32 left_ms = until_ns > now ? (until_ns - now) / NSEC_PER_MSEC : 0;
 
-	if (advance->interrupted())
+	if (advance->interrupted() || now >= until_ns)
 		return;
-	advance->error = fth_freeze_kernel_begin(max(left_ms, 1u));
+	advance->error = fth_freeze_kernel_begin(max_t(u32, (until_ns - now) / NSEC_PER_MSEC, 1));
 	if (advance->error)
 		return;
 	/* It may have waited for user mode helpers: those parked went on. */
-	if (ktime_get_ns() < until_ns)
-		attempt_held(advance);
+	attempt_held(advance, until_ns);
 	fth_freeze_kernel_end();
 }
 
@@ -215,10 +214,28 @@ static u64 hold(struct fth_advance *advance)
 		return held_ns;
 	}
 	if (policy->freeze_way == FTH_FREEZE_PARK)
-		attempt_held(advance);
+		attempt_held(advance, until_ns);
 	else
 		attempt_frozen(advance, until_ns);
 	fth_park_end(park, &held_ns, &parked);
+	return held_ns;
+}
+
+/* What might wait for somebody who is held is done before, or not at all. */
+static u64 hold_safely(struct fth_advance *advance)
+{
+	bool kernel = advance->patch->policy.freeze_way == FTH_FREEZE_KERNEL;
+	unsigned int flags;
+	u64 held_ns;
+
+	if (kernel)
+		fth_freeze_kernel_lock();
+	/* Whoever would write a page back, for a file system of user space, may be held. */
+	flags = memalloc_noio_save();
+	held_ns = hold(advance);
+	memalloc_noio_restore(flags);
+	if (kernel)
+		fth_freeze_kernel_unlock();
 	return held_ns;
 }
 
@@ -228,7 +245,7 @@ static void freeze(struct fth_advance *advance)
 
 	advance->freezes++;
 	advance->tries++;
-	held_ns = hold(advance);
+	held_ns = hold_safely(advance);
 	advance->held_ns = max(advance->held_ns, held_ns);
 	advance->freeze_ns =
 		ktime_get_ns() + max_t(u64, ms_to_ns(FTH_FREEZE_PAUSE_MS), 2 * held_ns);

@@ -82,11 +82,20 @@ static void rescue(struct work_struct *work)
 	thaw();
 }
 
+void fth_freeze_kernel_lock(void)
+{
+	freezer.sleep_flags = lock_system_sleep();
+}
+
+void fth_freeze_kernel_unlock(void)
+{
+	unlock_system_sleep(freezer.sleep_flags);
+}
+
 int fth_freeze_kernel_begin(u32 budget_ms)
 {
 	int error;
 
-	freezer.sleep_flags = lock_system_sleep();
 	freezer.saved_timeout_ms = READ_ONCE(*freezer.timeout_ms);
 	WRITE_ONCE(*freezer.timeout_ms, max(budget_ms / PARTS, 1u));
 	error = static_call(fth_freeze_processes)();
@@ -98,7 +107,6 @@ int fth_freeze_kernel_begin(u32 budget_ms)
 	}
 	if (error) {
 		WRITE_ONCE(*freezer.timeout_ms, freezer.saved_timeout_ms);
-		unlock_system_sleep(freezer.sleep_flags);
 		return error;
 	}
 	/* Nobody freezes workers.  The mark is set again by whoever thaws, maybe not us. */
@@ -117,7 +125,6 @@ void fth_freeze_kernel_end(void)
 	}
 	/* If it was the rescue that thawed: before a suspend may freeze. */
 	cancel_delayed_work_sync(&freezer.rescue);
-	unlock_system_sleep(freezer.sleep_flags);
 }
 
 void fth_freeze_exit(void)
