@@ -109,12 +109,18 @@ static int check_room(struct klp_patch *klp, struct fth_report *ret_report)
 	if (fth_engine_find(name))
 		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EEXIST,
 				      "patch '%s' refused: it is adopted already", name);
-	if (klp->replace && fth_klp_is_used())
-		return fth_report_set(
-			ret_report, FTH_E_UNSUPPORTED, -EOPNOTSUPP,
-			"patch '%s' refused: replace, with patches of the in-tree core in force; disable those first",
-			name);
 	return 0;
+}
+
+/* Without the lock: the in-tree core may hold its mutex for long. */
+static int check_in_tree(struct klp_patch *klp, struct fth_report *ret_report)
+{
+	if (!klp->replace || !fth_klp_is_used())
+		return 0;
+	return fth_report_set(
+		ret_report, FTH_E_UNSUPPORTED, -EOPNOTSUPP,
+		"patch '%s' refused: replace, with patches of the in-tree core in force; disable those first",
+		klp->mod->name);
 }
 
 static int refuse_owned(const struct fth_patch *patch, const struct fth_redirect *refused,
@@ -160,37 +166,69 @@ int fth_adopt_redirect(struct fth_patch *patch, struct fth_report *ret_report)
 	return 0;
 }
 
-static void set_origin(struct fth_patch *patch, bool expected)
-{
-	if (!expected) {
-		patch->flags |= FTH_PATCH_BY_HAND;
-		return;
-	}
-	memcpy(patch->sha256, fth_engine.expect.sha256, sizeof(patch->sha256));
-	patch->has_sha256 = true;
-}
+/* What is known of a patch before it is made; @policy is owned. */
+struct origin {
+	struct fth_owned_policy *policy;
+	u8 sha256[FTH_SHA256_SIZE];
+};
 
-/* Lock held.  Its policy is copied while it can't be replaced. */
-static int create(struct klp_patch *klp, bool expected, struct fth_patch **ret_patch,
-		  struct fth_report *ret_report)
+/* Lock held.  The policy is copied while it can't be replaced. */
+static int find_origin(struct klp_patch *klp, bool expected, struct origin *ret_origin,
+		       struct fth_report *ret_report)
 {
-	const struct list_head *older = klp->replace ? &fth_engine.patches : NULL;
 	struct fth_guest_policy policy;
-	struct fth_patch *patch;
 	int error;
 
 	error = check_room(klp, ret_report) ?: find_policy(klp, expected, &policy, ret_report);
 	if (error)
 		return error;
-	error = fth_states_check(klp, &fth_engine.patches, ret_report);
+	memcpy(ret_origin->sha256, fth_engine.expect.sha256, sizeof(ret_origin->sha256));
+	error = fth_policy_copy(&policy, &ret_origin->policy);
+	if (error)
+		return fth_report_set(ret_report, FTH_E_NO_MEMORY, error,
+				      "patch '%s' refused: no memory for its policy",
+				      klp->mod->name);
+	return 0;
+}
+
+static void set_origin(struct fth_patch *patch, bool expected, const struct origin *origin)
+{
+	if (!expected) {
+		patch->flags |= FTH_PATCH_BY_HAND;
+		return;
+	}
+	memcpy(patch->sha256, origin->sha256, sizeof(patch->sha256));
+	patch->has_sha256 = true;
+}
+
+/* Moves held, which keep the list of patches as it is. */
+static int create(struct klp_patch *klp, bool expected, struct fth_patch **ret_patch,
+		  struct fth_report *ret_report)
+{
+	const struct list_head *older = klp->replace ? &fth_engine.patches : NULL;
+	struct origin origin = {};
+	struct fth_patch *patch;
+	int error;
+
+	error = check_in_tree(klp, ret_report)
+			?: fth_states_check(klp, &fth_engine.patches, ret_report);
 	if (error)
 		return error;
-	error = fth_patch_create(klp, &policy, older, &patch, ret_report);
+	mutex_lock(&fth_engine.lock);
+	error = find_origin(klp, expected, &origin, ret_report);
+	mutex_unlock(&fth_engine.lock);
 	if (error)
 		return error;
-	set_origin(patch, expected);
+	error = fth_patch_create(klp, origin.policy, older, &patch, ret_report);
+	if (error) {
+		kfree(origin.policy);
+		return error;
+	}
+	set_origin(patch, expected, &origin);
 	/* From here on a module that is loaded, and that it names, waits for us. */
+	mutex_lock(&fth_engine.lock);
 	fth_engine.entering = patch;
+	mutex_unlock(&fth_engine.lock);
 	*ret_patch = patch;
 	return 0;
 }
@@ -205,6 +243,20 @@ static void unload_objects(struct fth_patch *patch)
 	}
 }
 
+/* An older patch lacks it, so its notification is still to come: then all are put in, in order. */
+static bool is_announced(const char *module)
+{
+	struct fth_object *object;
+	struct fth_patch *patch;
+
+	list_for_each_entry(patch, &fth_engine.patches, list) {
+		object = patch->out ? NULL : fth_patch_find_object(patch, module);
+		if (object && !object->loaded)
+			return true;
+	}
+	return false;
+}
+
 static int load_objects(struct fth_patch *patch, struct fth_report *ret_report)
 {
 	struct fth_object *object;
@@ -214,7 +266,7 @@ static int load_objects(struct fth_patch *patch, struct fth_report *ret_report)
 	fth_patch_for_each_object(patch, object) {
 		module = object->name ? fth_module_find(object->name) : NULL;
 		/* A module that is not there is patched when it comes. */
-		if (object->name && !module)
+		if (object->name && (!module || is_announced(object->name)))
 			continue;
 		error = fth_object_load(patch, object, module, ret_report);
 		if (error) {
@@ -262,7 +314,7 @@ static int put_in(struct fth_patch *patch, struct fth_report *ret_report)
 	error = fth_adopt_redirect(patch, ret_report);
 	if (error)
 		goto err_callbacks;
-	error = fth_patch_make_sets(patch, &patch->sets, ret_report);
+	error = fth_patch_make_sets(patch, true, &patch->sets, ret_report);
 	if (error)
 		goto err_redirects;
 	return 0;
@@ -293,9 +345,7 @@ static int let_in(struct klp_patch *klp, bool expected, struct fth_report *ret_r
 	struct fth_patch *patch;
 	int error;
 
-	mutex_lock(&fth_engine.lock);
 	error = create(klp, expected, &patch, ret_report);
-	mutex_unlock(&fth_engine.lock);
 	if (error)
 		return error;
 	error = load_objects(patch, ret_report);

@@ -381,6 +381,7 @@ err_modules:
 	fth_modules_exit();
 err_sysfs:
 	fth_sysfs_exit();
+	fth_policies_free(&fth_engine.policies);
 err_redirector:
 	fth_redirector_exit(&fth_engine.redirector);
 err_queue:
@@ -434,6 +435,8 @@ static void wait_for_stacks(void)
 void fth_engine_exit(void)
 {
 	fth_takeover_exit(&fth_engine.takeover);
+	/* A callback of a patch that has been let out may still be queueing. */
+	rcu_barrier_tasks();
 	fth_modules_exit();
 	fth_sysfs_exit();
 	wait_for_visits();

@@ -34,7 +34,7 @@
 
 /**
  * struct fth_run - the transition that runs
- * @patch: NULL = none; set and cleared with both mutexes
+ * @patch: NULL = none; set with the lock, and @turned with it; cleared with both
  * @to_new: where it is wanted
  * @asked_new: where whoever started it wanted to go
  * @turned: @to_new is news to the worker

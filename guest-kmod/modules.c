@@ -45,7 +45,7 @@ static bool is_in_transition(const struct fth_patch *patch)
 {
 	const struct fth_run *run = &fth_engine.run;
 
-	return run->patch == patch && (run->begun || patch->lever.phase == FTH_PHASE_OLD);
+	return run->patch == patch && !patch->in_force;
 }
 
 static void take_out(struct fth_patch *patch, struct fth_object *object)
@@ -57,6 +57,15 @@ static void take_out(struct fth_patch *patch, struct fth_object *object)
 	fth_object_call(object, FTH_CALL_POST_UNPATCH);
 	fth_object_unload(patch, object);
 	fth_patch_publish(patch, is_in_transition(patch));
+}
+
+/* The sets of a patch at rest are made again before its next transition. */
+static int renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
+{
+	if (is_in_transition(patch))
+		return fth_work_renew_sets(patch, ret_report);
+	patch->stale = true;
+	return 0;
 }
 
 static int put_in(struct fth_patch *patch, struct fth_object *object, struct module *module,
@@ -78,7 +87,7 @@ static int put_in(struct fth_patch *patch, struct fth_object *object, struct mod
 	error = fth_adopt_redirect(patch, ret_report);
 	if (error)
 		goto err_callback;
-	error = fth_work_renew_sets(patch, ret_report);
+	error = renew_sets(patch, ret_report);
 	if (error)
 		goto err_redirect;
 	fth_patch_publish(patch, is_in_transition(patch));
@@ -127,7 +136,7 @@ static void leave(struct module *module, const struct fth_patch *limit)
 		 * more tasks wait than must.
 		 */
 		if (object || (!patch->out && fth_patch_extends(patch, module->name)))
-			fth_work_renew_sets(patch, &report);
+			renew_sets(patch, &report);
 	}
 }
 
@@ -142,7 +151,7 @@ static int enter(struct module *module, struct fth_report *ret_report)
 		if (object)
 			error = put_in(patch, object, module, ret_report);
 		else if (!patch->out && fth_patch_extends(patch, module->name))
-			error = fth_work_renew_sets(patch, ret_report);
+			error = renew_sets(patch, ret_report);
 		if (error) {
 			leave(module, patch);
 			return error;
@@ -194,6 +203,8 @@ static int notify(struct notifier_block *block, unsigned long state, void *data)
 int fth_modules_init(void)
 {
 	fth_engine.modules.notifier_call = notify;
+	/* First, as the in-tree core is: whoever else refuses a module, we are told. */
+	fth_engine.modules.priority = INT_MAX;
 	return register_module_notifier(&fth_engine.modules);
 }
 

@@ -54,6 +54,8 @@ static void unresolve(struct fth_patch *patch, struct fth_object *object)
 		if (!is_of(patch, i, object))
 			continue;
 		patch->redirects[i].ip = 0;
+		patch->functions[i].old_func = 0;
+		patch->functions[i].old_size = 0;
 		if (patch->functions[i].klp)
 			patch->functions[i].klp->old_func = NULL;
 	}
@@ -119,6 +121,9 @@ int fth_object_call(struct fth_object *object, enum fth_callback callback)
 	case FTH_CALL_PRE_PATCH:
 		if (calls->pre_patch)
 			error = calls->pre_patch(klp);
+		/* Neither a module's init nor a notifier can say no with a positive number. */
+		if (error > 0)
+			error = -EINVAL;
 		calls->post_unpatch_enabled = !error;
 		return error;
 	case FTH_CALL_POST_PATCH:

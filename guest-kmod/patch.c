@@ -97,6 +97,19 @@ static void add_entry(struct fth_patch *patch, u32 object, const char *name, uns
 	patch->redirects[i].owner = patch->name;
 }
 
+static bool has_function(const struct fth_patch *patch, u32 object, const char *name,
+			 unsigned long sympos)
+{
+	for (u32 i = 0; i < patch->total; i++) {
+		const struct fth_function *function = &patch->functions[i];
+
+		if (function->object == object && !strcmp(function->name, name) &&
+		    (function->sympos ?: 1) == (sympos ?: 1))
+			return true;
+	}
+	return false;
+}
+
 static int add_function(struct fth_patch *patch, struct klp_func *klp,
 			struct fth_report *ret_report)
 {
@@ -106,6 +119,10 @@ static int add_function(struct fth_patch *patch, struct klp_func *klp,
 	error = fth_resolve_check(patch->name, klp, ret_report);
 	if (error)
 		return error;
+	if (has_function(patch, patch->object_count - 1, klp->old_name, klp->old_sympos))
+		return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL,
+				      "patch '%s' refused: it replaces '%s' twice", patch->name,
+				      klp->old_name);
 	add_entry(patch, patch->object_count - 1, klp->old_name, klp->old_sympos);
 	patch->functions[i].klp = klp;
 	patch->functions[i].new_func = (unsigned long)klp->new_func;
@@ -133,19 +150,6 @@ static int add_author(struct fth_patch *patch, struct fth_report *ret_report)
 	}
 	patch->count = patch->total;
 	return 0;
-}
-
-static bool has_function(const struct fth_patch *patch, u32 object, const char *name,
-			 unsigned long sympos)
-{
-	for (u32 i = 0; i < patch->total; i++) {
-		const struct fth_function *function = &patch->functions[i];
-
-		if (function->object == object && !strcmp(function->name, name) &&
-		    (function->sympos ?: 1) == (sympos ?: 1))
-			return true;
-	}
-	return false;
 }
 
 /* Source: the in-tree klp_add_nops(). */
@@ -203,19 +207,16 @@ static int fill(struct fth_patch *patch, const struct list_head *older,
 	return error;
 }
 
-int fth_patch_create(struct klp_patch *klp, const struct fth_guest_policy *policy,
+int fth_patch_create(struct klp_patch *klp, struct fth_owned_policy *policy,
 		     const struct list_head *older, struct fth_patch **ret_patch,
 		     struct fth_report *ret_report)
 {
 	struct fth_patch *patch = kzalloc(sizeof(*patch), GFP_KERNEL);
 	int error;
 
-	if (!patch || fth_policy_copy(policy, &patch->owned)) {
-		kfree(patch);
+	if (!patch)
 		return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
 				      "patch '%s' refused: out of memory", klp->mod->name);
-	}
-	patch->policy = patch->owned->policy;
 	INIT_LIST_HEAD(&patch->list);
 	patch->klp = klp;
 	patch->module = klp->mod;
@@ -225,6 +226,8 @@ int fth_patch_create(struct klp_patch *klp, const struct fth_guest_policy *polic
 		fth_patch_free(patch);
 		return error;
 	}
+	patch->owned = policy;
+	patch->policy = policy->policy;
 	*ret_patch = patch;
 	return 0;
 }

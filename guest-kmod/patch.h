@@ -90,6 +90,7 @@ enum fth_grace {
  * @owned: the texts of @policy
  * @state: enum fth_lifecycle_state
  * @flags: FTH_PATCH_*
+ * @in_force: post-patch has run, pre-unpatch has not; the worker's
  * @settled: its last transition has switched all tasks
  * @out: it was reverted or replaced: its functions are in no table any more
  * @leaving: @out, and its module is looked after until no stack holds its text
@@ -97,6 +98,7 @@ enum fth_grace {
  * @rcu: of that
  * @release_ns: CLOCK_MONOTONIC, when it is looked at again; while @leaving
  * @release_wait_ms: until the look after that
+ * @release_stop_us: how long a look may stop the CPUs; grows while that is too short
  * @farewell: what the client is told when it is gone
  * @farewell_self: nobody asked for that
  * @object_count: of @objects
@@ -119,12 +121,14 @@ struct fth_patch {
 	bool has_sha256;
 	u8 state;
 	u8 flags;
+	bool in_force;
 	bool settled;
 	bool out;
 	bool leaving;
 	u8 grace;
 	struct rcu_head rcu;
 	u32 release_wait_ms;
+	u32 release_stop_us;
 	u64 release_ns;
 	bool farewell_self;
 	struct fth_report farewell;
@@ -144,13 +148,13 @@ struct fth_patch {
 /**
  * fth_patch_create() - take over what an author wrote
  * @klp: arguments checked; its module is referenced by the caller
- * @policy: copied
+ * @policy: taken on success only
  * @older: the patches it replaces, or NULL
  * @ret_patch: ABSENT, in no list, redirects nothing; no object is resolved
  * @ret_report: set on error
  * Return: 0; -EINVAL; -ENOMEM.
  */
-int fth_patch_create(struct klp_patch *klp, const struct fth_guest_policy *policy,
+int fth_patch_create(struct klp_patch *klp, struct fth_owned_policy *policy,
 		     const struct list_head *older, struct fth_patch **ret_patch,
 		     struct fth_report *ret_report);
 
@@ -165,12 +169,13 @@ void fth_patch_want(struct fth_patch *patch, bool wanted);
 
 /**
  * fth_patch_make_sets() - what a task must leave, as the table is now
+ * @strict: refuse a function of the extend set that a loaded module has not
  * @ret_sets: for fth_sets_free()
  *
  * The patch's functions are listed.
  * Return: 0; -ENOMEM; -EINVAL a function of the extend set is unknown.
  */
-int fth_patch_make_sets(const struct fth_patch *patch, struct fth_sets **ret_sets,
+int fth_patch_make_sets(const struct fth_patch *patch, bool strict, struct fth_sets **ret_sets,
 			struct fth_report *ret_report);
 
 /** fth_sets_free() - NULL is fine. */

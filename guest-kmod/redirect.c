@@ -371,8 +371,11 @@ static struct fth_redirect *next_wanted(struct fth_redirect *entry)
 	return entry;
 }
 
-/* Close the gap in slot @gap: what was pushed on by its entry moves back. */
-static void slot_empty(struct fth_redirect_table *table, u32 gap)
+/*
+ * Free slot @gap: what was pushed on by its entry moves back.  An NMI may look
+ * meanwhile: it may see an entry twice, but never misses one.
+ */
+static void slot_free(struct fth_redirect_table *table, u32 gap)
 {
 	u32 mask = table->mask;
 	u32 i = gap;
@@ -380,19 +383,21 @@ static void slot_empty(struct fth_redirect_table *table, u32 gap)
 	for (;;) {
 		u32 home;
 
-		table->slots[gap] = NULL;
 		do {
 			i = (i + 1) & mask;
-			if (!table->slots[i])
+			if (!table->slots[i]) {
+				WRITE_ONCE(table->slots[gap], NULL);
 				return;
+			}
 			home = ip_slot(table->slots[i]->ip, mask);
 			/* It may stay where a search from its home passes no gap. */
 		} while (((i - home) & mask) < ((i - gap) & mask));
-		table->slots[gap] = table->slots[i];
+		WRITE_ONCE(table->slots[gap], table->slots[i]);
 		gap = i;
 	}
 }
 
+/* An entry that is out keeps its @next: an NMI may stand on it. */
 static void sweep_chain(struct fth_redirect **link)
 {
 	while (*link) {
@@ -402,26 +407,31 @@ static void sweep_chain(struct fth_redirect **link)
 			link = &entry->next;
 			continue;
 		}
-		*link = entry->next;
-		entry->next = NULL;
+		WRITE_ONCE(*link, entry->next);
 		entry->listed = false;
 	}
 }
 
-/* No handler runs: all CPUs are stopped, and one has preemption off. */
+static void unlist_chain(struct fth_redirect *entry)
+{
+	for (; entry; entry = entry->next)
+		entry->listed = false;
+}
+
+/* All CPUs are stopped, and no handler runs but in an NMI. */
 static int sweep_stopped(void *arg)
 {
 	struct fth_redirect_table *table = arg;
 
 	for (u32 i = 0; i <= table->mask; i++) {
 		/* Another site may have moved into the slot. */
-		while (table->slots[i]) {
-			sweep_chain(&table->slots[i]);
-			if (table->slots[i])
-				break;
-			slot_empty(table, i);
+		while (table->slots[i] && !next_wanted(table->slots[i])) {
+			unlist_chain(table->slots[i]);
+			slot_free(table, i);
 			table->count--;
 		}
+		if (table->slots[i])
+			sweep_chain(&table->slots[i]);
 	}
 	return 0;
 }

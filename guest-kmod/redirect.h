@@ -20,7 +20,7 @@
 
 #include "transition.h"
 
-#define FTH_REDIRECTS_MAX 65536u /* functions of all patches together */
+#define FTH_REDIRECTS_MAX 65536u /* different functions of all patches together */
 
 /**
  * struct fth_redirect - one function of one patch

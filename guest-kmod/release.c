@@ -13,7 +13,6 @@
  * voluntary switch: its callback lets the worker look again.
  */
 
-#include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
@@ -54,7 +53,7 @@ static int text_set(const struct fth_patch *patch, struct fth_stack_set *ret_set
  * flip of the whole machine asks, with a lever that nobody looks at: most
  * stacks are walked with the machine running.
  */
-static bool is_set_used(const struct fth_stack_set *set, u32 stop_max_us)
+static int check_set(const struct fth_stack_set *set, u32 stop_max_us)
 {
 	struct fth_lever lever = { .phase = FTH_PHASE_OLD };
 	struct fth_flip flip = {
@@ -68,25 +67,28 @@ static bool is_set_used(const struct fth_stack_set *set, u32 stop_max_us)
 	struct fth_roster *old;
 	int error;
 
-	/* A flip knows nothing of the idle tasks of CPUs that are offline. */
-	if (num_online_cpus() != num_possible_cpus())
-		return fth_stack_check_all(set, NULL);
 	error = fth_transition_flip(&lever, &flip, &old);
 	if (error == -EBUSY)
 		fth_roster_free(flip.ret_blockers);
+	/* A flip knows nothing of the idle tasks of CPUs that are offline. */
+	if (!error && fth_stack_check_offline(set))
+		error = -EBUSY;
 	return error;
 }
 
-static bool is_text_used(const struct fth_patch *patch)
+static bool is_text_used(struct fth_patch *patch)
 {
 	struct fth_stack_set set;
-	bool used;
+	int error;
 
 	if (text_set(patch, &set))
 		return true;
-	used = is_set_used(&set, patch->policy.stop_max_us);
+	error = check_set(&set, patch->release_stop_us);
+	/* It has to be found out some time. */
+	if (error == -ETIME)
+		patch->release_stop_us = min(2 * patch->release_stop_us, FTH_STOP_MAX_MAX_US);
 	fth_stack_set_free(&set);
-	return used;
+	return error;
 }
 
 static void grace_passed(struct rcu_head *head)

@@ -15,9 +15,9 @@
  * read then, so these functions can't be switched consistently.
  */
 static const char *const stopper_functions[] = {
-	"multi_cpu_stop", "cpu_stopper_thread",		"smpboot_thread_fn",
-	"kthread",	  "stop_machine_yield",		"touch_nmi_watchdog",
-	"ret_from_fork",  "rcu_momentary_dyntick_idle",
+	"multi_cpu_stop", "cpu_stopper_thread", "smpboot_thread_fn",
+	"kthread",	  "stop_machine_yield", "touch_nmi_watchdog",
+	"ret_from_fork",  "rcu_momentary_eqs",	"rcu_momentary_dyntick_idle",
 };
 
 struct search {

@@ -100,7 +100,7 @@ static int add_found(void *arg, unsigned long address)
 	return 0;
 }
 
-static int add_extend(const struct fth_patch *patch, const struct fth_span *span,
+static int add_extend(const struct fth_patch *patch, const struct fth_span *span, bool strict,
 		      struct adding *adding, struct fth_report *ret_report)
 {
 	u32 before = adding->count;
@@ -118,7 +118,8 @@ static int add_extend(const struct fth_patch *patch, const struct fth_span *span
 			return 0;
 		fth_module_symbol_each(module, extend.function, add_found, adding);
 	}
-	if (adding->count > before)
+	/* A function that a module has not needs no protection. */
+	if (adding->count > before || (extend.module[0] && !strict))
 		return 0;
 unknown:
 	return fth_report_set(ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
@@ -126,11 +127,12 @@ unknown:
 			      patch->name, (const char *)span->data);
 }
 
-static int add_extends(const struct fth_patch *patch, struct adding *adding,
+static int add_extends(const struct fth_patch *patch, bool strict, struct adding *adding,
 		       struct fth_report *ret_report)
 {
 	for (u32 i = 0; i < patch->policy.extend_set_count; i++) {
-		int error = add_extend(patch, &patch->policy.extend_set[i], adding, ret_report);
+		int error =
+			add_extend(patch, &patch->policy.extend_set[i], strict, adding, ret_report);
 
 		if (error)
 			return error;
@@ -158,14 +160,14 @@ static void add_function(struct fth_sets *sets, const struct fth_function *funct
 	fth_stack_set_add(&sets->new_set, behind, behind + 1);
 }
 
-int fth_patch_make_sets(const struct fth_patch *patch, struct fth_sets **ret_sets,
+int fth_patch_make_sets(const struct fth_patch *patch, bool strict, struct fth_sets **ret_sets,
 			struct fth_report *ret_report)
 {
 	struct fth_sets *sets = kzalloc(sizeof(*sets), GFP_KERNEL);
 	struct adding adding = {};
 	int error;
 
-	error = add_extends(patch, &adding, ret_report);
+	error = add_extends(patch, strict, &adding, ret_report);
 	if (error)
 		goto err_sets;
 	if (!sets || fth_stack_set_init(&sets->old_set, 2 * patch->total + adding.count) ||
@@ -179,7 +181,7 @@ int fth_patch_make_sets(const struct fth_patch *patch, struct fth_sets **ret_set
 			add_function(sets, &patch->functions[i], &patch->redirects[i]);
 	}
 	adding = (struct adding){ .sets = sets, .room = adding.count };
-	add_extends(patch, &adding, ret_report);
+	add_extends(patch, false, &adding, ret_report);
 	fth_stack_set_seal(&sets->old_set);
 	fth_stack_set_seal(&sets->new_set);
 	*ret_sets = sets;

@@ -118,7 +118,7 @@ int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
 	bool to_new = patch->lever.phase == FTH_PHASE_TO_NEW;
 	int error;
 
-	error = fth_patch_make_sets(patch, &sets, ret_report);
+	error = fth_patch_make_sets(patch, false, &sets, ret_report);
 	if (error)
 		return error;
 	patch->sets = sets;
@@ -128,11 +128,11 @@ int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
 		roster = fth_engine.run.advance.blockers;
 		to_new = fth_engine.run.advance.to_new;
 	}
-	/* Who checks a stack does so with preemption off. */
-	if (roster) {
+	if (roster)
 		fth_roster_set_text(roster, to_new ? &sets->old_set : &sets->new_set);
+	/* Who checks a stack does so with preemption off, for a retired roster too. */
+	if (roster || READ_ONCE(fth_engine.roster_count))
 		fth_transition_drain();
-	}
 	fth_sets_free(old);
 	return 0;
 }
@@ -161,7 +161,8 @@ static bool take_turn(struct fth_report *report)
 	run->begun = true;
 	mutex_unlock(&fth_engine.lock);
 	/* Not for one that is turned before it was in force, as in-tree. */
-	if (!to_new && patch->lever.phase == FTH_PHASE_NEW) {
+	if (!to_new && patch->in_force) {
+		patch->in_force = false;
 		fth_states_begin(patch);
 		fth_objects_call(patch, FTH_CALL_PRE_UNPATCH);
 		fth_states_end();
@@ -204,6 +205,7 @@ static void send_off(struct fth_patch *patch, const struct fth_report *farewell,
 	WRITE_ONCE(patch->leaving, true);
 	patch->release_ns = 0;
 	patch->release_wait_ms = FTH_RELEASE_MIN_MS;
+	patch->release_stop_us = patch->policy.stop_max_us;
 	patch->farewell = *farewell;
 	patch->farewell_self = self;
 	mod_delayed_work(fth_engine.queue, &fth_engine.release, 0);
@@ -347,6 +349,7 @@ static void finish(struct news *news, bool forced)
 	fth_states_begin(patch);
 	fth_objects_call(patch, to_new ? FTH_CALL_POST_PATCH : FTH_CALL_POST_UNPATCH);
 	fth_states_end();
+	patch->in_force = to_new;
 	mutex_lock(&fth_engine.lock);
 	if (!run->turned || run->patch != patch)
 		WRITE_ONCE(patch->settled, true);
@@ -378,7 +381,7 @@ static void meet_end(enum fth_advance_end end)
 
 	mutex_lock(&fth_engine.lock);
 	/* A request that came meanwhile goes first. */
-	if (run->turned)
+	if (run->turned || run->force)
 		goto out;
 	if (end == FTH_ADVANCE_REVERSE) {
 		fth_work_turn(run->patch, false, true, FTH_E_DEADLINE, run->advance.why);
@@ -406,10 +409,14 @@ static void step(struct news *news)
 {
 	struct fth_run *run = &fth_engine.run;
 	enum fth_advance_end end;
+	bool runs, turned;
 
-	if (!run->patch)
-		return;
-	if (run->turned && !take_turn(&news->report))
+	/* A request sets them under the lock alone; one without the other is no transition. */
+	mutex_lock(&fth_engine.lock);
+	runs = run->patch;
+	turned = run->turned;
+	mutex_unlock(&fth_engine.lock);
+	if (!runs || (turned && !take_turn(&news->report)))
 		return;
 	if (READ_ONCE(run->force)) {
 		finish(news, true);
