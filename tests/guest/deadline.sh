@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What happens at the deadline, status that explains, turns at random moments,
 # many functions, and CPUs that are busy in the patched set.
-# One thread of QEMU for both CPUs: see engine_storm.sh.
-# vm: --smp 2 --timeout 400 --accel tcg,thread=single
+# vm: --smp 2 --timeout 400
 # kernels: 6.1 6.12
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh

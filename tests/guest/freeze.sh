@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Freezing: who is parked comes out of it unharmed and unaware, whoever can't be
 # parked is waited for and named, and nobody is held for longer than the budget.
-# One thread of QEMU for both CPUs: see engine_storm.sh.
-# vm: --smp 2 --timeout 400 --accel tcg,thread=single
+# vm: --smp 2 --timeout 400
 # kernels: 6.1 6.12
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh

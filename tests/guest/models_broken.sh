@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The test of models.sh: each of its witnesses finds the fault in an engine that
 # is broken on purpose (guest-kmod/compat/breakage.h).
-# One thread of QEMU for both CPUs: see engine_storm.sh.
 # debug: no: it tells of the witnesses, and needs builds that only 6.1 gets
-# vm: --smp 2 --timeout 400 --accel tcg,thread=single
+# vm: --smp 2 --timeout 400
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh
 . "${TAP_LIB%/*}/guest.sh"

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Nudges: sleepers inside a patched function that nobody wakes leave it, and
 # userspace sees nothing of it.
-# One thread of QEMU for both CPUs: see engine_storm.sh.
-# vm: --smp 2 --timeout 300 --accel tcg,thread=single
+# vm: --smp 2 --timeout 300
 # kernels: 6.1 6.12
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Patches of modules that are there, come later, go and come again; callbacks in
 # the in-tree core's order; relocations; modules while a transition is stuck.
-# One thread of QEMU for both CPUs: see engine_storm.sh.
-# vm: --smp 2 --timeout 400 --accel tcg,thread=single
+# vm: --smp 2 --timeout 400
 # kernels: 6.1 6.12
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh
