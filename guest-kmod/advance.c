@@ -70,6 +70,7 @@ void fth_advance_begin(struct fth_advance *advance, struct fth_patch *patch, boo
 	advance->late = false;
 	advance->error = 0;
 	advance->began_ns = ktime_get_ns();
+	advance->first_ns = advance->first_ns ?: advance->began_ns;
 	advance->freeze_ns = first_freeze_ns(policy, advance->began_ns);
 	advance->retry_ns = advance->began_ns;
 	if (!advance->flipped && advance->freeze_ns && freezes_first(policy))
@@ -79,6 +80,7 @@ void fth_advance_begin(struct fth_advance *advance, struct fth_patch *patch, boo
 		advance->nudge_ns = advance->began_ns + ms_to_ns(policy->nudge_after_ms);
 	advance->backoff_ms = FTH_BACKOFF_MIN_MS;
 	advance->slack = FTH_WALK_SLACK_MIN;
+	advance->stop_max_us = policy->stop_max_us;
 	advance->tries = 0;
 	advance->why[0] = '\0';
 }
@@ -94,6 +96,29 @@ static void back_off(struct fth_advance *advance)
 	advance->backoff_ms = min(advance->backoff_ms * 2, backoff_max_ms(advance));
 }
 
+static bool is_late(const struct fth_advance *advance)
+{
+	/* Where nobody says when that is, it is when it would be. */
+	return advance->late ||
+	       (!advance->patch->policy.deadline_ms &&
+		ktime_get_ns() >= advance->began_ns + ms_to_ns(FTH_DEADLINE_DEFAULT_MS));
+}
+
+/* What the next flip does otherwise than one that could not tell who may switch. */
+static void learn(struct fth_advance *advance, int error)
+{
+	u32 stop_max_us = min(advance->stop_max_us * 2, FTH_STOP_MAX_MAX_US);
+
+	if (error == -ENOSPC)
+		advance->slack = min(advance->slack * 2, FTH_WALK_SLACK_MAX);
+	if (error != -ETIME || advance->to_new || !is_late(advance) ||
+	    stop_max_us == advance->stop_max_us)
+		return;
+	pr_warn("patch '%s': its revert is late, since the check of stacks takes longer than %u us; it may stop all CPUs for %u us now\n",
+		advance->patch->name, advance->stop_max_us, stop_max_us);
+	advance->stop_max_us = stop_max_us;
+}
+
 static int flip(struct fth_advance *advance)
 {
 	struct fth_patch *patch = advance->patch;
@@ -103,7 +128,7 @@ static int flip(struct fth_advance *advance)
 			  .boundary = patch->policy.leave == FTH_LEAVE_KERNEL },
 		.to_new = advance->to_new,
 		.whole = is_whole(&patch->policy),
-		.stop_max_us = patch->policy.stop_max_us,
+		.stop_max_us = advance->stop_max_us,
 		.slack = advance->slack,
 		.left = advance->left,
 	};
@@ -115,7 +140,7 @@ static int flip(struct fth_advance *advance)
 	if (error == -EBUSY)
 		set_blockers(advance, flip.ret_blockers);
 	else if (error)
-		advance->slack = min(advance->slack * 2, FTH_WALK_SLACK_MAX);
+		learn(advance, error);
 	else
 		advance->retire(old);
 	if (!error || error == -EBUSY)
@@ -129,8 +154,11 @@ static void begin_thread(struct fth_advance *advance)
 		return;
 	advance->flipped = advance->patch->lever.roster;
 	advance->backoff_ms = FTH_BACKOFF_MIN_MS;
-	if (advance->flipped)
-		fth_transition_retry(advance->patch->lever.roster, false);
+	if (!advance->flipped)
+		return;
+	/* A retry goes on where the last one stopped: it needs no more than is allowed. */
+	advance->patch->lever.roster->stop_max_us = advance->patch->policy.stop_max_us;
+	fth_transition_retry(advance->patch->lever.roster, false);
 }
 
 /* One attempt.  @held: tasks are held for it, so nothing is left to chance. */
@@ -279,14 +307,22 @@ static void name_some(const struct fth_advance *advance, char *text, size_t size
 static enum fth_advance_end give_up(struct fth_advance *advance, const char *what)
 {
 	u8 action = advance->patch->policy.on_deadline;
-	char names[FTH_WHY_MAX / 2];
+	char names[FTH_WHY_MAX / 2], trouble[FTH_WHY_MAX / 2];
+	int pending = fth_advance_pending(advance);
 
 	advance->late = true;
 	if (!advance->to_new || action == FTH_ON_DEADLINE_WAIT)
 		return FTH_ADVANCE_MOVING;
-	name_some(advance, names, sizeof(names));
-	scnprintf(advance->why, sizeof(advance->why), "%s with %d tasks left%s", what,
-		  max(fth_advance_pending(advance), 0), names);
+	if (fth_advance_trouble(advance, trouble, sizeof(trouble))) {
+		scnprintf(advance->why, sizeof(advance->why), "%s: %s", what, trouble);
+	} else if (pending < 0) {
+		scnprintf(advance->why, sizeof(advance->why), "%s before stacks were checked",
+			  what);
+	} else {
+		name_some(advance, names, sizeof(names));
+		scnprintf(advance->why, sizeof(advance->why), "%s with %d tasks left%s", what,
+			  pending, names);
+	}
 	return action == FTH_ON_DEADLINE_FORCE ? FTH_ADVANCE_FORCE : FTH_ADVANCE_REVERSE;
 }
 
@@ -374,6 +410,7 @@ void fth_advance_finish(struct fth_advance *advance)
 
 	roster = fth_transition_end(&advance->patch->lever, advance->to_new);
 	/* They are of the whole transition, however often it was turned. */
+	advance->first_ns = 0;
 	advance->stopped_ns = 0;
 	advance->held_ns = 0;
 	advance->freezes = 0;
@@ -411,12 +448,35 @@ int fth_advance_pending(const struct fth_advance *advance)
 	return roster ? atomic_read(&roster->holding) : -1;
 }
 
+int fth_advance_trouble(const struct fth_advance *advance, char *text, size_t size)
+{
+	if (advance->flipped || !advance->error || advance->error == -EBUSY) {
+		text[0] = '\0';
+		return 0;
+	}
+	if (advance->error == -ETIME)
+		return scnprintf(text, size, "the check of stacks takes longer than stop-max %u us",
+				 advance->stop_max_us);
+	if (advance->error == -ENOSPC)
+		return scnprintf(text, size,
+				 "more tasks came during the check of stacks than it has room for");
+	if (advance->error == -ENOMEM)
+		return scnprintf(text, size, "no memory for the check of stacks");
+	return scnprintf(text, size, "the check of stacks failed with %d", advance->error);
+}
+
 void fth_advance_print(const struct fth_advance *advance, char *text, size_t size)
 {
-	int length = scnprintf(text, size, "after %llu ms; CPUs stopped for %llu us",
-			       (ktime_get_ns() - advance->began_ns) / NSEC_PER_MSEC,
-			       advance->stopped_ns / NSEC_PER_USEC);
+	u64 now = ktime_get_ns();
+	int length =
+		scnprintf(text, size, "after %llu ms", (now - advance->first_ns) / NSEC_PER_MSEC);
 
+	if (advance->began_ns != advance->first_ns)
+		length += scnprintf(text + length, size - length,
+				    ", %llu ms of them since the last turn",
+				    (now - advance->began_ns) / NSEC_PER_MSEC);
+	length += scnprintf(text + length, size - length, "; CPUs stopped for %llu us",
+			    advance->stopped_ns / NSEC_PER_USEC);
 	if (advance->freezes)
 		scnprintf(text + length, size - length,
 			  ", tasks held for at most %llu us in %u freezes",

@@ -20,6 +20,10 @@
  * two freezes everybody runs for at least twice as long as they were held.  When
  * the freezes are used up it is as if the deadline had passed; what may not be
  * given up (a revert, or where the policy waits) begins a new series later.
+ *
+ * A flip that takes longer than stop-max changes nothing and is made again.  A
+ * way back that is late has no other end: it may then stop the CPUs for twice as
+ * long with each try.
  */
 #ifndef FOTHER_GUEST_ADVANCE_H
 #define FOTHER_GUEST_ADVANCE_H
@@ -60,12 +64,14 @@ enum fth_advance_end {
  * @retire: takes over a roster that is nobody's any more
  * @left: see struct fth_roster
  * @blockers: who prevented the last attempt to switch all at once, or NULL
- * @began_ns: CLOCK_MONOTONIC
+ * @first_ns: CLOCK_MONOTONIC, when the transition began; 0 = before that
+ * @began_ns: when it took this direction
  * @retry_ns: when tasks are looked at again, 0 = in a freeze only
  * @freeze_ns: when they are frozen, 0 = not by itself
  * @nudge_ns: when they are nudged, 0 = never
  * @backoff_ms: until the retry after the next
  * @slack: for the next flip
+ * @stop_max_us: for the next flip; more than the policy's on a way back that is late
  * @total: tasks seen by the last flip
  * @stopped_ns: the longest stop of all CPUs; this and the next two are of the
  *	whole transition, with its turns
@@ -84,12 +90,14 @@ struct fth_advance {
 	void (*retire)(struct fth_roster *roster);
 	void (*left)(void);
 	struct fth_roster *blockers;
+	u64 first_ns;
 	u64 began_ns;
 	u64 retry_ns;
 	u64 freeze_ns;
 	u64 nudge_ns;
 	u32 backoff_ms;
 	u32 slack;
+	u32 stop_max_us;
 	u32 total;
 	u64 stopped_ns;
 	u64 held_ns;
@@ -132,6 +140,14 @@ struct fth_roster *fth_advance_roster(const struct fth_advance *advance);
 
 /** fth_advance_pending() - how many hold it up; -1 before anybody looked. */
 int fth_advance_pending(const struct fth_advance *advance);
+
+/**
+ * fth_advance_trouble() - why the last check of stacks moved nobody and named nobody
+ * @text: room for @size; one clause, without an end; empty when it did not fail so
+ *
+ * Return: its length.
+ */
+int fth_advance_trouble(const struct fth_advance *advance, char *text, size_t size);
 
 /**
  * fth_advance_print() - what it took: time, stop of the CPUs, freezes
