@@ -192,6 +192,7 @@ static int ask_all(struct fth_park *park, u8 timed)
 		/* First, or it might have come before it counts. */
 		atomic_inc(&park->asked);
 		error = fth_nudge_task(crowd->tasks[i], timed, stay, park->number);
+		/* Nobody need be woken for that: it is we who will wait, and look first. */
 		if (error != 1)
 			atomic_dec(&park->asked);
 		asked += error == 1 || error == -EAGAIN;

@@ -268,7 +268,7 @@ static void begin_mixed(struct flip_stopped *stopped)
 	if (lever->roster)
 		lever->roster->live = false;
 	stopped->roster->live = true;
-	/* Every other CPU waits for us: the order of these two is not seen. */
+	/* In this order, for handlers in NMIs; see struct fth_lever. */
 	WRITE_ONCE(lever->roster, stopped->roster);
 	WRITE_ONCE(lever->phase, stopped->flip->to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD);
 }

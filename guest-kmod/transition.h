@@ -126,7 +126,8 @@ struct fth_roster {
 /**
  * struct fth_lever - which universe tasks see, for all functions of a patch
  * @phase: enum fth_phase.  Becomes a mixed phase with all CPUs stopped only,
- *	together with @roster, so no handler sees one without the other.
+ *	after @roster.  Only a handler in an NMI can see one without the other: it
+ *	interrupted a stopper, which is no straggler, so either gives its answer.
  *	From mixed to uniform it changes any time: both give the same answer.
  * @roster: in the mixed phases
  */
