@@ -61,7 +61,7 @@ state_of() { # PATCH
 
 # settle FILE TEXT TRIES: without a test point; 0.02 s between two looks.
 settle() {
-	tries=$3
+	tries=$(($3 * ${TAP_SLOWER:-1}))
 	until has "$1" "$2"; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || return 1
@@ -71,7 +71,7 @@ settle() {
 
 # settle_gone PATCH TRIES: the same for a patch that leaves.
 settle_gone() {
-	tries=$2
+	tries=$(($2 * ${TAP_SLOWER:-1}))
 	until gone "$1"; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || return 1
