@@ -5,8 +5,10 @@
 #include <asm/ptrace.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
+#include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/net.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -20,6 +22,8 @@ enum limit {
 	POINTER, /* the argument is not NULL */
 	NUMBER,	 /* the argument is an int above 0 */
 	IPC,	 /* ipc(2): by its first argument */
+	SOCKET,	 /* EINTR tells; while it sleeps nobody knows */
+	SOCKETS, /* socketcall(2): the same, for some first arguments */
 };
 
 struct call {
@@ -36,15 +40,34 @@ static const struct call native_calls[] = {
 	{ __NR_epoll_wait, NUMBER, 3 },
 	{ __NR_epoll_pwait, NUMBER, 3 },
 	{ __NR_epoll_pwait2, POINTER, 3 },
+	{ __NR_connect, SOCKET },
+	{ __NR_accept, SOCKET },
+	{ __NR_accept4, SOCKET },
+	{ __NR_recvfrom, SOCKET },
+	{ __NR_recvmsg, SOCKET },
+	{ __NR_recvmmsg, SOCKET },
+	{ __NR_sendto, SOCKET },
+	{ __NR_sendmsg, SOCKET },
+	{ __NR_sendmmsg, SOCKET },
 };
 
 /* No header that a module may include has the names of these. */
 enum {
+	I386_SOCKETCALL = 102,
 	I386_IPC = 117,
 	I386_RT_SIGTIMEDWAIT = 177,
 	I386_IO_GETEVENTS = 247,
 	I386_EPOLL_WAIT = 256,
 	I386_EPOLL_PWAIT = 319,
+	I386_RECVMMSG = 337,
+	I386_SENDMMSG = 345,
+	I386_CONNECT = 362,
+	I386_ACCEPT4 = 364,
+	I386_SENDTO = 369,
+	I386_SENDMSG = 370,
+	I386_RECVFROM = 371,
+	I386_RECVMSG = 372,
+	I386_RECVMMSG_TIME64 = 417,
 	I386_SEMTIMEDOP_TIME64 = 420,
 	I386_RT_SIGTIMEDWAIT_TIME64 = 421,
 	I386_EPOLL_PWAIT2 = 441,
@@ -52,6 +75,12 @@ enum {
 	IPC_SEMTIMEDOP = 4,
 	IPC_CALL_MASK = 0xffff, /* above it stands a version */
 };
+
+/* Those of socketcall() that are listed with numbers of their own too. */
+#define SOCKETCALLS                                                                             \
+	(BIT(SYS_CONNECT) | BIT(SYS_ACCEPT) | BIT(SYS_SEND) | BIT(SYS_RECV) | BIT(SYS_SENDTO) | \
+	 BIT(SYS_RECVFROM) | BIT(SYS_SENDMSG) | BIT(SYS_RECVMSG) | BIT(SYS_ACCEPT4) |           \
+	 BIT(SYS_RECVMMSG) | BIT(SYS_SENDMMSG))
 
 static const struct call i386_calls[] = {
 	{ I386_IPC, IPC },
@@ -62,6 +91,16 @@ static const struct call i386_calls[] = {
 	{ I386_SEMTIMEDOP_TIME64, POINTER, 3 },
 	{ I386_RT_SIGTIMEDWAIT_TIME64, POINTER, 2 },
 	{ I386_EPOLL_PWAIT2, POINTER, 3 },
+	{ I386_SOCKETCALL, SOCKETS },
+	{ I386_CONNECT, SOCKET },
+	{ I386_ACCEPT4, SOCKET },
+	{ I386_RECVFROM, SOCKET },
+	{ I386_RECVMSG, SOCKET },
+	{ I386_RECVMMSG, SOCKET },
+	{ I386_RECVMMSG_TIME64, SOCKET },
+	{ I386_SENDTO, SOCKET },
+	{ I386_SENDMSG, SOCKET },
+	{ I386_SENDMMSG, SOCKET },
 };
 
 static bool is_i386(const struct task_struct *task)
@@ -94,7 +133,7 @@ static unsigned long argument(const struct pt_regs *regs, bool i386, u8 index)
 	return i386 ? (u32)compat[index] : native[index];
 }
 
-/* Return: false also for ipc() calls that are none of ours, see is_ours(). */
+/* Return: false also for calls that are none of ours, see is_ours(). */
 static bool is_limited(const struct call *call, const struct pt_regs *regs, bool i386)
 {
 	switch (call->limit) {
@@ -104,17 +143,28 @@ static bool is_limited(const struct call *call, const struct pt_regs *regs, bool
 		return (int)argument(regs, i386, call->argument) > 0;
 	case IPC:
 		return (regs->bx & IPC_CALL_MASK) == IPC_SEMTIMEDOP && argument(regs, i386, 5);
+	case SOCKET:
+	case SOCKETS:
+		/* Without a time-out the kernel asks for a restart itself. */
+		return (long)regs->ax == -EINTR;
 	default:
 		return false;
 	}
 }
 
-/* ipc() is many calls; the others restart by themselves. */
+/* ipc() and socketcall() are many calls; the others restart by themselves. */
 static bool is_ours(const struct call *call, const struct pt_regs *regs)
 {
-	u32 ipc = regs->bx & IPC_CALL_MASK;
+	u32 first = regs->bx;
 
-	return call && (call->limit != IPC || ipc == IPC_SEMOP || ipc == IPC_SEMTIMEDOP);
+	if (!call)
+		return false;
+	if (call->limit == IPC)
+		return (first & IPC_CALL_MASK) == IPC_SEMOP ||
+		       (first & IPC_CALL_MASK) == IPC_SEMTIMEDOP;
+	if (call->limit == SOCKETS)
+		return first < BITS_PER_LONG && (SOCKETCALLS & BIT(first));
+	return true;
 }
 
 /* Its locks are held: as long as it sleeps, its registers stay where they are. */

@@ -10,6 +10,10 @@
  * into -ERESTARTNOHAND.  That restarts the call if no handler runs, and is
  * EINTR if one does, so a real signal that comes meanwhile is not hidden.
  * A call that is issued again waits for its whole time-out again.
+ *
+ * Calls of a socket with SO_RCVTIMEO or SO_SNDTIMEO are of this kind too, but
+ * whether a sleeping one has a time-out shows in no register: only its EINTR
+ * tells.  read() and write() have other reasons for EINTR, so they are left.
  */
 #ifndef FOTHER_GUEST_RESTART_H
 #define FOTHER_GUEST_RESTART_H
@@ -22,6 +26,7 @@ struct task_struct;
  * fth_restart_is_timed() - does a task sleep with a time-out in such a call?
  * @task: referenced; any state
  *
+ * Of a socket's call that is not known: it counts as one without.
  * It may have gone on when this returns.  Context: as fth_task_call().
  */
 bool fth_restart_is_timed(struct task_struct *task);
