@@ -275,7 +275,9 @@ static void end_table(struct fth_patch *patch, bool to_new)
 	else
 		fth_redirector_sweep(&fth_engine.redirector);
 	list_for_each_entry(other, &fth_engine.patches, list) {
-		if (!other->out && to_new != (other == patch))
+		bool is_it = other == patch;
+
+		if (!other->out && is_it != to_new)
 			set_out(other);
 		other->stale = true;
 	}
