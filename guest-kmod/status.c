@@ -144,15 +144,15 @@ u32 fth_engine_stragglers(struct fth_engine_straggler *stragglers, u32 max, u32 
 static int print_notes(const struct fth_patch *patch, char *page)
 {
 	const struct fth_advance *advance = &fth_engine.run.advance;
+	char text[FTH_WHY_MAX];
 	int length = 0;
 
 	if (!runs(patch))
 		return length;
 	if (advance->late)
 		length += sysfs_emit_at(page, length, "# deadline missed, still trying\n");
-	if (!advance->flipped && advance->error && advance->error != -EBUSY)
-		length += sysfs_emit_at(page, length, "# last check of stacks failed with %d\n",
-					advance->error);
+	if (fth_advance_trouble(advance, text, sizeof(text)))
+		length += sysfs_emit_at(page, length, "# %s\n", text);
 	return length;
 }
 
