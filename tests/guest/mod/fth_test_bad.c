@@ -59,7 +59,7 @@ static int __init fth_test_bad_init(void)
 	if (!strcmp(kind, "nameless"))
 		funcs[0].old_name = NULL;
 	if (!strcmp(kind, "module"))
-		objs[0].name = "virtio_console";
+		objs[0].name = "fother"; /* a module that is there on every kernel */
 	patch.replace = !strcmp(kind, "replace");
 	return klp_enable_patch(&patch);
 }
