@@ -162,17 +162,6 @@ u32 fth_module_texts(const struct module *module, struct fth_text *ret_texts)
 	return count;
 }
 
-bool fth_module_has_text(const struct module *module, unsigned long address)
-{
-	struct fth_text texts[FTH_MODULE_TEXTS_MAX];
-	u32 i, count = fth_module_texts(module, texts);
-
-	for (i = 0; i < count; i++)
-		if (address >= texts[i].start && address < texts[i].end)
-			return true;
-	return false;
-}
-
 /* Does section @section hold relocations of @patch for @object? */
 static bool is_for_object(const struct klp_modinfo *info, u32 section, const char *object)
 {

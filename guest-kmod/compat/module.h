@@ -49,9 +49,6 @@ void fth_module_symbol_each(const struct module *module, const char *name,
  */
 u32 fth_module_texts(const struct module *module, struct fth_text *ret_texts);
 
-/** fth_module_has_text() - does @address lie in the module's core or init text? */
-bool fth_module_has_text(const struct module *module, unsigned long address);
-
 /**
  * fth_klp_apply_relocs() - fill in a livepatch's references to a module
  * @patch: the livepatch module, live or in its init
