@@ -267,8 +267,11 @@ static int write_field(struct writer *writer, const struct field *field, const v
 
 static bool is_left_out(const struct field *field, const void *member)
 {
-	return !field->repeat && !field->required && field->kind != KIND_INTEGER &&
-	       !((const struct fth_span *)member)->length;
+	if (field->repeat || field->required)
+		return false;
+	if (field->kind == KIND_INTEGER)
+		return field->omit_zero && !load_integer(member, field->size);
+	return !((const struct fth_span *)member)->length;
 }
 
 static int write_fields(struct writer *writer, const struct layout *layout, const void *body)

@@ -154,7 +154,8 @@ static const struct range ranges[] = {
 	RANGE(confirm_within_ms, FTH_CONFIRM_WITHIN_MIN_MS, FTH_CONFIRM_WITHIN_MAX_MS, 0,
 	      "confirm.within: 1s to 168h, or none"),
 	RANGE(revert_on, 0, FTH_REVERT_ON_ALL, 0,
-	      "revert.on: oops, warn, soft-lockup, hung-task, host-loss"),
+	      "revert.on: oops, oops-in-patch, warn, warn-in-patch, soft-lockup, hung-task, "
+	      "host-loss"),
 	RANGE(host_loss_after_ms, FTH_HOST_LOSS_AFTER_MIN_MS, FTH_HOST_LOSS_AFTER_MAX_MS,
 	      FTH_HOST_LOSS_AFTER_MIN_MS, "revert.host-loss-after: 5s to 24h"),
 };
@@ -249,6 +250,19 @@ static bool late_but_never(const struct fth_guest_policy *policy)
 					policy->on_deadline == FTH_ON_DEADLINE_FORCE);
 }
 
+static bool any_and_in_patch(const struct fth_guest_policy *policy)
+{
+	const uint32_t oops = FTH_REVERT_ON_OOPS | FTH_REVERT_ON_OOPS_IN_PATCH;
+	const uint32_t warn = FTH_REVERT_ON_WARN | FTH_REVERT_ON_WARN_IN_PATCH;
+
+	return (policy->revert_on & oops) == oops || (policy->revert_on & warn) == warn;
+}
+
+static bool then_but_never(const struct fth_guest_policy *policy)
+{
+	return policy->revert_mode == FTH_REVERT_CONSISTENT_THEN_IMMEDIATE && !policy->deadline_ms;
+}
+
 /* Fields that are fine alone; the first that holds is told. */
 static const struct {
 	bool (*holds)(const struct fth_guest_policy *policy);
@@ -270,6 +284,10 @@ static const struct {
 	  "transition.on-deadline: freeze needs freeze.use: if-needed or always" },
 	{ late_but_never, "transition.on-deadline: freeze and force need a transition.deadline, "
 			  "as without one they would never happen" },
+	{ any_and_in_patch, "revert.on: oops and oops-in-patch, or warn and warn-in-patch, can't "
+			    "both be there, as the first is the second and more" },
+	{ then_but_never, "revert.mode: consistent-then-immediate needs a transition.deadline, as "
+			  "without one it would never be immediate" },
 };
 
 int fth_policy_check(const struct fth_guest_policy *policy, const char **ret_why)
@@ -318,6 +336,8 @@ static uint64_t reverts_need(const struct fth_guest_policy *policy)
 		needs |= FTH_CAP_REVERT_HUNG_TASK;
 	if (policy->revert_on & FTH_REVERT_ON_HOST_LOSS)
 		needs |= FTH_CAP_REVERT_HOST_LOSS;
+	if (policy->revert_on & (FTH_REVERT_ON_OOPS_IN_PATCH | FTH_REVERT_ON_WARN_IN_PATCH))
+		needs |= FTH_CAP_REVERT_IN_PATCH;
 	if (policy->revert_mode != FTH_REVERT_CONSISTENT)
 		needs |= FTH_CAP_REVERT_IMMEDIATE;
 	return needs;

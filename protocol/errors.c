@@ -40,6 +40,10 @@ static const char *const names[] = {
 	[FTH_E_DEADLINE] = "deadline",
 	[FTH_E_REVERSED] = "reversed",
 	[FTH_E_INTERNAL] = "internal",
+	[FTH_E_UNSIGNED] = "unsigned",
+	[FTH_E_BAD_SIGNATURE] = "bad_signature",
+	[FTH_E_WRONG_VM] = "wrong_vm",
+	[FTH_E_STALE_SIGNATURE] = "stale_signature",
 };
 static_assert(FTH_COUNT_OF(names) == FTH_COUNT_OF(errors), "a name per code");
 

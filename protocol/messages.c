@@ -12,6 +12,7 @@
 	.tag = (tag_), .offset = offsetof(struct type, member), .size = SIZE_OF(type, member)
 #define REQUIRED .required = true
 #define INTEGER .kind = KIND_INTEGER
+#define OMIT_ZERO .omit_zero = true
 #define BYTES(min_, max_) .kind = KIND_BYTES, .min = (min_), .max = (max_)
 #define STRING(max_) .kind = KIND_STRING, .min = 1, .max = (max_)
 #define LIST(tag_, type, member, count_member, limit)                     \
@@ -49,6 +50,8 @@ static const struct field patch_fields[] = {
 	{ MEMBER(FTH_TAG_LEAVE, fth_patch_info, leave), INTEGER, .why = "leave: u8" },
 	{ MEMBER(FTH_TAG_SWITCH, fth_patch_info, switches), INTEGER, .why = "switch: u8" },
 	{ MEMBER(FTH_TAG_PENDING, fth_patch_info, pending), INTEGER, .why = "pending: u32" },
+	{ MEMBER(FTH_TAG_CONFIRM_LEFT, fth_patch_info, confirm_left_ms), INTEGER, OMIT_ZERO,
+	  .why = "confirm-left: u32" },
 };
 static const struct layout patch_layout = LAYOUT(patch_fields);
 
@@ -65,6 +68,17 @@ static const struct field straggler_fields[] = {
 	  .why = "next: 1 to 255 bytes" },
 };
 static const struct layout straggler_layout = LAYOUT(straggler_fields);
+
+static const struct field block_fields[] = {
+	{ NAME(fth_block_info, name), REQUIRED },
+	{ MEMBER(FTH_TAG_SHA256, fth_block_info, sha256), BYTES(FTH_SHA256_SIZE, FTH_SHA256_SIZE),
+	  .why = "sha256: 32 bytes" },
+	{ MEMBER(FTH_TAG_TRIGGER, fth_block_info, trigger), INTEGER, OMIT_ZERO,
+	  .why = "trigger: u8" },
+	{ MEMBER(FTH_TAG_INCIDENT, fth_block_info, incident), INTEGER, OMIT_ZERO,
+	  .why = "incident: u32" },
+};
+static const struct layout block_layout = LAYOUT(block_fields);
 
 #define PATCHES(type)                                                     \
 	LIST(FTH_TAG_PATCH, type, patches, patch_count, FTH_PATCHES_MAX), \
@@ -88,6 +102,8 @@ static const struct field stage_fields[] = {
 	  .why = "offset: u32, required" },
 	{ MEMBER(FTH_TAG_DATA, fth_msg_stage, data), BYTES(1, FTH_CHUNK_MAX), REQUIRED,
 	  .why = "data: 1 to 32768 bytes, required" },
+	{ MEMBER(FTH_TAG_SIGNATURE, fth_msg_stage, signature), BYTES(1, FTH_SIGNATURE_MAX),
+	  .why = "signature: 1 to 8192 bytes" },
 };
 
 static const struct field apply_fields[] = {
@@ -122,6 +138,27 @@ static const struct field command_fields[] = {
 	{ NAME(fth_msg_command, name), REQUIRED },
 };
 
+static const struct field confirm_fields[] = {
+	{ EPOCH(fth_msg_command) },
+	{ NAME(fth_msg_command, name), REQUIRED },
+	{ MEMBER(FTH_TAG_EXTEND, fth_msg_command, extend_ms), INTEGER, OMIT_ZERO,
+	  .why = "extend: u32" },
+};
+
+static const struct field allow_fields[] = {
+	{ EPOCH(fth_msg_command) },
+	{ NAME(fth_msg_command, name), REQUIRED },
+	{ MEMBER(FTH_TAG_SHA256, fth_msg_command, sha256), BYTES(FTH_SHA256_SIZE, FTH_SHA256_SIZE),
+	  .why = "sha256: 32 bytes" },
+};
+
+static const struct field revert_fields[] = {
+	{ EPOCH(fth_msg_command) },
+	{ NAME(fth_msg_command, name), REQUIRED },
+	{ MEMBER(FTH_TAG_REVERT_MODE, fth_msg_command, mode), INTEGER, OMIT_ZERO,
+	  .max = FTH_REVERT_CONSISTENT_THEN_IMMEDIATE, .why = "revert.mode: u8, 0 to 3" },
+};
+
 static const struct field heartbeat_fields[] = {
 	{ MEMBER(FTH_TAG_UPTIME, fth_msg_heartbeat, uptime_ms), INTEGER, .why = "uptime: u64" },
 	{ MEMBER(FTH_TAG_TAINT, fth_msg_heartbeat, taint), INTEGER, .why = "taint: u64" },
@@ -146,6 +183,8 @@ static const struct field hello_ack_fields[] = {
 	{ MEMBER(FTH_TAG_VCPUS, fth_msg_hello_ack, vcpus), INTEGER, REQUIRED,
 	  .why = "vcpus: u16, required" },
 	{ PATCHES(fth_msg_hello_ack) },
+	{ LIST(FTH_TAG_BLOCKED, fth_msg_hello_ack, blocks, block_count, FTH_BLOCKS_MAX),
+	  .kind = KIND_RECORDS, .record = &block_layout, .why = "blocked: at most 16" },
 };
 
 static const struct field progress_fields[] = {
@@ -179,6 +218,20 @@ static const struct field event_fields[] = {
 	  .why = "detail: 1 to 512 bytes" },
 	{ UPTIME(fth_msg_event) },
 	{ TAINT(fth_msg_event) },
+	{ MEMBER(FTH_TAG_INCIDENT, fth_msg_event, incident), INTEGER, OMIT_ZERO,
+	  .why = "incident: u32" },
+	{ MEMBER(FTH_TAG_TRIGGER, fth_msg_event, trigger), INTEGER, OMIT_ZERO,
+	  .why = "trigger: u8" },
+	{ MEMBER(FTH_TAG_REVERT_MODE, fth_msg_event, mode), INTEGER, OMIT_ZERO,
+	  .why = "revert.mode: u8" },
+	{ MEMBER(FTH_TAG_SHA256, fth_msg_event, sha256), BYTES(FTH_SHA256_SIZE, FTH_SHA256_SIZE),
+	  .why = "sha256: 32 bytes" },
+	{ MEMBER(FTH_TAG_WHERE, fth_msg_event, where), STRING(FTH_SYMBOL_MAX),
+	  .why = "where: 1 to 255 bytes" },
+	{ MEMBER(FTH_TAG_TEXT, fth_msg_event, text), STRING(FTH_TEXT_MAX),
+	  .why = "text: 1 to 1024 bytes" },
+	{ MEMBER(FTH_TAG_HAPPENED, fth_msg_event, happened_ms), INTEGER, OMIT_ZERO,
+	  .why = "happened: u64" },
 };
 
 static_assert(FTH_COUNT_OF(apply_fields) == FTH_ROWS_MAX, "rows are counted");
@@ -193,12 +246,14 @@ static const struct message messages[] = {
 	MESSAGE(FTH_T_STAGE, "stage", stage_fields),
 	MESSAGE(FTH_T_APPLY, "apply", apply_fields),
 	MESSAGE(FTH_T_REVERSE, "reverse", command_fields),
-	MESSAGE(FTH_T_CONFIRM, "confirm", command_fields),
+	MESSAGE(FTH_T_CONFIRM, "confirm", confirm_fields),
 	MESSAGE(FTH_T_NUDGE, "nudge", command_fields),
 	MESSAGE(FTH_T_FORCE, "force", command_fields),
 	MESSAGE(FTH_T_UNSTAGE, "unstage", command_fields),
 	{ .name = "query", .type = FTH_T_QUERY },
 	MESSAGE(FTH_T_HEARTBEAT, "heartbeat", heartbeat_fields),
+	MESSAGE(FTH_T_ALLOW, "allow", allow_fields),
+	MESSAGE(FTH_T_REVERT, "revert", revert_fields),
 	MESSAGE(FTH_T_HELLO_ACK, "hello-ack", hello_ack_fields),
 	MESSAGE(FTH_T_PROGRESS, "progress", progress_fields),
 	MESSAGE(FTH_T_RESULT, "result", result_fields),

@@ -25,6 +25,7 @@ struct layout;
  * @kind: enum kind
  * @size: of the member; of one element where @repeat is not 0
  * @required: must stand in the message
+ * @omit_zero: an integer that is 0 is not written
  * @repeat: how often it may stand; 0 for a field that is no list
  * @offset: of the member or the list's first element
  * @count_offset: of the list's count, one byte
@@ -38,6 +39,7 @@ struct field {
 	uint8_t kind;
 	uint8_t size;
 	bool required;
+	bool omit_zero;
 	uint8_t repeat;
 	uint16_t offset;
 	uint16_t count_offset;

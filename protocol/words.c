@@ -34,6 +34,12 @@ static const struct {
 	{ FTH_CAP_STACKING, "a function patched twice" },
 	{ FTH_CAP_EFFECT, "health.guest: effect" },
 	{ FTH_CAP_NUDGE_TIMED, "nudge.timed" },
+	{ FTH_CAP_CONFIRM_EXTEND, "confirmation later" },
+	{ FTH_CAP_SIGNATURES, "signatures" },
+	{ FTH_CAP_SIGNED_ONLY, "signed payloads only" },
+	{ FTH_CAP_REVERT_IN_PATCH, "revert.on: oops-in-patch, warn-in-patch" },
+	{ FTH_CAP_EMERGENCY, "emergency revert" },
+	{ FTH_CAP_RELAYED, "relay" },
 };
 
 const char *fth_capability_name(uint64_t capability)
@@ -97,6 +103,22 @@ static const struct word revert_on_words[] = {
 	{ FTH_REVERT_ON_SOFT_LOCKUP, "soft-lockup" },
 	{ FTH_REVERT_ON_HUNG_TASK, "hung-task" },
 	{ FTH_REVERT_ON_HOST_LOSS, "host-loss" },
+	{ FTH_REVERT_ON_OOPS_IN_PATCH, "oops-in-patch" },
+	{ FTH_REVERT_ON_WARN_IN_PATCH, "warn-in-patch" },
+};
+
+static const struct word trigger_words[] = {
+	{ FTH_TRIGGER_NONE, "none" },
+	{ FTH_TRIGGER_UNCONFIRMED, "unconfirmed" },
+	{ FTH_TRIGGER_OOPS, "oops" },
+	{ FTH_TRIGGER_WARN, "warn" },
+	{ FTH_TRIGGER_SOFT_LOCKUP, "soft-lockup" },
+	{ FTH_TRIGGER_HUNG_TASK, "hung-task" },
+	{ FTH_TRIGGER_HOST_LOSS, "host-loss" },
+	{ FTH_TRIGGER_SYSFS, "sysfs" },
+	{ FTH_TRIGGER_SYSRQ, "sysrq" },
+	{ FTH_TRIGGER_HOST, "host" },
+	{ FTH_TRIGGER_PANIC, "panic" },
 };
 
 static const char *find_name(const struct word *words, uint32_t count, uint32_t number)

@@ -8,8 +8,9 @@
 #include "fother/wire.h"
 
 /* Flags of struct fth_patch_info. */
-#define FTH_PATCH_FORCED (1u << 0)  /* pinned for ever */
-#define FTH_PATCH_BY_HAND (1u << 1) /* loaded in the guest, not by a host */
+#define FTH_PATCH_FORCED (1u << 0)    /* pinned for ever */
+#define FTH_PATCH_BY_HAND (1u << 1)   /* loaded in the guest, not by a host */
+#define FTH_PATCH_IMMEDIATE (1u << 2) /* switched without looking at any task */
 
 /* One patch as HELLO_ACK, RESULT and EVENT show it. */
 struct fth_patch_info {
@@ -20,7 +21,8 @@ struct fth_patch_info {
 	uint8_t leave;		/* enum fth_leave; 0: it has no model yet, or doesn't say */
 	uint8_t switches;	/* enum fth_switch; 0 with @leave */
 	uint32_t functions;
-	uint32_t pending; /* stragglers, also those that no answer has room for */
+	uint32_t pending;	  /* stragglers, also those that no answer has room for */
+	uint32_t confirm_left_ms; /* until it reverts unless confirmed; 0: it doesn't */
 	uint64_t hits;
 };
 
@@ -33,6 +35,14 @@ struct fth_straggler_info {
 	struct fth_span next;  /* what will be done about it */
 };
 
+/* A payload that a guest refuses until it is allowed again (ALLOW). */
+struct fth_block_info {
+	struct fth_span name;
+	struct fth_span sha256; /* empty: by that name, loaded by hand */
+	uint8_t trigger;	/* enum fth_trigger */
+	uint32_t incident;
+};
+
 struct fth_msg_hello {
 	uint64_t epoch; /* newest epoch of the host, 0 = none yet */
 };
@@ -41,9 +51,10 @@ struct fth_msg_stage {
 	uint64_t epoch;
 	struct fth_span name;
 	struct fth_span sha256;
-	struct fth_span data; /* 1 … FTH_CHUNK_MAX bytes */
-	uint32_t size;	      /* of the whole payload */
-	uint32_t offset;      /* 0 starts (or restarts) the staging */
+	struct fth_span data;	   /* 1 … FTH_CHUNK_MAX bytes */
+	struct fth_span signature; /* at offset 0 only; may be empty */
+	uint32_t size;		   /* of the whole payload */
+	uint32_t offset;	   /* 0 starts (or restarts) the staging */
 };
 
 struct fth_msg_apply {
@@ -53,10 +64,21 @@ struct fth_msg_apply {
 	struct fth_guest_policy policy;
 };
 
-/* REVERSE, CONFIRM, NUDGE, FORCE, UNSTAGE */
+/**
+ * struct fth_msg_command - REVERSE, CONFIRM, NUDGE, FORCE, UNSTAGE, ALLOW, REVERT
+ * @epoch: of all
+ * @name: of all
+ * @sha256: ALLOW: the payload; empty: all of that name
+ * @extend_ms: CONFIRM: 0 confirms; else it doesn't, and confirm.within begins
+ *	anew with so many ms (needs FTH_CAP_CONFIRM_EXTEND)
+ * @mode: REVERT: enum fth_revert_mode, 0 = as the patch's policy says
+ */
 struct fth_msg_command {
 	uint64_t epoch;
 	struct fth_span name;
+	struct fth_span sha256;
+	uint32_t extend_ms;
+	uint8_t mode;
 };
 
 /* QUERY has no fields; its RESULT carries patches and stragglers. */
@@ -79,6 +101,8 @@ struct fth_msg_hello_ack {
 	uint16_t vcpus;
 	uint8_t patch_count;
 	struct fth_patch_info patches[FTH_PATCHES_MAX];
+	uint8_t block_count;
+	struct fth_block_info blocks[FTH_BLOCKS_MAX];
 };
 
 struct fth_msg_progress {
@@ -102,11 +126,35 @@ struct fth_msg_result {
 	struct fth_straggler_info stragglers[FTH_STRAGGLERS_MAX];
 };
 
+/**
+ * struct fth_msg_event - what happened without a command
+ * @kind: enum fth_event_kind
+ * @state: enum fth_lifecycle_state of the patch
+ * @trigger: enum fth_trigger; TRIGGERED, REVERTED, TROUBLE
+ * @mode: REVERTED: CONSISTENT or IMMEDIATE, as it was done; 0: it isn't said
+ * @incident: its number in this boot; 0: none.  A guest tells its incidents
+ *	again at the start of every session: (boot id, incident, kind) names them
+ * @name: of the patch; empty where none is meant
+ * @detail: one line for a person
+ * @sha256: of the payload; may be empty
+ * @where: the patched function that was on the stack; may be empty
+ * @text: first lines of the kernel's report; may be empty
+ * @happened_ms: CLOCK_BOOTTIME; 0: now
+ * @uptime_ms: CLOCK_BOOTTIME when it was sent
+ * @taint: the kernel's taint mask
+ */
 struct fth_msg_event {
-	uint8_t kind; /* enum fth_event_kind */
-	struct fth_span name;
+	uint8_t kind;
 	uint8_t state;
+	uint8_t trigger;
+	uint8_t mode;
+	uint32_t incident;
+	struct fth_span name;
 	struct fth_span detail;
+	struct fth_span sha256;
+	struct fth_span where;
+	struct fth_span text;
+	uint64_t happened_ms;
 	uint64_t uptime_ms;
 	uint64_t taint;
 };

@@ -56,7 +56,9 @@ enum fth_revert_mode {
 #define FTH_REVERT_ON_SOFT_LOCKUP (1u << 2)
 #define FTH_REVERT_ON_HUNG_TASK (1u << 3)
 #define FTH_REVERT_ON_HOST_LOSS (1u << 4)
-#define FTH_REVERT_ON_ALL 0x1fu
+#define FTH_REVERT_ON_OOPS_IN_PATCH (1u << 5) /* with a patched function on the stack */
+#define FTH_REVERT_ON_WARN_IN_PATCH (1u << 6)
+#define FTH_REVERT_ON_ALL 0x7fu
 
 #define FTH_NUDGE_MANUAL 0xffffffffu
 
@@ -156,6 +158,12 @@ struct fth_guest_policy {
 #define FTH_CAP_STACKING (1ull << 23)	 /* a function patched twice */
 #define FTH_CAP_EFFECT (1ull << 24)	 /* proves that replacements run */
 #define FTH_CAP_NUDGE_TIMED (1ull << 25) /* nudge.timed: interrupt, wait */
+#define FTH_CAP_CONFIRM_EXTEND (1ull << 26)
+#define FTH_CAP_SIGNATURES (1ull << 27)	 /* has a key to check signatures with */
+#define FTH_CAP_SIGNED_ONLY (1ull << 28) /* refuses what is not signed */
+#define FTH_CAP_REVERT_IN_PATCH (1ull << 29)
+#define FTH_CAP_EMERGENCY (1ull << 30) /* REVERT, ALLOW, blocks, incidents */
+#define FTH_CAP_RELAYED (1ull << 31)   /* this session goes through a program in the guest */
 
 /** fth_policy_set_defaults() - fill @ret_policy with every default. */
 void fth_policy_set_defaults(struct fth_guest_policy *ret_policy);
@@ -250,6 +258,7 @@ const char *fth_capability_name(uint64_t capability);
 	X(freeze_way)  \
 	X(nudge_timed) \
 	X(revert_mode) \
+	X(trigger)     \
 	X(revert_on) /* one bit at a time */
 #define FTH_WORDS_DECLARE(set)                         \
 	const char *fth_##set##_name(uint32_t number); \

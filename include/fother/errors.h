@@ -32,7 +32,11 @@
 	X(BLOCKED, 18, "patch was reverted in emergency and is blocked", false) \
 	X(DEADLINE, 19, "transition missed its deadline", true)                 \
 	X(REVERSED, 20, "reversed before it was complete", false)               \
-	X(INTERNAL, 21, "internal error", false)
+	X(INTERNAL, 21, "internal error", false)                                \
+	X(UNSIGNED, 22, "payload is not signed, this guest wants that", false)  \
+	X(BAD_SIGNATURE, 23, "signature of the payload is wrong", false)        \
+	X(WRONG_VM, 24, "signature is for another VM", false)                   \
+	X(STALE_SIGNATURE, 25, "signature is older than one seen", false)
 
 enum fth_error {
 #define FTH_ERROR_ENUM(code, number, text, retryable) FTH_E_##code = (number),

@@ -21,9 +21,13 @@
 #define FTH_UUID_SIZE 16
 #define FTH_SHA256_SIZE 32
 #define FTH_BUILD_ID_MAX 32
-#define FTH_PATCHES_MAX 32    /* patches one guest may hold */
-#define FTH_STRAGGLERS_MAX 16 /* named in one answer */
-#define FTH_EXTEND_SET_MAX 32 /* functions of consistency.extend-set */
+#define FTH_PATCHES_MAX 32	/* patches one guest may hold */
+#define FTH_STRAGGLERS_MAX 16	/* named in one answer */
+#define FTH_EXTEND_SET_MAX 32	/* functions of consistency.extend-set */
+#define FTH_SIGNATURE_MAX 8192u /* a STAGE's signature */
+#define FTH_TEXT_MAX 1024	/* first lines of what triggered a revert */
+#define FTH_BLOCKS_MAX 16	/* payloads that a guest refuses */
+#define FTH_INCIDENTS_MAX 8	/* emergencies that a guest remembers */
 
 /**
  * struct fth_wire_header - every frame begins with this, little-endian
@@ -66,6 +70,8 @@ enum fth_wire_type {
 	FTH_T_UNSTAGE = 8,    /* host */
 	FTH_T_QUERY = 9,      /* host */
 	FTH_T_HEARTBEAT = 10, /* both */
+	FTH_T_ALLOW = 11,     /* host: lift a block */
+	FTH_T_REVERT = 12,    /* host: emergency revert */
 	FTH_T_HELLO_ACK = 64, /* guest */
 	FTH_T_PROGRESS = 65,  /* guest */
 	FTH_T_RESULT = 66,    /* guest */
@@ -110,6 +116,12 @@ enum fth_wire_tag {
 	FTH_TAG_STRAGGLER = 21,	   /* repeated, struct fth_straggler_info */
 	FTH_TAG_KIND = 22,	   /* u8 enum fth_event_kind */
 	FTH_TAG_VCPUS = 23,	   /* u16 */
+	FTH_TAG_SIGNATURE = 24,	   /* bytes, CMS over the payload's manifest */
+	FTH_TAG_INCIDENT = 25,	   /* u32 number of an emergency in this boot, from 1 */
+	FTH_TAG_TRIGGER = 26,	   /* u8 enum fth_trigger */
+	FTH_TAG_TEXT = 27,	   /* string, lines of the kernel's log */
+	FTH_TAG_BLOCKED = 28,	   /* repeated, struct fth_block_info */
+	FTH_TAG_HAPPENED = 29,	   /* u64 ms of CLOCK_BOOTTIME */
 
 	FTH_TAG_LEAVE = 32,	      /* u8 enum fth_leave */
 	FTH_TAG_SWITCH = 33,	      /* u8 enum fth_switch */
@@ -129,22 +141,44 @@ enum fth_wire_tag {
 	FTH_TAG_REVERT_MODE = 47,     /* u8 enum fth_revert_mode */
 	FTH_TAG_NUDGE_TIMED = 48,     /* u8 enum fth_nudge_timed */
 
-	FTH_TAG_PID = 64,	/* u32 */
-	FTH_TAG_COMM = 65,	/* string, task's name */
-	FTH_TAG_WHERE = 66,	/* string, function or other reason */
-	FTH_TAG_SINCE = 67,	/* u32 ms since it holds the transition up */
-	FTH_TAG_NEXT = 68,	/* string, what will be done about it */
-	FTH_TAG_FLAGS = 69,	/* u8 FTH_PATCH_* */
-	FTH_TAG_HITS = 70,	/* u64 calls that ran the replacement */
-	FTH_TAG_FUNCTIONS = 71, /* u32 */
-	FTH_TAG_PENDING = 72,	/* u32 tasks that hold a transition up, all of them */
+	FTH_TAG_PID = 64,	   /* u32 */
+	FTH_TAG_COMM = 65,	   /* string, task's name */
+	FTH_TAG_WHERE = 66,	   /* string, function or other reason */
+	FTH_TAG_SINCE = 67,	   /* u32 ms since it holds the transition up */
+	FTH_TAG_NEXT = 68,	   /* string, what will be done about it */
+	FTH_TAG_FLAGS = 69,	   /* u8 FTH_PATCH_* */
+	FTH_TAG_HITS = 70,	   /* u64 calls that ran the replacement */
+	FTH_TAG_FUNCTIONS = 71,	   /* u32 */
+	FTH_TAG_PENDING = 72,	   /* u32 tasks that hold a transition up, all of them */
+	FTH_TAG_CONFIRM_LEFT = 73, /* u32 ms until it reverts unless confirmed */
+
+	/* Critical: who doesn't know it would confirm for good. */
+	FTH_TAG_EXTEND = FTH_TAG_CRITICAL | 80, /* u32 ms */
 };
 
 /* What the guest's EVENT says happened without a command. */
 enum fth_event_kind {
-	FTH_EVENT_STATE = 1,	/* a patch changed its lifecycle state */
-	FTH_EVENT_REVERTED = 2, /* a patch reverted by itself; detail says why */
-	FTH_EVENT_TROUBLE = 3,	/* oops or WARN seen */
+	FTH_EVENT_STATE = 1,	 /* a patch changed its lifecycle state */
+	FTH_EVENT_REVERTED = 2,	 /* a patch reverted by itself; detail says why */
+	FTH_EVENT_TROUBLE = 3,	 /* oops, WARN or panic seen; nothing is reverted for it */
+	FTH_EVENT_TRIGGERED = 4, /* an emergency revert begins; REVERTED follows */
 };
+
+/* What began an emergency revert (DESIGN section 4), or is told as trouble. */
+enum fth_trigger {
+	FTH_TRIGGER_NONE = 0,
+	FTH_TRIGGER_UNCONFIRMED = 1, /* confirm.within ran out */
+	FTH_TRIGGER_OOPS = 2,
+	FTH_TRIGGER_WARN = 3,
+	FTH_TRIGGER_SOFT_LOCKUP = 4,
+	FTH_TRIGGER_HUNG_TASK = 5,
+	FTH_TRIGGER_HOST_LOSS = 6,
+	FTH_TRIGGER_SYSFS = 7,
+	FTH_TRIGGER_SYSRQ = 8,
+	FTH_TRIGGER_HOST = 9,	/* a REVERT frame */
+	FTH_TRIGGER_PANIC = 10, /* nothing can be reverted any more */
+};
+
+#define FTH_TRIGGERS 11
 
 #endif /* FOTHER_WIRE_H */
