@@ -90,12 +90,12 @@ static void tx_push(struct fth_channel *channel, struct fth_port *port)
 		if (virtqueue_add_outbuf(port_out(port), &sg, 1, tx, GFP_ATOMIC))
 			break;
 		list_del(&tx->link);
-		channel->tx_sent_bytes += tx->length;
+		channel->transport.tx_bytes += tx->length;
 	}
 	virtqueue_kick(port_out(port));
 }
 
-int fth_channel_send(const void *frame, u32 length)
+static int channel_send(const void *frame, u32 length)
 {
 	struct fth_channel *channel = &fth_guest.channel;
 	struct channel_tx *tx = kmalloc(struct_size(tx, data, length), GFP_KERNEL);
@@ -120,7 +120,7 @@ int fth_channel_send(const void *frame, u32 length)
 		list_add_tail(&tx->link, &channel->tx_queue);
 		tx_push(channel, channel->port);
 	} else if (err == -ENOBUFS) {
-		channel->tx_dropped++;
+		channel->transport.tx_dropped++;
 	}
 	spin_unlock_irqrestore(&channel->tx_lock, flags);
 	if (err)
@@ -128,7 +128,7 @@ int fth_channel_send(const void *frame, u32 length)
 	return err;
 }
 
-void fth_channel_flush(void)
+static void channel_flush(void)
 {
 	struct fth_channel *channel = &fth_guest.channel;
 	struct channel_tx *tx, *next;
@@ -223,7 +223,7 @@ static void port_open(struct fth_port *port)
 	if (!(port->filled & BIT(port->id)))
 		give_buffers(port_in(port), FTH_CHANNEL_RX_BUFFERS);
 	port->filled |= BIT(port->id);
-	fth_link_up();
+	fth_link_up(&fth_guest.channel.transport);
 	port_set_ready(port, true);
 	control_send(port, port->id, VIRTIO_CONSOLE_PORT_OPEN, 1);
 	dev_info(&port->vdev->dev, "port %u is open\n", port->id);
@@ -234,8 +234,8 @@ static void port_close(struct fth_port *port)
 	if (!port->ready)
 		return;
 	port_set_ready(port, false);
-	fth_channel_flush();
-	fth_link_down();
+	channel_flush();
+	fth_link_down(&fth_guest.channel.transport);
 	dev_info(&port->vdev->dev, "port %u is gone\n", port->id);
 }
 
@@ -323,8 +323,7 @@ static void port_receive(struct fth_port *port)
 		if (!page)
 			return;
 		length = min_t(u32, length, PAGE_SIZE);
-		fth_guest.channel.rx_bytes += length;
-		fth_link_receive(page, length);
+		fth_link_receive(&fth_guest.channel.transport, page, length);
 		if (!give_buffer(vq, page))
 			virtqueue_kick(vq);
 		cond_resched();
@@ -526,18 +525,33 @@ int fth_channel_init(void)
 
 	spin_lock_init(&channel->tx_lock);
 	INIT_LIST_HEAD(&channel->tx_queue);
+	channel->transport.name = "virtio";
+	channel->transport.send = channel_send;
+	channel->transport.flush = channel_flush;
 	channel->wq =
 		alloc_workqueue("fother-channel", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
 	if (!channel->wq)
 		return -ENOMEM;
+	err = fth_link_add(&channel->transport);
+	if (err)
+		goto err_wq;
 	err = fth_channel_find_init();
 	if (err)
-		destroy_workqueue(channel->wq);
+		goto err_link;
+	return 0;
+
+err_link:
+	fth_link_remove(&channel->transport);
+err_wq:
+	destroy_workqueue(channel->wq);
 	return err;
 }
 
 void fth_channel_exit(void)
 {
+	struct fth_channel *channel = &fth_guest.channel;
+
 	fth_channel_find_exit();
-	destroy_workqueue(fth_guest.channel.wq);
+	destroy_workqueue(channel->wq);
+	fth_link_remove(&channel->transport);
 }

@@ -10,6 +10,8 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "transport.h"
+
 struct virtio_device;
 struct virtio_driver;
 struct virtqueue;
@@ -61,6 +63,7 @@ struct fth_port {
 
 /**
  * struct fth_channel - the one channel of this guest
+ * @transport: what link sees of it
  * @wq: unbound, highpri, with a rescuer and never frozen: the channel must work
  *	while userspace is stuck, memory is short or tasks are frozen
  * @tx_lock: protects @port, @vdev, the port's out queue, @tx_queue and
@@ -75,11 +78,9 @@ struct fth_port {
  * @scan_tries: since something changed on the bus
  * @scan_round: counts scans, spaces peeks at unbound controllers
  * @refused_index: device number + 1 of the controller that was complained about
- * @rx_bytes: received
- * @tx_sent_bytes: handed to the ring
- * @tx_dropped: frames dropped because the host does not read
  */
 struct fth_channel {
+	struct fth_transport transport;
 	struct workqueue_struct *wq;
 	spinlock_t tx_lock;
 	struct fth_port *port;
@@ -93,9 +94,6 @@ struct fth_channel {
 	u32 scan_tries;
 	u32 scan_round;
 	u32 refused_index;
-	u64 rx_bytes;
-	u64 tx_sent_bytes;
-	u64 tx_dropped;
 };
 
 /**
@@ -109,25 +107,6 @@ int fth_channel_init(void);
 
 /** fth_channel_exit() - give the controller back; no call to link after it. */
 void fth_channel_exit(void);
-
-/**
- * fth_channel_send() - hand one frame to the host
- * @frame: copied
- * @length: bytes, at most FTH_CHANNEL_TX_MAX
- *
- * Never waits for the host.
- * Context: may sleep (allocates).
- * Return: 0; -ENOTCONN no port; -ENOBUFS the host does not read (counted);
- * -ENOMEM.
- */
-int fth_channel_send(const void *frame, u32 length);
-
-/**
- * fth_channel_flush() - drop frames that are not in the ring yet
- *
- * They are of a session that is gone.
- */
-void fth_channel_flush(void);
 
 /* Of channel.c, for channel_find.c. */
 extern struct virtio_driver fth_channel_driver;

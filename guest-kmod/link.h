@@ -1,37 +1,61 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Frames and the session over the channel's bytes. */
+/* Frames and the one session, over whatever carries the bytes (transport.h). */
 #ifndef FOTHER_GUEST_LINK_H
 #define FOTHER_GUEST_LINK_H
 
+#include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "fother/codec.h"
 #include "fother/session.h"
 
+#include "transport.h"
+
 /* Largest frame this guest sends: a RESULT with every field at its limit. */
 #define FTH_LINK_FRAME_MAX (16u * 1024)
+#define FTH_LINK_TRANSPORTS_MAX 2
+
+/**
+ * struct fth_link_open - the open session, for who can take no lock
+ * @nonce: 0: none is open.  Written last when one opens, first when it ends
+ * @owner: the transport whose HELLO opened it
+ * @tx_seq: number of the session's next frame; a gap is a frame that was lost
+ */
+struct fth_link_open {
+	u64 nonce;
+	struct fth_transport *owner;
+	atomic_t tx_seq;
+};
 
 /**
  * struct fth_link - one per guest
- * @lock: protects @session and @scratch; only channel.tx_lock is taken inside
- * @session: written by the receiving side, read by every sender
- * @decoder: the receiving side's alone, as @buffer and @message
- * @buffer: of @decoder
+ * @receive_lock: one event of one transport at a time; protects @message,
+ *	@transports and what transport.h calls link's own.  Outermost of all:
+ *	commands are carried out under it
+ * @lock: protects @session, changes of @open, @scratch, @tx_frames and @tx_lost;
+ *	only the transports' own locks are taken inside
+ * @session: steps under both locks, so either is enough to read it
+ * @open: read without a lock by a note
+ * @heard_ns: when the last frame of an open session came; 0 never
  * @message: the one that is being dispatched
  * @scratch: the frame that is being sent, FTH_LINK_FRAME_MAX bytes
  * @malformed: frames whose payload was no message
- * @tx_frames: handed to the channel
+ * @takeovers: sessions that another transport's HELLO took over
+ * @tx_frames: handed to a transport
  * @tx_lost: frames that could not be sent; a RESULT can be asked for again
  */
 struct fth_link {
+	struct mutex receive_lock;
 	struct mutex lock;
 	struct fth_session session;
-	struct fth_decoder decoder;
-	u8 *buffer;
+	struct fth_link_open open;
+	u64 heard_ns;
+	struct fth_transport *transports[FTH_LINK_TRANSPORTS_MAX];
 	struct fth_msg *message;
 	u8 *scratch;
 	u64 malformed;
+	u64 takeovers;
 	u64 tx_frames;
 	u64 tx_lost;
 };
@@ -39,16 +63,8 @@ struct fth_link {
 /** fth_link_init() - Return: 0 or -ENOMEM. */
 int fth_link_init(void);
 
-/** fth_link_exit() - after the channel's and the engine's end. */
+/** fth_link_exit() - after the transports' and the engine's end. */
 void fth_link_exit(void);
-
-/*
- * Called by the channel, one at a time; may sleep.  A receive buffer is one
- * chunk of the byte stream and is borrowed.
- */
-void fth_link_up(void);
-void fth_link_down(void);
-void fth_link_receive(const u8 *data, u32 length);
 
 /**
  * fth_link_send() - a message to the host
@@ -59,6 +75,20 @@ void fth_link_receive(const u8 *data, u32 length);
  * -EINVAL, -ENOMEM.  Every failure is counted.
  */
 int fth_link_send(struct fth_msg *msg);
+
+/**
+ * fth_link_heard_ns() - when the host was heard last
+ *
+ * On the clock of fth_link_now_ns(), of the last frame of an open session; it
+ * stays when the session ends.  Any context.  Return: 0: it was never heard.
+ */
+u64 fth_link_heard_ns(void);
+
+/** fth_link_now_ns() - the clock of fth_link_heard_ns(); any context. */
+u64 fth_link_now_ns(void);
+
+/** fth_link_capabilities() - Return: FTH_CAP_* of the open session's way. */
+u64 fth_link_capabilities(void);
 
 /** fth_link_sysfs_init() - /sys/kernel/fother/channel; Return: 0 or -errno. */
 int fth_link_sysfs_init(void);

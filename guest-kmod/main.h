@@ -26,8 +26,9 @@ struct fth_params {
 /**
  * struct fth_guest - everything between the wire and the engine
  *
- * Order of locks, outermost first: the engine's (never held when it calls us),
- * dispatch.reply_lock, dispatch.lock, stage.lock, link.lock, channel.tx_lock.
+ * Order of locks, outermost first: link.receive_lock, the engine's (never held
+ * when it calls us), dispatch.reply_lock, dispatch.lock, stage.lock, link.lock,
+ * channel.tx_lock.
  */
 struct fth_guest {
 	struct fth_params params;
