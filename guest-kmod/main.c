@@ -4,6 +4,7 @@
 
 #include <linux/module.h>
 
+#include "clock.h"
 #include "engine.h"
 #include "selftest.h"
 
@@ -33,9 +34,10 @@ static int __init fother_init(void)
 	err = fth_hostinfo_init(&fth_guest.hostinfo);
 	if (err)
 		return err;
+	fth_clock_init();
 	err = fth_dispatch_init();
 	if (err)
-		return err;
+		goto err_clock;
 	err = fth_stage_init();
 	if (err)
 		goto err_dispatch;
@@ -66,6 +68,8 @@ err_stage:
 	fth_stage_exit();
 err_dispatch:
 	fth_dispatch_exit();
+err_clock:
+	fth_clock_exit();
 	return err;
 }
 
@@ -78,6 +82,7 @@ static void __exit fother_exit(void)
 	fth_link_exit();
 	fth_stage_exit();
 	fth_dispatch_exit();
+	fth_clock_exit();
 }
 
 module_init(fother_init);
