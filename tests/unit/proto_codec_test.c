@@ -67,7 +67,8 @@ static uint32_t put_field(uint32_t at, struct fth_span field)
 
 static bool is_list(uint32_t tag)
 {
-	return tag == FTH_TAG_PATCH || tag == FTH_TAG_STRAGGLER || tag == FTH_TAG_EXTEND_SET;
+	return tag == FTH_TAG_PATCH || tag == FTH_TAG_STRAGGLER || tag == FTH_TAG_EXTEND_SET ||
+	       tag == FTH_TAG_BLOCKED;
 }
 
 static bool is_optional(uint8_t type, uint32_t tag)
@@ -75,6 +76,14 @@ static bool is_optional(uint8_t type, uint32_t tag)
 	if (is_list(tag) || type == FTH_T_HEARTBEAT)
 		return true;
 	switch (type) {
+	case FTH_T_STAGE:
+		return tag == FTH_TAG_SIGNATURE;
+	case FTH_T_CONFIRM:
+		return tag == FTH_TAG_EXTEND;
+	case FTH_T_ALLOW:
+		return tag == FTH_TAG_SHA256;
+	case FTH_T_REVERT:
+		return tag == FTH_TAG_REVERT_MODE;
 	case FTH_T_APPLY:
 		return tag >= FTH_TAG_LEAVE && tag <= FTH_TAG_NUDGE_TIMED;
 	case FTH_T_HELLO_ACK:
@@ -84,7 +93,8 @@ static bool is_optional(uint8_t type, uint32_t tag)
 	case FTH_T_RESULT:
 		return tag == FTH_TAG_DETAIL;
 	case FTH_T_EVENT:
-		return tag == FTH_TAG_DETAIL || tag == FTH_TAG_NAME;
+		return tag != FTH_TAG_KIND && tag != FTH_TAG_STATE && tag != FTH_TAG_UPTIME &&
+		       tag != FTH_TAG_TAINT;
 	default:
 		return false;
 	}
@@ -177,6 +187,7 @@ static void codec_lists_are_bounded(void **state)
 		{ 11, FTH_TAG_STRAGGLER, FTH_STRAGGLERS_MAX },
 		{ 12, FTH_TAG_PATCH, FTH_PATCHES_MAX },
 		{ 12, FTH_TAG_STRAGGLER, FTH_STRAGGLERS_MAX },
+		{ 18, FTH_TAG_BLOCKED, FTH_BLOCKS_MAX },
 	};
 
 	(void)state;
@@ -253,7 +264,7 @@ static void codec_small_buffer_is_not_overrun(void **state)
 {
 	(void)state;
 	for (uint32_t i = 0; i < FTH_GOLDEN_COUNT; i++) {
-		fth_vectors_expect(fth_golden[i].type, &fixture.msg);
+		fth_vectors_expect_at(i, &fixture.msg);
 		for (uint32_t size = 0; size < fth_golden[i].length; size++) {
 			memset(fixture.frame, 0x5a, fth_golden[i].length);
 			assert_int_equal(encode(size), -EMSGSIZE);
@@ -297,6 +308,15 @@ static void codec_encoder_keeps_limits(void **state)
 	check_span(FTH_T_HELLO_ACK, &msg->u.hello_ack.engine, FTH_RELEASE_MAX);
 	check_span(FTH_T_HELLO_ACK, &msg->u.hello_ack.patches[1].name, FTH_NAME_MAX);
 	check_span(FTH_T_HELLO_ACK, &msg->u.hello_ack.patches[1].sha256, FTH_SHA256_SIZE);
+	fth_vectors_expect_at(18, msg);
+	check_span(FTH_T_HELLO_ACK, &msg->u.hello_ack.blocks[0].name, FTH_NAME_MAX);
+	check_span(FTH_T_HELLO_ACK, &msg->u.hello_ack.blocks[0].sha256, FTH_SHA256_SIZE);
+	fth_vectors_expect_at(14, msg);
+	check_span(FTH_T_STAGE, &msg->u.stage.signature, FTH_SIGNATURE_MAX);
+	fth_vectors_expect_at(19, msg);
+	check_span(FTH_T_EVENT, &msg->u.event.where, FTH_SYMBOL_MAX);
+	check_span(FTH_T_EVENT, &msg->u.event.text, FTH_TEXT_MAX);
+	check_span(FTH_T_EVENT, &msg->u.event.sha256, FTH_SHA256_SIZE);
 	fth_vectors_expect(FTH_T_RESULT, msg);
 	check_span(FTH_T_RESULT, &msg->u.result.detail, FTH_DETAIL_MAX);
 	check_span(FTH_T_RESULT, &msg->u.result.stragglers[1].comm, FTH_NAME_MAX);
@@ -314,6 +334,14 @@ static void codec_encoder_refuses(void **state)
 	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
 	fth_vectors_expect(FTH_T_REVERSE, msg);
 	msg->u.command.name.length = 0;
+	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
+	fth_vectors_expect(FTH_T_REVERT, msg);
+	msg->u.command.mode = FTH_REVERT_CONSISTENT_THEN_IMMEDIATE;
+	assert_int_equal(encode(sizeof(fixture.frame)), 0);
+	msg->u.command.mode++;
+	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
+	fth_vectors_expect_at(18, msg);
+	msg->u.hello_ack.block_count = FTH_BLOCKS_MAX + 1;
 	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
 	fth_vectors_expect(FTH_T_PROGRESS, msg);
 	msg->u.progress.state = 6;
@@ -364,9 +392,25 @@ static void codec_fullest_result_fits(void **state)
 	assert_int_equal(encode(sizeof(fixture.frame)), -EINVAL);
 }
 
+/* A CONFIRM that confirms is, to the byte, what an older guest knows. */
+static void codec_new_fields_at_zero_are_not_sent(void **state)
+{
+	struct fth_msg *msg = &fixture.msg;
+	uint32_t length;
+
+	(void)state;
+	fth_vectors_expect_at(15, msg);
+	msg->u.command.extend_ms = 0;
+	msg->seq = 4;
+	assert_int_equal(fth_msg_encode(msg, fixture.frame, sizeof(fixture.frame), &length), 0);
+	assert_int_equal(length, fth_golden[4].length);
+	assert_memory_equal(fixture.frame, fth_golden[4].bytes, length);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(codec_new_fields_at_zero_are_not_sent),
 		cmocka_unit_test(codec_each_field_left_out),
 		cmocka_unit_test(codec_each_field_twice),
 		cmocka_unit_test(codec_each_field_backwards),

@@ -33,6 +33,7 @@ struct edge {
 	int error;
 };
 
+#define IN_PATCH (FTH_REVERT_ON_OOPS_IN_PATCH | FTH_REVERT_ON_WARN_IN_PATCH)
 #define EDGE(member, value, error)                                                       \
 	{                                                                                \
 		offsetof(struct fth_guest_policy, member),                               \
@@ -91,7 +92,8 @@ static const struct edge edges[] = {
 	EDGE(confirm_within_ms, FTH_CONFIRM_WITHIN_MIN_MS, 0),
 	EDGE(confirm_within_ms, FTH_CONFIRM_WITHIN_MAX_MS, 0),
 	EDGE(confirm_within_ms, FTH_CONFIRM_WITHIN_MAX_MS + 1, -EINVAL),
-	EDGE(revert_on, FTH_REVERT_ON_ALL, 0),
+	EDGE(revert_on, FTH_REVERT_ON_ALL & ~IN_PATCH, 0),
+	EDGE(revert_on, IN_PATCH, 0),
 	EDGE(revert_on, FTH_REVERT_ON_ALL + 1, -EINVAL),
 	EDGE(host_loss_after_ms, FTH_HOST_LOSS_AFTER_MIN_MS - 1, -EINVAL),
 	EDGE(host_loss_after_ms, FTH_HOST_LOSS_AFTER_MIN_MS, 0),
@@ -217,6 +219,40 @@ static void policy_contradictions_are_refused(void **state)
 	}
 }
 
+/* What could never have an effect beside another word, or without a deadline. */
+static void policy_reverts_that_contradict_are_refused(void **state)
+{
+	static const struct {
+		uint32_t on;
+		uint8_t mode;
+		uint32_t deadline_ms;
+		const char *why;
+	} rows[] = {
+		{ FTH_REVERT_ON_OOPS | FTH_REVERT_ON_WARN, 1, 1000, NULL },
+		{ FTH_REVERT_ON_OOPS | FTH_REVERT_ON_WARN_IN_PATCH, 1, 1000, NULL },
+		{ FTH_REVERT_ON_OOPS | FTH_REVERT_ON_OOPS_IN_PATCH, 1, 1000, "revert.on: " },
+		{ FTH_REVERT_ON_WARN | FTH_REVERT_ON_WARN_IN_PATCH, 1, 1000, "revert.on: " },
+		{ 0, FTH_REVERT_CONSISTENT_THEN_IMMEDIATE, 1000, NULL },
+		{ 0, FTH_REVERT_CONSISTENT_THEN_IMMEDIATE, 0, "revert.mode: " },
+		{ 0, FTH_REVERT_IMMEDIATE, 0, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < FTH_COUNT_OF(rows); i++) {
+		struct fth_guest_policy policy;
+		const char *why = NULL;
+
+		fth_policy_set_defaults(&policy);
+		policy.revert_on = rows[i].on;
+		policy.revert_mode = rows[i].mode;
+		policy.deadline_ms = rows[i].deadline_ms;
+		fth_policy_check(&policy, &why);
+		if (!rows[i].why != !why ||
+		    (why && strncmp(why, rows[i].why, strlen(rows[i].why)) != 0))
+			fail_msg("row %zu: '%s'", i, why ? why : "good");
+	}
+}
+
 /* Each model against each: at least as strong in both, or not. */
 static void models_are_ordered_by_both(void **state)
 {
@@ -329,6 +365,8 @@ CHANGE(on_warn, policy->revert_on = FTH_REVERT_ON_WARN)
 CHANGE(on_lockup, policy->revert_on = FTH_REVERT_ON_SOFT_LOCKUP)
 CHANGE(on_hung, policy->revert_on = FTH_REVERT_ON_HUNG_TASK)
 CHANGE(on_loss, policy->revert_on = FTH_REVERT_ON_HOST_LOSS)
+CHANGE(on_oops_in_patch, policy->revert_on = FTH_REVERT_ON_OOPS_IN_PATCH)
+CHANGE(on_warn_in_patch, policy->revert_on = FTH_REVERT_ON_WARN_IN_PATCH)
 CHANGE(immediate, policy->revert_mode = FTH_REVERT_IMMEDIATE)
 CHANGE(then_immediate, policy->revert_mode = FTH_REVERT_CONSISTENT_THEN_IMMEDIATE)
 
@@ -365,6 +403,8 @@ static const struct need needs[] = {
 	NEED(on_lockup, FTH_CAP_REVERT_SOFT_LOCKUP, 0),
 	NEED(on_hung, FTH_CAP_REVERT_HUNG_TASK, 0),
 	NEED(on_loss, FTH_CAP_REVERT_HOST_LOSS, 0),
+	NEED(on_oops_in_patch, FTH_CAP_REVERT_IN_PATCH, 0),
+	NEED(on_warn_in_patch, FTH_CAP_REVERT_IN_PATCH, 0),
 	NEED(immediate, FTH_CAP_REVERT_IMMEDIATE, 0),
 	NEED(then_immediate, FTH_CAP_REVERT_IMMEDIATE, 0),
 };
@@ -391,7 +431,7 @@ static void capabilities_have_names_of_their_own(void **state)
 	for (unsigned int i = 0; i < 64; i++) {
 		const char *name = fth_capability_name(1ull << i);
 
-		if (1ull << i > FTH_CAP_NUDGE_TIMED) {
+		if (1ull << i > FTH_CAP_RELAYED) {
 			assert_string_equal(name, "unknown capability");
 			continue;
 		}
@@ -437,6 +477,7 @@ int main(void)
 		cmocka_unit_test(policy_ranges_have_both_ends),
 		cmocka_unit_test(policy_extend_set_names_functions),
 		cmocka_unit_test(policy_contradictions_are_refused),
+		cmocka_unit_test(policy_reverts_that_contradict_are_refused),
 		cmocka_unit_test(policy_needs_what_it_says),
 		cmocka_unit_test(models_are_ordered_by_both),
 		cmocka_unit_test(models_are_parsed),

@@ -174,13 +174,85 @@ static void expect_body(struct fth_msg *msg)
 	}
 }
 
-void fth_vectors_expect(uint8_t type, struct fth_msg *ret_msg)
+static void expect_blocks(struct fth_msg_hello_ack *ack)
+{
+	struct fth_patch_info *patch = &ack->patches[0];
+
+	memset(ack->patches, 0, sizeof(ack->patches));
+	ack->patch_count = 1;
+	patch->name = TEXT("cve_2026_1234");
+	patch->sha256 = RUN(0x20, 32);
+	patch->state = FTH_LC_SOAKING;
+	patch->flags = FTH_PATCH_IMMEDIATE;
+	patch->functions = 990;
+	patch->hits = 1;
+	patch->leave = FTH_LEAVE_PATCHED_SET;
+	patch->switches = FTH_SWITCH_THREAD;
+	patch->confirm_left_ms = 599999;
+	ack->block_count = 2;
+	ack->blocks[0].name = TEXT("cve_2026_1234");
+	ack->blocks[0].sha256 = RUN(0x20, 32);
+	ack->blocks[0].trigger = FTH_TRIGGER_OOPS;
+	ack->blocks[0].incident = 7;
+	ack->blocks[1].name = TEXT("by-hand.2");
+}
+
+static void expect_incident(struct fth_msg_event *event)
+{
+	event->kind = FTH_EVENT_TRIGGERED;
+	event->state = FTH_LC_REVERTING;
+	event->trigger = FTH_TRIGGER_OOPS;
+	event->mode = FTH_REVERT_IMMEDIATE;
+	event->incident = 7;
+	event->detail = TEXT("oops: reverting");
+	event->sha256 = RUN(0x20, 32);
+	event->where = TEXT("do_sys_openat2+0x1c");
+	event->text = TEXT("BUG: kernel NULL\nRIP: 0010:x");
+	event->happened_ms = 123456780;
+}
+
+/* What the frames behind the first ones say differently, or beside it. */
+static void expect_more(struct fth_msg *msg)
+{
+	switch (msg->type) {
+	case FTH_T_STAGE:
+		msg->u.stage.offset = 0;
+		msg->u.stage.signature = RUN(0x10, 32);
+		break;
+	case FTH_T_CONFIRM:
+		msg->u.command.extend_ms = 300000;
+		break;
+	case FTH_T_ALLOW:
+		msg->u.command.sha256 = RUN(0x20, 32);
+		break;
+	case FTH_T_REVERT:
+		msg->u.command.mode = FTH_REVERT_IMMEDIATE;
+		break;
+	case FTH_T_HELLO_ACK:
+		expect_blocks(&msg->u.hello_ack);
+		break;
+	default:
+		expect_incident(&msg->u.event);
+	}
+}
+
+void fth_vectors_expect_at(uint32_t index, struct fth_msg *ret_msg)
 {
 	memset(ret_msg, 0, sizeof(*ret_msg));
-	ret_msg->type = type;
+	ret_msg->type = fth_golden[index].type;
 	ret_msg->session = 0x1122334455667788ull;
 	ret_msg->op_id = 0xa1a2a3a4a5a6a7a8ull;
-	while (fth_golden[ret_msg->seq].type != type)
-		ret_msg->seq++;
+	ret_msg->seq = index;
 	expect_body(ret_msg);
+	if (index >= FTH_GOLDEN_FIRST)
+		expect_more(ret_msg);
+}
+
+void fth_vectors_expect(uint8_t type, struct fth_msg *ret_msg)
+{
+	uint32_t index = 0;
+
+	while (fth_golden[index].type != type)
+		index++;
+	fth_vectors_expect_at(index, ret_msg);
 }

@@ -33,7 +33,7 @@ static void encode_golden(struct fth_vectors *vectors, const struct fth_golden *
 	uint32_t length = 0;
 	bool good;
 
-	fth_vectors_expect(golden->type, &vectors->expected);
+	fth_vectors_expect_at((uint32_t)(golden - fth_golden), &vectors->expected);
 	good = !fth_msg_encode(&vectors->expected, vectors->encoded, sizeof(vectors->encoded),
 			       &length) &&
 	       length == golden->length && !memcmp(vectors->encoded, golden->bytes, length);
@@ -64,6 +64,7 @@ struct payload_vector {
 #define EPOCH "\1\0\x08\0\x08\7\6\5\4\3\2\1"
 #define NAME "\2\0\1\0p"
 #define TIMES "\x0c\0\x08\0\1\0\0\0\0\0\0\0\x0d\0\x08\0\0\0\0\0\0\0\0\0"
+#define EXTEND "\x50\x80\4\0\1\0\0\0"
 #define N8 "nnnnnnnn"
 #define N55 N8 N8 N8 N8 N8 N8 "nnnnnnn"
 
@@ -79,6 +80,13 @@ static const struct payload_vector payloads[] = {
 	PAYLOAD("integer too long", HELLO, -EBADMSG, "\1\0\x09\0\1\0\0\0\0\0\0\0\0"),
 	PAYLOAD("field twice", HELLO, -EBADMSG, EPOCH EPOCH),
 	PAYLOAD("critical field of no known tag", HELLO, -EBADMSG, EPOCH "\1\x80\0\0"),
+	PAYLOAD("extend, where it may stand", CONFIRM, 0, NAME EPOCH EXTEND),
+	PAYLOAD("extend, where it means nothing", REVERSE, -EBADMSG, NAME EPOCH EXTEND),
+	PAYLOAD("extend twice", CONFIRM, -EBADMSG, NAME EPOCH EXTEND EXTEND),
+	PAYLOAD("revert by the policy's mode", REVERT, 0, NAME EPOCH),
+	PAYLOAD("revert by a mode of no name", REVERT, -EBADMSG, NAME EPOCH "\x2f\0\1\0\4"),
+	PAYLOAD("allow by name alone", ALLOW, 0, NAME EPOCH),
+	PAYLOAD("allow a cut hash", ALLOW, -EBADMSG, NAME EPOCH "\3\0\1\0h"),
 	PAYLOAD("field header cut short", HELLO, -EBADMSG, EPOCH "\2\0\1"),
 	PAYLOAD("value cut short", HELLO, -EBADMSG, EPOCH "\2\0\2\0p"),
 	PAYLOAD("longest length and no value", HELLO, -EBADMSG, EPOCH "\2\0\xff\xff"),
@@ -103,6 +111,12 @@ static const struct payload_vector payloads[] = {
 		"\7\0\2\0\0\0" TIMES "\x14\0\x0e\0" NAME "\x09\0\1\0\1\0\x80\0\0"),
 	PAYLOAD("field of a patch that runs out of it", RESULT, -EBADMSG,
 		"\7\0\2\0\0\0\x14\0\x0a\0" NAME "\x09\0\2\0\1" TIMES),
+	PAYLOAD("event of a later kind and trigger", EVENT, 0,
+		"\x16\0\1\0\xff\x09\0\1\0\1\x1a\0\1\0\xff" TIMES),
+	PAYLOAD("event with a field of a later engine", EVENT, 0,
+		"\x16\0\1\0\4\x09\0\1\0\1\xf0\0\1\0x" TIMES),
+	PAYLOAD("event with an empty text", EVENT, -EBADMSG,
+		"\x16\0\1\0\4\x09\0\1\0\1\x1b\0\0\0" TIMES),
 	PAYLOAD("straggler without a time", RESULT, -EBADMSG,
 		"\7\0\2\0\0\0" TIMES "\x15\0\x08\0\x40\0\4\0\1\0\0\0"),
 };

@@ -265,7 +265,7 @@ static void check_models(struct fth_vectors *vectors)
 struct word_vector {
 	const char *(*name)(uint32_t number);
 	int (*parse)(struct fth_span word);
-	const char *words[5];
+	const char *words[10];
 	uint8_t count;
 	bool bits;
 };
@@ -287,9 +287,21 @@ static const struct word_vector word_sets[] = {
 	  false },
 	{ fth_revert_on_name,
 	  fth_revert_on_parse,
-	  { "oops", "warn", "soft-lockup", "hung-task", "host-loss" },
-	  5,
+	  { "oops", "warn", "soft-lockup", "hung-task", "host-loss", "oops-in-patch",
+	    "warn-in-patch" },
+	  7,
 	  true },
+	{ fth_nudge_timed_name,
+	  fth_nudge_timed_parse,
+	  { "restart", "interrupt", "wait" },
+	  3,
+	  false },
+	{ fth_trigger_name,
+	  fth_trigger_parse,
+	  { "unconfirmed", "oops", "warn", "soft-lockup", "hung-task", "host-loss", "sysfs",
+	    "sysrq", "host", "panic" },
+	  10,
+	  false },
 };
 
 static void check_words(struct fth_vectors *vectors, const struct word_vector *set)
@@ -310,7 +322,9 @@ static void check_words(struct fth_vectors *vectors, const struct word_vector *s
 		word.length += 2; /* its NUL as well */
 		fth_vectors_check(vectors, set->parse(word) == -EINVAL, "words: too long");
 	}
-	fth_vectors_check(vectors, !strcmp(set->name(0), "?"), "words: number 0");
+	fth_vectors_check(vectors,
+			  !strcmp(set->name(0), set->name == fth_trigger_name ? "none" : "?"),
+			  "words: number 0");
 	fth_vectors_check(vectors,
 			  !strcmp(set->name(set->bits ? 1u << set->count : set->count + 1u), "?"),
 			  "words: number after the last");
@@ -338,9 +352,12 @@ static void check_errors(struct fth_vectors *vectors)
 {
 	fth_vectors_check(vectors, !strcmp(fth_error_name(FTH_E_STALE_EPOCH), "stale_epoch"),
 			  "errors: name");
+	fth_vectors_check(vectors,
+			  !strcmp(fth_error_name(FTH_E_STALE_SIGNATURE), "stale_signature"),
+			  "errors: last name");
 	fth_vectors_check(vectors, fth_error_retryable(1) && !fth_error_retryable(2),
 			  "errors: retryable");
-	fth_vectors_check(vectors, !strcmp(fth_error_name(22), "unknown"), "errors: unknown");
+	fth_vectors_check(vectors, !strcmp(fth_error_name(26), "unknown"), "errors: unknown");
 	fth_vectors_check(vectors, !fth_error_retryable(0xffff), "errors: last number");
 }
 
