@@ -11,7 +11,6 @@
  */
 #include "stage.h"
 
-#include <crypto/sha2.h>
 #include <linux/elf.h>
 #include <linux/err.h>
 #include <linux/file.h>
@@ -21,13 +20,15 @@
 #include <linux/slab.h>
 #include <linux/utsname.h>
 
+#include "compat/file.h"
+#include "compat/sha256.h"
 #include "engine.h"
 
 #define FILE_HASH_STEP (16u * 1024) /* bytes hashed at once */
 
 struct file *fth_stage_file_create(u32 size)
 {
-	struct file *file = shmem_file_setup("fother", size, VM_NORESERVE);
+	struct file *file = fth_file_in_memory("fother", size);
 
 	if (!IS_ERR(file))
 		file_inode(file)->i_mode = S_IFREG | 0400;
@@ -50,22 +51,22 @@ static int read_exactly(struct file *file, u64 offset, void *buffer, size_t size
 int fth_stage_file_hash(struct file *file, u32 size, u8 *ret_sha256)
 {
 	u8 *buffer = kmalloc(FILE_HASH_STEP, GFP_KERNEL);
-	struct sha256_state state;
+	struct fth_sha256 state;
 	u32 at, step;
 	int err = 0;
 
 	if (!buffer)
 		return -ENOMEM;
-	sha256_init(&state);
+	fth_sha256_init(&state);
 	for (at = 0; at < size; at += step) {
 		step = min(size - at, FILE_HASH_STEP);
 		err = read_exactly(file, at, buffer, step);
 		if (err)
 			goto out;
-		sha256_update(&state, buffer, step);
+		fth_sha256_update(&state, buffer, step);
 		cond_resched();
 	}
-	sha256_final(&state, ret_sha256);
+	fth_sha256_final(&state, ret_sha256);
 out:
 	kfree(buffer);
 	return err;

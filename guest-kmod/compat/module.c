@@ -20,13 +20,22 @@
 
 #define KLP_RELA_PREFIX ".klp.rela."
 
+/* Makes all CPUs see changed text; it has a new name from 6.16 on. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#define LOOKED_UP_SYNC(X) X(smp_text_poke_sync_each_cpu)
+#define SYNC_TEXT() static_call(fth_smp_text_poke_sync_each_cpu)()
+#else
+#define LOOKED_UP_SYNC(X) X(text_poke_sync)
+#define SYNC_TEXT() static_call(fth_text_poke_sync)()
+#endif
+
 /* Every function that is called through a look-up. */
 #define LOOKED_UP(X)                      \
 	X(find_module)                    \
 	X(module_kallsyms_on_each_symbol) \
 	X(klp_apply_section_relocs)       \
 	X(text_poke)                      \
-	X(text_poke_sync)
+	LOOKED_UP_SYNC(X)
 
 #define DEFINE_CALL(name) DEFINE_STATIC_CALL_NULL(fth_##name, name);
 LOOKED_UP(DEFINE_CALL)
@@ -241,6 +250,6 @@ void fth_klp_clear_relocs(struct module *patch, const char *object)
 		any = true;
 	}
 	if (any)
-		static_call(fth_text_poke_sync)();
+		SYNC_TEXT();
 	mutex_unlock(text_lock);
 }
