@@ -46,7 +46,8 @@ help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo
 	@echo "Variables: KREL=<release or flavour> (default: Debian's newest $(DEFAULT_KERNEL) cloud kernel),"
-	@echo "BUILD=<folder> (build), FOTHER_CACHE=<folder> (build/cache), V=1 (show commands)."
+	@echo "BUILD=<folder> (build), FOTHER_CACHE=<folder> (build/cache), V=1 (show commands),"
+	@echo "FOTHER_KEY=<certificates in DER> (guest-kmod: accept what they sign)."
 
 deps: ## install the Debian packages that are missing
 	tools/deps build
@@ -54,7 +55,7 @@ deps: ## install the Debian packages that are missing
 host-agent: $(H)/fotherd $(H)/fother ## build build/host/fotherd and build/host/fother
 
 guest-kmod: ## build build/guest/<KREL>/fother.ko, the examples and the test modules
-	$(Q)tools/kmod $(or $(KREL),$(DEFAULT_KERNEL))
+	$(Q)FOTHER_KEY='$(FOTHER_KEY)' tools/kmod $(or $(KREL),$(DEFAULT_KERNEL))
 
 unit: $(unit_bin) ## build the unit tests
 

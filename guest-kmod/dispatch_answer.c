@@ -162,7 +162,8 @@ void fth_dispatch_send_hello_ack(u64 epoch)
 	ack->release = span_of(utsname()->release);
 	ack->build_id = (struct fth_span){ info->build_id, info->build_id_size };
 	ack->engine = span_of(FTH_ENGINE_VERSION);
-	ack->capabilities = fth_engine_capabilities() | fth_link_capabilities();
+	ack->capabilities = fth_engine_capabilities() | fth_link_capabilities() |
+			    fth_trust_capabilities();
 	ack->uptime_ms = fth_hostinfo_uptime_ms();
 	ack->taint = fth_hostinfo_taint();
 	ack->epoch = epoch;

@@ -22,6 +22,12 @@ module_param_named(insmod_path, fth_guest.params.insmod_path, charp, 0444);
 MODULE_PARM_DESC(insmod_path, "program that loads a staged module");
 module_param_named(rmmod_path, fth_guest.params.rmmod_path, charp, 0444);
 MODULE_PARM_DESC(rmmod_path, "program that unloads it");
+module_param_named(key_file, fth_guest.params.key_file, charp, 0444);
+MODULE_PARM_DESC(key_file, "X.509 certificates in DER whose keys sign payloads");
+module_param_named(require_signature, fth_guest.params.require_signature, bool, 0444);
+MODULE_PARM_DESC(require_signature, "refuse payloads of the host that are not signed");
+module_param_named(min_epoch, fth_guest.params.min_epoch, ullong, 0444);
+MODULE_PARM_DESC(min_epoch, "refuse signatures of an older epoch, of any patch");
 module_param_named(selftest, fth_guest.params.selftest, bool, 0444);
 MODULE_PARM_DESC(selftest, "run the golden vectors at load, refuse to load when one fails");
 
@@ -32,6 +38,9 @@ static int __init fother_init(void)
 	if (err)
 		return err;
 	err = fth_hostinfo_init(&fth_guest.hostinfo);
+	if (err)
+		return err;
+	err = fth_trust_init();
 	if (err)
 		return err;
 	fth_clock_init();
@@ -70,6 +79,7 @@ err_dispatch:
 	fth_dispatch_exit();
 err_clock:
 	fth_clock_exit();
+	fth_trust_exit();
 	return err;
 }
 
@@ -83,6 +93,7 @@ static void __exit fother_exit(void)
 	fth_stage_exit();
 	fth_dispatch_exit();
 	fth_clock_exit();
+	fth_trust_exit();
 }
 
 module_init(fother_init);

@@ -8,18 +8,25 @@
 #include "hostinfo.h"
 #include "link.h"
 #include "stage.h"
+#include "trust.h"
 
 /**
  * struct fth_params - module parameters, constant after load
  * @port_name: virtio-serial port that carries the frames
  * @insmod_path: program that loads a staged module
  * @rmmod_path: program that unloads it
+ * @key_file: certificates of keys that sign payloads; NULL = none
+ * @require_signature: payloads of the host that are not signed are refused
+ * @min_epoch: oldest epoch of a signature
  * @selftest: run the golden vectors at load
  */
 struct fth_params {
 	char *port_name;
 	char *insmod_path;
 	char *rmmod_path;
+	char *key_file;
+	bool require_signature;
+	unsigned long long min_epoch;
 	bool selftest;
 };
 
@@ -37,6 +44,7 @@ struct fth_guest {
 	struct fth_link link;
 	struct fth_dispatch dispatch;
 	struct fth_stage stage;
+	struct fth_trust trust;
 };
 
 extern struct fth_guest fth_guest;

@@ -20,6 +20,7 @@
 
 #include "engine.h"
 #include "main.h"
+#include "trust.h"
 
 #define LOADER_FILE "/proc/self/fd/0"
 
@@ -194,7 +195,9 @@ static int finish(struct fth_stage *stage, struct fth_report *report)
 		err = fth_stage_file_check(file, partial->name, report);
 	if (!err)
 		err = list_payload(stage, file, report);
-	if (err)
+	if (!err)
+		fth_trust_accept(partial->name, partial->trust_epoch);
+	else
 		fput(file);
 	return err;
 }
@@ -245,14 +248,21 @@ int fth_stage_chunk(u64 op_id, const char *name, const struct fth_msg_stage *mes
 {
 	struct fth_stage *stage = &fth_guest.stage;
 	struct fth_partial *partial = &stage->partial;
+	u64 trust_epoch = 0;
 	int err = 0;
 
 	if (!message->offset) {
-		if (is_staged(stage, name, message->sha256.data))
+		err = fth_trust_check(name, message->sha256.data, message->signature, &trust_epoch,
+				      ret_report);
+		if (!err && is_staged(stage, name, message->sha256.data)) {
+			fth_trust_accept(name, trust_epoch);
 			return fth_report_set(ret_report, FTH_E_OK, 0,
 					      "payload was staged already");
+		}
 		fth_stage_abandon();
-		err = begin(stage, op_id, name, message, adopted, ret_report);
+		if (!err)
+			err = begin(stage, op_id, name, message, adopted, ret_report);
+		partial->trust_epoch = trust_epoch;
 	} else if (!is_next(partial, op_id, name, message)) {
 		err = fth_report_set(ret_report, FTH_E_BAD_OFFSET, -ESTALE,
 				     "stage '%s': chunk at %u, expected %u; begin again at 0", name,

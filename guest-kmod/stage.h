@@ -59,12 +59,14 @@ struct fth_payload {
  * @op_id: of its STAGE command
  * @size: bytes of the whole
  * @done: bytes written
+ * @trust_epoch: of its signature, see fth_trust_check()
  */
 struct fth_partial {
 	struct file *file;
 	u64 op_id;
 	u32 size;
 	u32 done;
+	u64 trust_epoch;
 	char name[FTH_NAME_MAX + 1];
 	u8 sha256[FTH_SHA256_SIZE];
 };
