@@ -94,6 +94,7 @@ struct fth_binding {
 /**
  * struct fth_guest - a VM that an inventory or a rollout knows
  * @present: an inventory has it now
+ * @relayed: its channel leads to a program in the guest, as the inventory says
  * @heard: it greeted since the agent started, or it can't
  * @known: the fields from @uuid to @patches are its own word
  * @remembered: @boot_id and @uptime_ms are, perhaps from before a restart
@@ -121,6 +122,7 @@ struct fth_guest {
 	char inventory[FTH_GUEST_INVENTORY_MAX + 1];
 	bool present;
 	bool running;
+	bool relayed;
 	bool open;
 	bool heard;
 	bool known;

@@ -164,6 +164,7 @@ json_t *fth_api_json_guest(const struct fth_guest *guest)
 			 text(guest->engine));
 	if (!json)
 		return NULL;
+	json_object_set_new(json, "relayed", json_boolean(guest->relayed));
 	json_object_set_new(json, "capabilities", capabilities(guest->capabilities));
 	json_object_set_new(json, "vcpus", json_integer(guest->vcpus));
 	json_object_set_new(json, "uptime_ms", json_integer((json_int_t)guest->uptime_ms));

@@ -451,6 +451,7 @@ static void found(void *context, const char *inventory, const struct fth_invento
 	}
 	guest->present = true;
 	guest->running = vm->running;
+	guest->relayed = vm->relayed;
 	snprintf(guest->inventory, sizeof(guest->inventory), "%s", inventory);
 	snprintf(guest->host, sizeof(guest->host), "%s", vm->host);
 	snprintf(guest->group, sizeof(guest->group), "%s", vm->group);

@@ -21,6 +21,7 @@ static const char help[] =
 	"  rollout start POLICY         patch the VMs a policy selects\n"
 	"  rollout status [ID] | list   how far it is\n"
 	"  rollout pause|resume|reverse ID\n"
+	"  enroll|unenroll DOMAIN       give a libvirt domain its channel, or take it back\n"
 	"\n"
 	"  -s, --socket PATH   the agent's API socket; else $FOTHER_SOCKET, else\n"
 	"                      /run/fother/api.sock\n"
@@ -37,9 +38,10 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{ "status", fth_cli_status },	{ "vm", fth_cli_vm },
-	{ "explain", fth_cli_explain }, { "policy", fth_cli_policy },
-	{ "rollout", fth_cli_rollout },
+	{ "status", fth_cli_status },	  { "vm", fth_cli_vm },
+	{ "explain", fth_cli_explain },	  { "policy", fth_cli_policy },
+	{ "rollout", fth_cli_rollout },	  { "enroll", fth_cli_enroll },
+	{ "unenroll", fth_cli_unenroll },
 };
 
 int main(int argc, char **argv)
@@ -80,7 +82,7 @@ int main(int argc, char **argv)
 		}
 	}
 	fprintf(stderr,
-		"fother: unknown command '%s', expected status, vm, explain, policy or rollout; see 'fother --help'\n",
+		"fother: unknown command '%s', expected status, vm, explain, policy, rollout, enroll or unenroll; see 'fother --help'\n",
 		argv[optind]);
 	return FTH_EXIT_USAGE;
 }

@@ -21,6 +21,7 @@ struct fth_libvirt;
  * @group: for in-flight limits and selection; "" if none
  * @path: of its channel's socket; NULL while there is none to be had
  * @running: its vCPUs run (or nobody can tell)
+ * @relayed: @path leads to a program in the guest, not to its kernel
  */
 struct fth_inventory_vm {
 	const char *name;
@@ -28,6 +29,7 @@ struct fth_inventory_vm {
 	const char *group;
 	const char *path;
 	bool running;
+	bool relayed;
 };
 
 /**
@@ -58,7 +60,7 @@ int fth_sockets_new(struct fth_loop *loop, const char *folder,
 void fth_sockets_free(struct fth_sockets *sockets);
 
 /**
- * fth_libvirt_new() - VMs by libvirt: domains with a channel org.fother.0
+ * fth_libvirt_new() - VMs by libvirt: domains with a channel org.fother.0, or a relay's
  * @uri: e.g. "qemu:///system"; copied
  * @hooks: borrowed
  * Return: 0; -ENOMEM; -EAGAIN when no thread can be had.

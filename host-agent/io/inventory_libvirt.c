@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMs by libvirt: domains with a channel org.fother.0.
+ * VMs by libvirt: domains with a channel org.fother.0, or a relay's.
  *
  * DESIGN
  * A thread of its own runs libvirt's default event loop, because libvirt's
  * calls block and it calls back where it likes.  What the thread learns goes to
  * the agent's loop by fth_loop_post(), as copies.  The socket's path holds the
  * domain's numeric id and changes with each start, so it is read from the live
- * XML after every lifecycle event.  An event is a reason to look, not the truth:
- * the domain is always asked anew.  The data itself goes straight through the
- * socket and survives a restart of libvirtd, whose domains are then asked anew.
+ * XML after every lifecycle event, and after a device came or went: a relay's
+ * channel is plugged into a running domain.  An event is a reason to look, not
+ * the truth: the domain is always asked anew.  The data itself goes straight
+ * through the socket and survives a restart of libvirtd, whose domains are then
+ * asked anew.
  */
 #include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <libxml/parser.h>
-#include <libxml/xpath.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@
 #include <string.h>
 
 #include "core/rollout.h"
-#include "fother/wire.h"
+#include "io/domain_xml.h"
 #include "io/inventory.h"
 #include "io/log.h"
 #include "io/loop.h"
@@ -31,18 +32,18 @@
 #define BEAT_MS 1000	    /* how soon an end or a loss is seen */
 #define KEEPALIVE_EVERY_S 5 /* of a remote connection */
 #define KEEPALIVE_COUNT 3
-#define GROUP_NAMESPACE "urn:fother:1"
-#define PATH_SIZE 4096
+#define EVENTS 3 /* kinds that we ask for */
 
 /* What travels from the thread to the loop. */
 struct notice {
 	bool gone;
 	bool running;
 	bool has_path;
+	bool relayed;
 	char name[FTH_VM_NAME_MAX + 1];
 	char host[FTH_HOST_NAME_MAX + 1];
 	char group[FTH_GROUP_NAME_MAX + 1];
-	char path[PATH_SIZE];
+	char path[FTH_DOMAIN_PATH_MAX];
 };
 
 /*
@@ -57,7 +58,7 @@ struct fth_libvirt {
 	atomic_bool ending;
 	atomic_bool lost;
 	virConnectPtr connection;
-	int callback; /* id of the lifecycle events; it holds the connection */
+	int callbacks[EVENTS]; /* their ids; each holds the connection; -1: none */
 	int timer;
 	bool said_down;
 	char host[FTH_HOST_NAME_MAX + 1];
@@ -67,16 +68,6 @@ struct fth_libvirt {
 static void drop_text(char **text)
 {
 	free(*text);
-}
-
-static void drop_document(xmlDocPtr *document)
-{
-	xmlFreeDoc(*document);
-}
-
-static void drop_xpath(xmlXPathContextPtr *xpath)
-{
-	xmlXPathFreeContext(*xpath);
 }
 
 static const char *last_error(void)
@@ -96,6 +87,7 @@ static void deliver(void *context, void *item)
 		.group = notice->group,
 		.path = notice->has_path ? notice->path : NULL,
 		.running = notice->running,
+		.relayed = notice->relayed,
 	};
 
 	if (libvirt && notice->gone)
@@ -105,42 +97,22 @@ static void deliver(void *context, void *item)
 	free(notice);
 }
 
-static bool evaluate(xmlXPathContextPtr xpath, const char *expression, char *text, size_t size)
-{
-	xmlXPathObjectPtr object = xmlXPathEvalExpression((const xmlChar *)expression, xpath);
-	xmlChar *string = object ? xmlXPathCastToString(object) : NULL;
-	bool found = string && *string && strlen((const char *)string) < size;
-
-	snprintf(text, size, "%s", found ? (const char *)string : "");
-	xmlFree(string);
-	xmlXPathFreeObject(object);
-	return found;
-}
-
 /* Does the domain carry our channel?  Where is it now, and what group is it? */
 static bool read_xml(const char *text, struct notice *notice)
 {
-	static const char channel[] = "boolean(/domain/devices/channel/target[@name='" FTH_PORT_NAME
-				      "'])";
-	static const char path[] =
-		"string(/domain/devices/channel[@type='unix'][target/@name='" FTH_PORT_NAME
-		"']/source/@path)";
-	static const char group[] =
-		"string(/domain/metadata/*[local-name()='vm' and namespace-uri()='" GROUP_NAMESPACE
-		"']/@group)";
-	__attribute__((cleanup(drop_document))) xmlDocPtr document =
-		xmlReadMemory(text, (int)strlen(text), "domain.xml", NULL,
-			      XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-	__attribute__((cleanup(drop_xpath)))
-	xmlXPathContextPtr xpath = document ? xmlXPathNewContext(document) : NULL;
-	char answer[8];
+	struct fth_domain_xml *xml;
+	struct fth_domain_port port = { 0 };
+	enum fth_domain_channel channel;
 
-	if (!xpath || !evaluate(xpath, channel, answer, sizeof(answer)) ||
-	    strcmp(answer, "true") != 0)
+	if (fth_domain_xml_new(text, &xml))
 		return false;
-	notice->has_path = evaluate(xpath, path, notice->path, sizeof(notice->path));
-	evaluate(xpath, group, notice->group, sizeof(notice->group));
-	return true;
+	channel = fth_domain_xml_channel(xml, &port);
+	notice->relayed = channel == FTH_DOMAIN_RELAY;
+	notice->has_path = *port.path;
+	strcpy(notice->path, port.path);
+	fth_domain_xml_group(xml, notice->group, sizeof(notice->group));
+	fth_domain_xml_free(xml);
+	return channel != FTH_DOMAIN_NONE;
 }
 
 /* Ask the domain for everything, whatever made us look. */
@@ -184,6 +156,14 @@ static int lifecycle(virConnectPtr connection, virDomainPtr domain, int event, i
 	return 0;
 }
 
+static void device_event(virConnectPtr connection, virDomainPtr domain, const char *alias,
+			 void *context)
+{
+	(void)connection;
+	(void)alias;
+	look(context, domain);
+}
+
 static void connection_closed(virConnectPtr connection, int reason, void *context)
 {
 	struct fth_libvirt *libvirt = context;
@@ -217,6 +197,29 @@ static void list_domains(struct fth_libvirt *libvirt)
 	free(domains);
 }
 
+static void ask_for_events(struct fth_libvirt *libvirt)
+{
+	static const int kinds[EVENTS] = { VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+					   VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
+					   VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED };
+	virConnectDomainEventGenericCallback callbacks[EVENTS] = {
+		VIR_DOMAIN_EVENT_CALLBACK(lifecycle),
+		VIR_DOMAIN_EVENT_CALLBACK(device_event),
+		VIR_DOMAIN_EVENT_CALLBACK(device_event),
+	};
+	int i;
+
+	for (i = 0; i < EVENTS; i++) {
+		libvirt->callbacks[i] = virConnectDomainEventRegisterAny(
+			libvirt->connection, NULL, kinds[i], callbacks[i], libvirt, NULL);
+		if (libvirt->callbacks[i] >= 0)
+			continue;
+		fth_log(FTH_LOG_ERROR, "libvirt '%s': events of domains: %s", libvirt->uri,
+			last_error());
+		libvirt->lost = true;
+	}
+}
+
 static bool open_connection(struct fth_libvirt *libvirt)
 {
 	__attribute__((cleanup(drop_text))) char *host = NULL;
@@ -237,15 +240,7 @@ static bool open_connection(struct fth_libvirt *libvirt)
 	virConnectRegisterCloseCallback(connection, connection_closed, libvirt, NULL);
 	virConnectSetKeepAlive(connection, KEEPALIVE_EVERY_S, KEEPALIVE_COUNT);
 	/* Events first, or a start between the list and them would be missed. */
-	libvirt->callback = virConnectDomainEventRegisterAny(connection, NULL,
-							     VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-							     VIR_DOMAIN_EVENT_CALLBACK(lifecycle),
-							     libvirt, NULL);
-	if (libvirt->callback < 0) {
-		fth_log(FTH_LOG_ERROR, "libvirt '%s': lifecycle events: %s", libvirt->uri,
-			last_error());
-		libvirt->lost = true;
-	}
+	ask_for_events(libvirt);
 	fth_log(FTH_LOG_INFO, "libvirt '%s': connected", libvirt->uri);
 	list_domains(libvirt);
 	return true;
@@ -253,11 +248,15 @@ static bool open_connection(struct fth_libvirt *libvirt)
 
 static void close_connection(struct fth_libvirt *libvirt)
 {
+	int i;
+
 	if (!libvirt->connection)
 		return;
 	virConnectUnregisterCloseCallback(libvirt->connection, connection_closed);
-	if (libvirt->callback >= 0)
-		virConnectDomainEventDeregisterAny(libvirt->connection, libvirt->callback);
+	for (i = 0; i < EVENTS; i++)
+		if (libvirt->callbacks[i] >= 0)
+			virConnectDomainEventDeregisterAny(libvirt->connection,
+							   libvirt->callbacks[i]);
 	virConnectClose(libvirt->connection);
 	libvirt->connection = NULL;
 }

@@ -6,6 +6,7 @@
 #include "fother/types.h"
 
 #define FTH_PORT_NAME "org.fother.0"
+#define FTH_RELAY_PORT_NAME "org.fother.relay" /* fother-relay reads it, not the module */
 
 #define FTH_WIRE_MAGIC 0x46485446u /* "FTHF" as bytes */
 #define FTH_WIRE_VERSION 1
