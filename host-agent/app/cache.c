@@ -40,7 +40,7 @@ static int write_all(int fd, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-static int write_file(int folder_fd, const char *name, const struct fth_payload *payload)
+static int write_file(int folder_fd, const char *name, const uint8_t *bytes, size_t size)
 {
 	__attribute__((cleanup(close_fd))) int fd =
 		openat(folder_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -48,7 +48,7 @@ static int write_file(int folder_fd, const char *name, const struct fth_payload 
 
 	if (fd < 0)
 		return -errno;
-	error = write_all(fd, payload->bytes, payload->size);
+	error = write_all(fd, bytes, size);
 	if (!error && fsync(fd))
 		error = -errno;
 	return error;
@@ -59,38 +59,61 @@ int fth_cache_probe(const char *state)
 	__attribute__((cleanup(close_fd))) int folder_fd =
 		open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	uint8_t bytes[PROBE_SIZE] = { 0 };
-	const struct fth_payload payload = { .bytes = bytes, .size = sizeof(bytes) };
 	int error;
 
 	if (folder_fd < 0)
 		return -errno;
-	error = write_file(folder_fd, "probe.tmp", &payload);
+	error = write_file(folder_fd, "probe.tmp", bytes, sizeof(bytes));
 	unlinkat(folder_fd, "probe.tmp", 0);
 	return error;
+}
+
+static int put_file(int folder_fd, const char *digits, const char *extension, const uint8_t *bytes,
+		    size_t size)
+{
+	char name[HEX_SIZE + 8], temporary[HEX_SIZE + 8];
+	int error;
+
+	snprintf(name, sizeof(name), "%s.%s", digits, extension);
+	snprintf(temporary, sizeof(temporary), "%s.tmp", digits);
+	error = write_file(folder_fd, temporary, bytes, size);
+	if (!error && renameat(folder_fd, temporary, folder_fd, name))
+		error = -errno;
+	if (error)
+		unlinkat(folder_fd, temporary, 0);
+	return error;
+}
+
+/* The newest rollout of a payload is the one that counts, and so is its signature. */
+static int put_signature(int folder_fd, const char *digits, const struct fth_payload *payload)
+{
+	char name[HEX_SIZE + 8];
+
+	if (payload->signature)
+		return put_file(folder_fd, digits, "p7s", payload->signature,
+				payload->signature_size);
+	snprintf(name, sizeof(name), "%s.p7s", digits);
+	return unlinkat(folder_fd, name, 0) && errno != ENOENT ? -errno : 0;
 }
 
 int fth_cache_put(const char *state, const struct fth_payload *payload)
 {
 	__attribute__((cleanup(close_fd))) int folder_fd = -1;
-	char folder[PATH_MAX], name[HEX_SIZE + 3], temporary[HEX_SIZE + 8], digits[HEX_SIZE];
+	char folder[PATH_MAX], digits[HEX_SIZE];
 	int error;
 
 	hex(payload->sha256, digits);
 	snprintf(folder, sizeof(folder), "%s/payloads", state);
-	snprintf(name, sizeof(name), "%s.ko", digits);
-	snprintf(temporary, sizeof(temporary), "%s.tmp", digits);
 	if (mkdir(folder, 0700) && errno != EEXIST)
 		return -errno;
 	folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder_fd < 0)
 		return -errno;
-	error = write_file(folder_fd, temporary, payload);
-	if (!error && renameat(folder_fd, temporary, folder_fd, name))
-		error = -errno;
+	error = put_signature(folder_fd, digits, payload);
+	if (!error)
+		error = put_file(folder_fd, digits, "ko", payload->bytes, payload->size);
 	if (!error && fsync(folder_fd))
 		error = -errno;
-	if (error)
-		unlinkat(folder_fd, temporary, 0);
 	return error;
 }
 
@@ -111,6 +134,12 @@ int fth_cache_load(const char *state, const uint8_t *sha256, struct fth_payload 
 			 "module '%s': its bytes are not those it is named by", path);
 		fth_payload_free(&payload);
 		return -EINVAL;
+	}
+	snprintf(path, sizeof(path), "%s/payloads/%s.p7s", state, digits);
+	error = fth_payload_load_signature(&payload, path, ret_error, error_size);
+	if (error && error != -ENOENT) {
+		fth_payload_free(&payload);
+		return error;
 	}
 	*ret_payload = payload;
 	return 0;

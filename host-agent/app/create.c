@@ -95,7 +95,10 @@ static int check_policy(struct draft *draft)
 			      fault.why);
 	if (fth_payload_load(draft->policy->file, &draft->payload, why, sizeof(why)) ||
 	    fth_payload_matches(&draft->payload, draft->policy, why, sizeof(why)) ||
-	    fth_payload_settle_model(&draft->payload, draft->policy, why, sizeof(why)))
+	    fth_payload_settle_model(&draft->payload, draft->policy, why, sizeof(why)) ||
+	    (draft->policy->signature[0] &&
+	     fth_payload_load_signature(&draft->payload, draft->policy->signature, why,
+					sizeof(why))))
 		return refuse(draft, 400, "policy", "%s", why);
 	return 0;
 }

@@ -96,6 +96,10 @@ static void send_chunks(struct fth_guest *guest)
 		if (length > FTH_CHUNK_MAX)
 			length = FTH_CHUNK_MAX;
 		stage->offset = guest->stage_sent;
+		stage->signature = (struct fth_span){ NULL, 0 };
+		if (!stage->offset && (guest->capabilities & FTH_CAP_SIGNATURES))
+			stage->signature = (struct fth_span){ live->payload.signature,
+							      live->payload.signature_size };
 		stage->data = (struct fth_span){ live->payload.bytes + guest->stage_sent, length };
 		if (fth_channel_send(guest->channel, &msg))
 			return;

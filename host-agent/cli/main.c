@@ -21,6 +21,7 @@ static const char help[] =
 	"  rollout start POLICY         patch the VMs a policy selects\n"
 	"  rollout status [ID] | list   how far it is\n"
 	"  rollout pause|resume|reverse ID\n"
+	"  sign PATCH.ko                sign a payload for guests that want that\n"
 	"  enroll|unenroll DOMAIN       give a libvirt domain its channel, or take it back\n"
 	"\n"
 	"  -s, --socket PATH   the agent's API socket; else $FOTHER_SOCKET, else\n"
@@ -41,7 +42,7 @@ static const struct verb verbs[] = {
 	{ "status", fth_cli_status },	  { "vm", fth_cli_vm },
 	{ "explain", fth_cli_explain },	  { "policy", fth_cli_policy },
 	{ "rollout", fth_cli_rollout },	  { "enroll", fth_cli_enroll },
-	{ "unenroll", fth_cli_unenroll },
+	{ "unenroll", fth_cli_unenroll }, { "sign", fth_cli_sign },
 };
 
 int main(int argc, char **argv)
@@ -82,7 +83,7 @@ int main(int argc, char **argv)
 		}
 	}
 	fprintf(stderr,
-		"fother: unknown command '%s', expected status, vm, explain, policy, rollout, enroll or unenroll; see 'fother --help'\n",
+		"fother: unknown command '%s', expected status, vm, explain, policy, rollout, sign, enroll or unenroll; see 'fother --help'\n",
 		argv[optind]);
 	return FTH_EXIT_USAGE;
 }

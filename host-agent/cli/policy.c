@@ -48,6 +48,11 @@ static int read_module(struct fth_policy *policy, bool *ret_found, char *ret_err
 	error = fth_payload_matches(&payload, policy, ret_error, size);
 	if (!error)
 		error = fth_payload_settle_model(&payload, policy, ret_error, size);
+	if (!error && policy->signature[0]) {
+		error = fth_payload_load_signature(&payload, policy->signature, ret_error, size);
+		if (error && error != -EINVAL)
+			error = 0; /* not there yet, as the module may be */
+	}
 	fth_payload_free(&payload);
 	return error;
 }
@@ -64,6 +69,8 @@ static json_t *describe(const char *path, const struct fth_policy *policy, bool 
 				   fth_switch_name(guest->switches), "model_from",
 				   fth_policy_model_from(policy), "guest_needs", needs_of(policy));
 
+	if (answer && policy->signature[0])
+		json_object_set_new(answer, "signature", json_string(policy->signature));
 	if (fth_policy_unsupported(policy, &fault))
 		json_object_set_new(answer, "unsupported",
 				    json_pack("{s:s, s:s}", "key", fault.key, "why", fault.why));
@@ -93,6 +100,9 @@ static void print_text(const char *path, const struct fth_policy *policy, bool h
 	struct fth_policy_fault fault;
 
 	printf("%s: ok: patch '%s', %u waves\n", path, policy->name, policy->wave_count);
+	if (policy->signature[0])
+		printf("note: signature: %s; whether a guest accepts it, its own keys say\n",
+		       policy->signature);
 	print_model(policy, has_module, why);
 	for (; needs; needs &= needs - 1)
 		printf("note: guests must support: %s\n", fth_capability_name(needs & -needs));

@@ -20,5 +20,6 @@ int fth_cli_policy(int argc, char **argv);
 int fth_cli_rollout(int argc, char **argv);
 int fth_cli_enroll(int argc, char **argv);
 int fth_cli_unenroll(int argc, char **argv);
+int fth_cli_sign(int argc, char **argv);
 
 #endif /* FTH_CLI_VERBS_H */

@@ -16,7 +16,8 @@
 #define FLAG_REACHABLE 0x02u
 #define FLAG_RESTORED 0x04u
 #define FLAG_EFFECT 0x08u
-#define FLAGS_ALL 0x0fu
+#define FLAG_BLOCKED 0x10u
+#define FLAGS_ALL 0x1fu
 
 struct string_field {
 	uint32_t offset;
@@ -62,7 +63,7 @@ static uint64_t get(const uint8_t **at, uint32_t bytes)
 
 static bool kind_known(uint8_t kind)
 {
-	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_HEARTBEAT;
+	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_EMERGENCY;
 }
 
 uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buffer)
@@ -80,7 +81,8 @@ uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buff
 	at = put(at,
 		 (event->sha256_matches ? FLAG_MATCHES : 0) |
 			 (event->reachable ? FLAG_REACHABLE : 0) |
-			 (event->restored ? FLAG_RESTORED : 0) | (event->effect ? FLAG_EFFECT : 0),
+			 (event->restored ? FLAG_RESTORED : 0) | (event->effect ? FLAG_EFFECT : 0) |
+			 (event->blocked ? FLAG_BLOCKED : 0),
 		 1);
 	at = put(at, event->code, 2);
 	at = put(at, event->now_ms, 8);
@@ -136,6 +138,7 @@ int fth_journal_decode(const uint8_t *data, uint32_t length, struct fth_rollout_
 	event.reachable = flags & FLAG_REACHABLE;
 	event.restored = flags & FLAG_RESTORED;
 	event.effect = flags & FLAG_EFFECT;
+	event.blocked = flags & FLAG_BLOCKED;
 	event.code = (uint16_t)get(&at, 2);
 	event.now_ms = get(&at, 8);
 	event.op_id = get(&at, 8);

@@ -63,12 +63,20 @@ void fth_policy_copy(struct fth_policy *ret_policy, const struct fth_policy *pol
 		ret_policy->guest.extend_set[i].data = (const uint8_t *)ret_policy->extend_set[i];
 }
 
+bool fth_policy_extends(const struct fth_policy *policy)
+{
+	return policy->guest.confirm_within_ms &&
+	       policy->soak_ms >= policy->guest.confirm_within_ms;
+}
+
 uint64_t fth_policy_guest_needs(const struct fth_policy *policy)
 {
 	uint64_t needs = fth_policy_needs(&policy->guest);
 
 	if (policy->health_guest & FTH_HEALTH_GUEST_EFFECT)
 		needs |= FTH_CAP_EFFECT;
+	if (fth_policy_extends(policy))
+		needs |= FTH_CAP_CONFIRM_EXTEND;
 	return needs;
 }
 
@@ -233,15 +241,17 @@ static int validate_soak(const struct fth_policy *policy, struct fth_policy_faul
 	char soak[FTH_POLICY_RANGE_TEXT_MAX];
 	char confirm[FTH_POLICY_RANGE_TEXT_MAX];
 
-	if (!policy->guest.confirm_within_ms || policy->soak_ms < policy->guest.confirm_within_ms)
+	if (!fth_policy_extends(policy) ||
+	    policy->guest.confirm_within_ms >= FTH_POLICY_EXTEND_MIN_MS)
 		return 0;
 	fth_policy_range_format(range, policy->soak_ms, soak);
 	fth_policy_range_format(range, policy->guest.confirm_within_ms, confirm);
 	fth_text_copy(ret_fault->key, sizeof(ret_fault->key), range->key);
 	fth_text_format(ret_fault->why, sizeof(ret_fault->why),
 			"found '%s', expected less than confirm.within, which "
-			"is '%s': guests would revert before they are confirmed",
-			soak, confirm);
+			"is '%s', or a confirm.within of %us and more, which the "
+			"agent extends meanwhile",
+			soak, confirm, FTH_POLICY_EXTEND_MIN_MS / 1000);
 	return -EINVAL;
 }
 

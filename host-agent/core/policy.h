@@ -64,7 +64,8 @@ struct fth_in_flight {
  */
 struct fth_policy {
 	char name[FTH_NAME_MAX + 1];
-	char file[FTH_POLICY_PATH_MAX + 1]; /* absolute once loaded */
+	char file[FTH_POLICY_PATH_MAX + 1];	 /* absolute once loaded */
+	char signature[FTH_POLICY_PATH_MAX + 1]; /* "" = none; absolute once loaded */
 	bool has_sha256;
 	uint8_t sha256[FTH_SHA256_SIZE];
 	struct fth_patterns kernels;
@@ -107,10 +108,16 @@ struct fth_policy_fault {
 /** fth_policy_defaults() - a policy with every default, no patch named. */
 void fth_policy_defaults(struct fth_policy *ret_policy);
 
+/* A confirm.within that a longer soak extends is at least so long. */
+#define FTH_POLICY_EXTEND_MIN_MS 10000u
+
+/** fth_policy_extends() - the soak is longer than guests wait for to be confirmed. */
+bool fth_policy_extends(const struct fth_policy *policy);
+
 /**
  * fth_policy_guest_needs() - all that a guest must be able to do
  *
- * fth_policy_needs(), and what health.guest asks for.
+ * fth_policy_needs(), and what health.guest and a long rollout.soak ask for.
  */
 uint64_t fth_policy_guest_needs(const struct fth_policy *policy);
 

@@ -97,6 +97,8 @@ enum fth_rollout_index {
  * @inconclusive: it can't be told whether it is healthy: it holds its wave
  * @excused: ... and a person said to go on without it
  * @effect: a call ran the new code since it was applied
+ * @blocked: it reverted this payload in emergency and nobody allowed it again:
+ *	the payload is not sent, and what is staged not applied
  * @capabilities: FTH_CAP_* as last seen
  * @taint: mask as last seen
  * @since_ms: when @state was entered, or an op was sent again
@@ -126,6 +128,7 @@ struct fth_rollout_vm {
 	bool staged;
 	bool excused;
 	bool effect;
+	bool blocked;
 	uint8_t reboots;
 	uint8_t restores;
 	uint64_t op_id;
@@ -178,6 +181,7 @@ enum fth_rollout_event_kind {
 	FTH_RE_RESUME = 8, /* also opens a manual gate */
 	FTH_RE_REVERSE = 9,
 	FTH_RE_HEARTBEAT = 10, /* taint seen while soaking */
+	FTH_RE_EMERGENCY = 11, /* the guest reverts our payload in emergency */
 };
 
 /**
@@ -189,16 +193,17 @@ enum fth_rollout_event_kind {
  * @host, @group, @release: ADD_VM; release for SEEN too
  * @boot_id: SEEN
  * @capabilities: SEEN: FTH_CAP_* of the guest
- * @guest_state: SEEN, RESULT: enum fth_lifecycle_state of the policy's patch
+ * @guest_state: SEEN, RESULT, EMERGENCY: enum fth_lifecycle_state of the policy's patch
  * @sha256_matches: SEEN: the guest's patch of that name is this payload
  * @effect: SEEN, RESULT: calls have run this payload's replacements
  * @restored: SEEN: same boot, but the uptime ran backwards: a snapshot came
  *	back
+ * @blocked: ADD_VM, SEEN: the VM may not have this payload (again)
  * @reachable: ADD_VM; nothing is sent before the VM's first SEEN
  * @taint: SEEN, RESULT, HEARTBEAT
  * @op_id, @code: RESULT
- * @why: RESULT's detail; SEEN: why the guest reverted, if it said so; the
- *	person's reason for PAUSE and REVERSE
+ * @why: RESULT's detail; SEEN, ADD_VM: why it is blocked; EMERGENCY: what
+ *	triggered it; the person's reason for PAUSE and REVERSE
  */
 struct fth_rollout_event {
 	uint8_t kind;
@@ -207,6 +212,7 @@ struct fth_rollout_event {
 	bool reachable;
 	bool restored;
 	bool effect;
+	bool blocked;
 	uint16_t code;
 	uint64_t now_ms;
 	uint64_t op_id;
@@ -300,6 +306,22 @@ int fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollout_event
  */
 bool fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
 			 struct fth_rollout_action *ret_action);
+
+/**
+ * fth_rollout_extends() - is a VM's confirmation to be put off?
+ * @rollout: any
+ * @vm_index: below vm_count
+ * @left_ms: until its guest reverts unless confirmed, as the guest says
+ * @now_ms: wall clock
+ *
+ * A dead man's switch: as long as the agent lives and the soak goes on the
+ * guest is told so, before half of confirm.within has passed; when nobody
+ * tells it any more, it goes back alone.  A CONFIRM that extends changes
+ * nothing of what is in force, so it is no op and counts in no budget.
+ * Return: 0, or the ms to extend by.
+ */
+uint32_t fth_rollout_extends(const struct fth_rollout *rollout, uint32_t vm_index, uint32_t left_ms,
+			     uint64_t now_ms);
 
 /* Numbers for status; every VM is counted in exactly one of the first eight. */
 struct fth_rollout_counts {

@@ -63,7 +63,7 @@ static bool try_start(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	uint64_t now_ms = run->event->now_ms;
 	uint64_t opens_ms;
 
-	if (!starts_vms(run->rollout) || !vm->seen || !vm->reachable)
+	if (!starts_vms(run->rollout) || !vm->seen || !vm->reachable || vm->blocked)
 		return true;
 	if (now_ms < vm->retry_at_ms) {
 		fth_run_note_due(run, vm->retry_at_ms);

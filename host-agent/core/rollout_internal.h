@@ -51,6 +51,8 @@ void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool rebooted,
 		 bool restored);
+void fth_vm_blocked(struct fth_rollout_run *run, struct fth_rollout_vm *vm, const char *what);
+void fth_vm_allowed(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_run_say(struct fth_rollout_run *run, const char *subject, const char *text);
 void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms);
@@ -59,6 +61,7 @@ void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms);
 void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_lost(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_heartbeat(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_vm_emergency(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_result(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 
 /* rollout_budget.c */

@@ -18,6 +18,8 @@ static void refused_forward(struct fth_rollout_run *run, struct fth_rollout_vm *
 		     code == FTH_E_WRONG_STATE;
 
 	explain_refusal(run, vm, fth_op_name(vm->op));
+	if (code == FTH_E_BLOCKED)
+		vm->blocked = true;
 	vm->staged = vm->op == FTH_OP_APPLY && code != FTH_E_NO_PATCH && code != FTH_E_BAD_OFFSET &&
 		     run->event->guest_state == FTH_LC_STAGED;
 	if (!again || !fth_vm_may_retry(run, vm)) {

@@ -24,6 +24,18 @@ static bool eligible(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
 		return false;
 	}
+	if (vm->blocked) {
+		if (vm->state != FTH_RV_SKIPPED)
+			fth_vm_enter(run, vm, FTH_RV_SKIPPED);
+		return false;
+	}
+	if ((vm->capabilities & FTH_CAP_SIGNED_ONLY) && !policy->signature[0]) {
+		fth_vm_explain(run, vm,
+			       "its guest takes signed payloads only, and the policy "
+			       "names no patch.signature");
+		fth_vm_fail(run, vm);
+		return false;
+	}
 	if (missing) {
 		fth_vm_explain(run, vm, "not supported by this guest: %s",
 			       fth_capability_name(missing & -missing));
@@ -165,9 +177,10 @@ static bool believed_patched(const struct fth_rollout_vm *vm)
 static bool is_news(const struct fth_rollout_vm *vm, const struct fth_rollout_event *event,
 		    uint8_t ours)
 {
-	return !vm->reachable || !vm->seen || vm->capabilities != event->capabilities ||
-	       vm->taint != event->taint || vm->guest_state != event->guest_state ||
-	       vm->staged != (ours == FTH_LC_STAGED) || (event->effect && !vm->effect) ||
+	return vm->blocked != event->blocked || !vm->reachable || !vm->seen ||
+	       vm->capabilities != event->capabilities || vm->taint != event->taint ||
+	       vm->guest_state != event->guest_state || vm->staged != (ours == FTH_LC_STAGED) ||
+	       (event->effect && !vm->effect) ||
 	       memcmp(vm->boot_id, event->boot_id, FTH_UUID_SIZE) != 0 ||
 	       !fth_text_equal(vm->release, event->release) ||
 	       (!believed_patched(vm) && vm->taint_before != event->taint);
@@ -200,6 +213,10 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		vm->taint_before = event->taint;
 	if (!lacks || !fth_rollout_is_forward(run->rollout) || !fth_vm_is_patched(ours))
 		fth_vm_set_inconclusive(run, vm, false);
+	if (event->blocked && !vm->blocked)
+		fth_vm_blocked(run, vm, believed_patched(vm) ? "reverted in emergency" : "blocked");
+	else if (!event->blocked && vm->blocked)
+		fth_vm_allowed(run, vm);
 	if (!fth_rollout_is_forward(run->rollout))
 		seen_reversing(run, vm, ours, fresh);
 	else if (vm->op)

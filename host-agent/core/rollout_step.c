@@ -92,6 +92,8 @@ static int add_vm(struct fth_rollout_run *run)
 		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
 		fth_vm_explain(run, vm, "kernel '%s' is not the policy's", vm->release);
 	}
+	if (event->blocked)
+		fth_vm_blocked(run, vm, "blocked");
 	if (rollout->phase != FTH_RO_NEW)
 		join_vm(run, vm);
 	return 0;
@@ -201,6 +203,7 @@ static int dispatch(struct fth_rollout_run *run)
 	case FTH_RE_LOST:
 	case FTH_RE_RESULT:
 	case FTH_RE_HEARTBEAT:
+	case FTH_RE_EMERGENCY:
 		vm = find_vm(run);
 		break;
 	default:
@@ -214,6 +217,8 @@ static int dispatch(struct fth_rollout_run *run)
 		fth_vm_lost(run, vm);
 	else if (run->event->kind == FTH_RE_RESULT)
 		fth_vm_result(run, vm);
+	else if (run->event->kind == FTH_RE_EMERGENCY)
+		fth_vm_emergency(run, vm);
 	else
 		fth_vm_heartbeat(run, vm);
 	return 0;

@@ -25,9 +25,13 @@
 #define MODINFO_MAX (64u * 1024) /* bytes of .modinfo that are looked at */
 #define MODEL_KEY "fother_consistency"
 
+#define DER_SEQUENCE 0x30u /* what each CMS message begins with */
+
 static_assert(crypto_hash_sha256_BYTES == FTH_SHA256_SIZE, "one hash size");
 
+/* @what: "module" or "signature", for messages. */
 struct report {
+	const char *what;
 	const char *path;
 	char *text;
 	size_t size;
@@ -42,7 +46,7 @@ __attribute__((format(printf, 2, 3))) static int refuse(const struct report *rep
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	snprintf(report->text, report->size, "module '%s': %s", report->path, message);
+	snprintf(report->text, report->size, "%s '%s': %s", report->what, report->path, message);
 	return -EINVAL;
 }
 
@@ -218,7 +222,7 @@ static int check_elf(const struct report *report, Elf *elf, struct fth_payload *
 int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *ret_error,
 		     size_t error_size)
 {
-	struct report report = { path, ret_error, error_size };
+	struct report report = { "module", path, ret_error, error_size };
 	struct fth_payload payload = { 0 };
 	Elf *elf = NULL;
 	int error;
@@ -245,13 +249,64 @@ int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *re
 void fth_payload_free(struct fth_payload *payload)
 {
 	free(payload->bytes);
+	free(payload->signature);
 	payload->bytes = NULL;
+	payload->signature = NULL;
+	payload->signature_size = 0;
+}
+
+static int read_signature(const struct report *report, int fd, struct fth_payload *payload)
+{
+	struct stat status;
+	uint8_t *bytes;
+	int error;
+
+	if (fstat(fd, &status))
+		return refuse_errno(report, "read");
+	if (!S_ISREG(status.st_mode) || status.st_size < 1 || status.st_size > FTH_SIGNATURE_MAX)
+		return refuse(
+			report,
+			"found %lld bytes, expected a file of 1 … %u; 'fother sign' makes one",
+			S_ISREG(status.st_mode) ? (long long)status.st_size : 0, FTH_SIGNATURE_MAX);
+	bytes = malloc((size_t)status.st_size);
+	if (!bytes) {
+		errno = ENOMEM;
+		return refuse_errno(report, "read");
+	}
+	error = read_exactly(report, fd, bytes, (size_t)status.st_size);
+	if (!error && bytes[0] != DER_SEQUENCE)
+		error = refuse(
+			report,
+			"found 0x%02x as its first byte, expected 0x%02x: CMS in DER, as 'fother sign' writes it",
+			bytes[0], DER_SEQUENCE);
+	if (error) {
+		free(bytes);
+		return error;
+	}
+	free(payload->signature);
+	payload->signature = bytes;
+	payload->signature_size = (uint32_t)status.st_size;
+	return 0;
+}
+
+int fth_payload_load_signature(struct fth_payload *payload, const char *path, char *ret_error,
+			       size_t error_size)
+{
+	struct report report = { "signature", path, ret_error, error_size };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int error;
+
+	if (fd < 0)
+		return refuse_errno(&report, "opened");
+	error = read_signature(&report, fd, payload);
+	close(fd);
+	return error;
 }
 
 int fth_payload_matches(const struct fth_payload *payload, const struct fth_policy *policy,
 			char *ret_error, size_t error_size)
 {
-	struct report report = { policy->file, ret_error, error_size };
+	struct report report = { "module", policy->file, ret_error, error_size };
 	char found[2 * FTH_SHA256_SIZE + 1];
 	char expected[2 * FTH_SHA256_SIZE + 1];
 
@@ -276,7 +331,7 @@ int fth_payload_matches(const struct fth_payload *payload, const struct fth_poli
 int fth_payload_settle_model(const struct fth_payload *payload, struct fth_policy *policy,
 			     char *ret_error, size_t error_size)
 {
-	struct report report = { policy->file, ret_error, error_size };
+	struct report report = { "module", policy->file, ret_error, error_size };
 	struct fth_guest_policy *guest = &policy->guest;
 	struct fth_policy_fault fault;
 

@@ -18,6 +18,7 @@
  * @has_model: it names the weakest consistency model that it is right under
  * @leave: enum fth_leave; with @has_model
  * @switches: enum fth_switch; with @has_model
+ * @signature: bytes for the guest, NULL without; @signature_size of them
  */
 struct fth_payload {
 	uint8_t *bytes;
@@ -28,6 +29,8 @@ struct fth_payload {
 	bool has_model;
 	uint8_t leave;
 	uint8_t switches;
+	uint8_t *signature;
+	uint32_t signature_size; /* at most FTH_SIGNATURE_MAX */
 };
 
 /**
@@ -43,6 +46,19 @@ struct fth_payload {
  */
 int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *ret_error,
 		     size_t error_size);
+
+/**
+ * fth_payload_load_signature() - the file that patch.signature names
+ * @payload: loaded; owns the bytes on 0
+ * @path: of the file
+ * @ret_error: set on error: "signature 'PATH': ..."
+ * @error_size: its bytes
+ * Return: 0; -EINVAL for a file that can't be one; -errno; -ENOMEM.
+ *
+ * Whether a guest accepts it only the guest can tell, by its own keys.
+ */
+int fth_payload_load_signature(struct fth_payload *payload, const char *path, char *ret_error,
+			       size_t error_size);
 
 /** fth_payload_free() - what a load took; also of an all-zero structure. */
 void fth_payload_free(struct fth_payload *payload);

@@ -42,8 +42,11 @@ static const cyaml_schema_value_t entry = {
 #define SECTION(name, children) MAPPING(name, CYAML_FLAG_OPTIONAL, children)
 
 static const cyaml_schema_field_t patch[] = {
-	REQUIRED("name", NAME),	 TEXT("file", 0, FILE, FTH_POLICY_PATH_MAX),
-	VALUE("sha256", SHA256), LIST("kernels", KERNELS, FTH_POLICY_PATTERNS_MAX),
+	REQUIRED("name", NAME),
+	TEXT("file", 0, FILE, FTH_POLICY_PATH_MAX),
+	VALUE("sha256", SHA256),
+	TEXT("signature", CYAML_FLAG_OPTIONAL, SIGNATURE, FTH_POLICY_PATH_MAX),
+	LIST("kernels", KERNELS, FTH_POLICY_PATTERNS_MAX),
 	CYAML_FIELD_END,
 };
 
@@ -81,7 +84,7 @@ static const cyaml_schema_field_t confirm[] = {
 };
 
 static const cyaml_schema_field_t revert[] = {
-	LIST("on", REVERT_ON, 5),
+	LIST("on", REVERT_ON, 7),
 	VALUE("host-loss-after", HOST_LOSS_AFTER),
 	VALUE("mode", REVERT_MODE),
 	CYAML_FIELD_END,

@@ -19,8 +19,9 @@ static const cyaml_config_t config = {
 	.flags = CYAML_CFG_NO_ALIAS,
 };
 
-/* @file against the folder of @path; both may be relative. */
-static int make_absolute(struct fth_yaml *yaml, const char *path, const char *file, char *ret_file)
+/* @file, the value of @key, against the folder of @path; both may be relative. */
+static int make_absolute(struct fth_yaml *yaml, const char *key, const char *path, const char *file,
+			 char *ret_file)
 {
 	const char *slash = strrchr(path, '/');
 	int folder = slash ? (int)(slash - path) + 1 : 0;
@@ -30,12 +31,12 @@ static int make_absolute(struct fth_yaml *yaml, const char *path, const char *fi
 	if (file[0] == '/')
 		folder = 0;
 	else if (path[0] != '/' && !getcwd(current, sizeof(current)))
-		return fth_yaml_refuse(yaml, "patch.file", "the current folder has no path: %s",
+		return fth_yaml_refuse(yaml, key, "the current folder has no path: %s",
 				       strerror(errno));
 	length = snprintf(ret_file, FTH_POLICY_PATH_MAX + 1, "%s%s%.*s%s", current,
 			  current[0] ? "/" : "", folder, path, file);
 	if (!file[0] || length > (int)FTH_POLICY_PATH_MAX)
-		return fth_yaml_refuse(yaml, "patch.file",
+		return fth_yaml_refuse(yaml, key,
 				       "found a path of %d bytes, expected "
 				       "1 … %u",
 				       file[0] ? length : 0, FTH_POLICY_PATH_MAX);
@@ -45,13 +46,18 @@ static int make_absolute(struct fth_yaml *yaml, const char *path, const char *fi
 static int convert(struct fth_yaml *yaml, const struct fth_policy_raw *raw, bool kept,
 		   struct fth_policy *policy)
 {
+	const char *signature = raw->scalars[FTH_RAW_SIGNATURE];
 	struct fth_policy_fault fault;
 	int error;
 
 	fth_policy_defaults(policy);
 	error = fth_policy_value_convert(yaml, raw, policy);
 	if (!error)
-		error = make_absolute(yaml, yaml->path, raw->scalars[FTH_RAW_FILE], policy->file);
+		error = make_absolute(yaml, "patch.file", yaml->path, raw->scalars[FTH_RAW_FILE],
+				      policy->file);
+	if (!error && signature)
+		error = make_absolute(yaml, "patch.signature", yaml->path, signature,
+				      policy->signature);
 	if (error)
 		return error;
 	if (!kept && fth_policy_validate(policy, &fault))

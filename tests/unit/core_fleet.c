@@ -110,7 +110,7 @@ void fleet_init(struct fleet *fleet, uint64_t seed)
 	for (i = 0; i < fleet->vm_count; i++) {
 		fleet->guests[i].boot = i + 1;
 		fleet->guests[i].bad = chance(fleet, 6);
-		fleet->guests[i].capabilities = chance(fleet, 97) ? ~0ull : 0;
+		fleet->guests[i].capabilities = chance(fleet, 97) ? ~FTH_CAP_SIGNED_ONLY : 0;
 		event = fleet_event(fleet, FTH_RE_ADD_VM, i);
 		snprintf(event.host, sizeof(event.host), "host-%u", fleet_random(fleet, 4));
 		if (chance(fleet, 60))
@@ -127,6 +127,9 @@ static void send_to_guest(struct fleet *fleet, const struct fth_rollout_action *
 
 	if (fleet->reversed && (outward || action->op == FTH_OP_CONFIRM))
 		fleet_fail(fleet, "invariant 4: %s sent after the recall", fth_op_name(action->op));
+	if (fleet->blocked[action->vm_index] && outward)
+		fleet_fail(fleet, "invariant 4: %s sent though it is blocked",
+			   fth_op_name(action->op));
 	if (!guest->up || guest->wire_count == FLEET_WIRE_MAX ||
 	    (fleet->faults && chance(fleet, 5)))
 		return;
@@ -298,6 +301,10 @@ void fleet_see(struct fleet *fleet, uint32_t vm)
 	struct guest *guest = &fleet->guests[vm];
 
 	guest->up = true;
+	fleet->blocked[vm] |= guest->refuses;
+	event.blocked = fleet->blocked[vm];
+	if (event.blocked)
+		memcpy(event.why, "oops", 5);
 	memcpy(event.boot_id, &guest->boot, sizeof(guest->boot));
 	memcpy(event.release, "6.1", 4);
 	event.capabilities = guest->capabilities;
@@ -339,6 +346,7 @@ void fleet_reboot(struct fleet *fleet, uint32_t vm)
 	guest->state = FTH_LC_ABSENT;
 	guest->boot += 100;
 	guest->oopsed = false;
+	guest->refuses = false;
 	guest->apply_op_due = 0;
 	guest->memory_count = 0;
 	guest->wire_count = 0;
@@ -365,6 +373,36 @@ static void answer(struct guest *guest, uint64_t op_id, uint16_t code)
 		.op_id = op_id,
 		.state = guest->state,
 	};
+}
+
+void fleet_emergency(struct fleet *fleet, uint32_t vm)
+{
+	struct fth_rollout_event event = fleet_event(fleet, FTH_RE_EMERGENCY, vm);
+	struct guest *guest = &fleet->guests[vm];
+
+	if (guest->state < FTH_LC_APPLYING || guest->state == FTH_LC_REVERTING)
+		return;
+	if (guest->apply_op_due)
+		answer(guest, guest->op_id, FTH_E_REVERSED);
+	guest->refuses = true;
+	guest->state = FTH_LC_REVERTING;
+	guest->apply_op_due = FTH_OP_REVERSE;
+	guest->op_id = 0;
+	if (!guest->up || chance(fleet, 30))
+		return; /* out of an oops not every note comes through */
+	fleet->blocked[vm] = true;
+	event.guest_state = guest->state;
+	memcpy(event.why, "oops", 5);
+	fleet_step(fleet, &event);
+}
+
+void fleet_allow(struct fleet *fleet, uint32_t vm)
+{
+	if (!fleet->guests[vm].up)
+		return;
+	fleet->guests[vm].refuses = false;
+	fleet->blocked[vm] = false;
+	fleet_see(fleet, vm);
 }
 
 /* Ends the transition that runs, for better or worse. */
@@ -439,6 +477,8 @@ static void obey(struct fleet *fleet, struct guest *guest, const struct wire *me
 	} else if (message->op == FTH_OP_CONFIRM && guest->state == FTH_LC_SOAKING) {
 		guest->state = FTH_LC_APPLIED;
 		answer(guest, message->op_id, FTH_E_OK);
+	} else if (message->op == FTH_OP_APPLY && guest->refuses) {
+		answer(guest, message->op_id, FTH_E_BLOCKED);
 	} else if (message->op == FTH_OP_APPLY && guest->state == FTH_LC_STAGED) {
 		guest->state = FTH_LC_APPLYING;
 		guest->apply_op_due = FTH_OP_APPLY;

@@ -25,6 +25,7 @@ struct guest {
 	uint32_t boot;
 	bool oopsed;
 	bool bad;	      /* breaks when patched */
+	bool refuses;	      /* it reverted in emergency in this boot */
 	uint8_t apply_op_due; /* an op runs: FTH_OP_APPLY or _REVERSE */
 	uint64_t op_id;
 	uint64_t soaking_since_ms;
@@ -43,7 +44,8 @@ struct fleet {
 	uint64_t random;
 	uint64_t now_ms;
 	bool faults;
-	bool reversed; /* a reverse stands in the journal */
+	bool reversed;		     /* a reverse stands in the journal */
+	bool blocked[FLEET_VMS_MAX]; /* so does that this VM may not have the payload */
 	uint32_t steps;
 	uint32_t vm_count;
 	struct fth_policy policy;
@@ -82,6 +84,12 @@ void fleet_lose(struct fleet *fleet, uint32_t vm);
 
 /** fleet_run_guest() - deliver one message, or let time work in the guest. */
 void fleet_run_guest(struct fleet *fleet, uint32_t vm);
+
+/** fleet_emergency() - the guest reverts in emergency, if there is what to revert. */
+void fleet_emergency(struct fleet *fleet, uint32_t vm);
+
+/** fleet_allow() - a person lifts the block, in the guest too. */
+void fleet_allow(struct fleet *fleet, uint32_t vm);
 
 /** fleet_reboot() - patches and memory are gone. */
 void fleet_reboot(struct fleet *fleet, uint32_t vm);

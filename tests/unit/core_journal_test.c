@@ -22,6 +22,7 @@ static struct fth_rollout_event full_event(void)
 	event.sha256_matches = true;
 	event.restored = true;
 	event.effect = true;
+	event.blocked = true;
 	event.code = 0xfedc;
 	event.now_ms = 0x123456789abcdef0ull;
 	event.op_id = ~0ull;
@@ -54,6 +55,7 @@ static void test_longest_event(void **state)
 	assert_true(decoded.sha256_matches);
 	assert_true(decoded.restored);
 	assert_true(decoded.effect);
+	assert_true(decoded.blocked);
 	assert_false(decoded.reachable);
 	assert_int_equal(decoded.code, 0xfedc);
 	assert_true(decoded.now_ms == event.now_ms);
@@ -94,7 +96,7 @@ static void test_wrong_records(void **state)
 	(void)state;
 	event.kind = 0;
 	assert_int_equal(fth_journal_encode(&event, record), 0);
-	event.kind = FTH_RE_HEARTBEAT + 1;
+	event.kind = FTH_RE_EMERGENCY + 1;
 	assert_int_equal(fth_journal_encode(&event, record), 0);
 	event = full_event();
 	memset(event.why, 'w', sizeof(event.why)); /* no NUL */

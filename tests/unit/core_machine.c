@@ -100,7 +100,7 @@ struct fth_rollout_event m_seen_event(int vm, uint8_t guest_state)
 	struct fth_rollout_event made = m_event(FTH_RE_SEEN, vm);
 
 	made.boot_id[0] = 1;
-	made.capabilities = ~0ull;
+	made.capabilities = ~FTH_CAP_SIGNED_ONLY;
 	made.guest_state = guest_state;
 	made.sha256_matches = guest_state != FTH_LC_ABSENT;
 	memcpy(made.release, "6.1.0-1-cloud-amd64", 20);

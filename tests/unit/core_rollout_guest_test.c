@@ -22,7 +22,7 @@ static void test_missing_capability_sends_nothing(void **state)
 	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
 	assert_int_equal(m_sent(FTH_OP_STAGE), 0); /* nothing before it was seen */
 	made = m_seen_event(0, FTH_LC_ABSENT);
-	made.capabilities = ~FTH_CAP_MODEL_IN_TIME;
+	made.capabilities = ~(FTH_CAP_MODEL_IN_TIME | FTH_CAP_SIGNED_ONLY);
 	assert_int_equal(m_step(&made), 0);
 	assert_int_equal(m_sent(FTH_OP_STAGE), 0);
 	m_expect(0, FTH_RV_FAILED);

@@ -71,6 +71,12 @@ static void random_fault(struct fleet *fleet)
 		fleet_reboot(fleet, vm);
 		fleet_lose(fleet, vm);
 		break;
+	case 7:
+		fleet_emergency(fleet, vm);
+		break;
+	case 8:
+		fleet_allow(fleet, vm);
+		break;
 	default:
 		fleet_see(fleet, vm);
 	}

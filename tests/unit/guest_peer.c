@@ -22,7 +22,7 @@ void guest_peer_start(struct guest_peer *peer, const char *path, uint8_t seed)
 	peer->fd = -1;
 	memset(peer->boot_id, seed, sizeof(peer->boot_id));
 	peer->uptime_ms = 1000;
-	peer->capabilities = ~0ull;
+	peer->capabilities = ~FTH_CAP_SIGNED_ONLY;
 	peer->release = "6.1.0-1-cloud-amd64";
 }
 
