@@ -112,6 +112,8 @@ void fleet_init(struct fleet *fleet, uint64_t seed)
 		fleet->guests[i].bad = chance(fleet, 6);
 		fleet->guests[i].capabilities = chance(fleet, 97) ? ~FTH_CAP_SIGNED_ONLY : 0;
 		event = fleet_event(fleet, FTH_RE_ADD_VM, i);
+		fleet->blocked[i] = chance(fleet, 8); /* since an earlier rollout */
+		event.blocked = fleet->blocked[i];
 		snprintf(event.host, sizeof(event.host), "host-%u", fleet_random(fleet, 4));
 		if (chance(fleet, 60))
 			snprintf(event.group, sizeof(event.group), "group-%u",
