@@ -7,6 +7,7 @@
 #include "dispatch.h"
 #include "hostinfo.h"
 #include "link.h"
+#include "relay.h"
 #include "stage.h"
 #include "trust.h"
 
@@ -18,6 +19,8 @@
  * @key_file: certificates of keys that sign payloads; NULL = none
  * @require_signature: payloads of the host that are not signed are refused
  * @min_epoch: oldest epoch of a signature
+ * @block: patches that are refused, by name; "all"
+ * @sysrq_key: a letter; "0" = none
  * @selftest: run the golden vectors at load
  */
 struct fth_params {
@@ -27,6 +30,8 @@ struct fth_params {
 	char *key_file;
 	bool require_signature;
 	unsigned long long min_epoch;
+	char *block;
+	char *sysrq_key;
 	bool selftest;
 };
 
@@ -35,13 +40,14 @@ struct fth_params {
  *
  * Order of locks, outermost first: link.receive_lock, the engine's (never held
  * when it calls us), dispatch.reply_lock, dispatch.lock, stage.lock, link.lock,
- * channel.tx_lock.
+ * channel.tx_lock or relay.lock.
  */
 struct fth_guest {
 	struct fth_params params;
 	struct fth_hostinfo hostinfo;
 	struct fth_channel channel;
 	struct fth_link link;
+	struct fth_relay relay;
 	struct fth_dispatch dispatch;
 	struct fth_stage stage;
 	struct fth_trust trust;
