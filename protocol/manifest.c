@@ -13,6 +13,8 @@
 
 #define EPOCH_DIGITS_MAX 20 /* of a u64 */
 
+static_assert(FTH_MANIFEST_VMS_MAX == 128, "a message says so");
+
 static const char head[] = "fother-manifest 1\n";
 
 /* What is left of a text. */
@@ -147,6 +149,8 @@ static bool read_vms(struct reader *reader, struct fth_span *ret_vms)
 
 	ret_vms->data = begin;
 	ret_vms->length = (uint32_t)left(reader);
+	if (left(reader) > FTH_MANIFEST_VMS_MAX * FTH_MANIFEST_VM_SIZE)
+		return false;
 	while (left(reader) >= FTH_MANIFEST_VM_SIZE) {
 		if (!TAKE(reader, "vm=") || !uuid_parse(reader->at, false, uuid))
 			return false;
@@ -178,7 +182,7 @@ int fth_manifest_parse(struct fth_span text, struct fth_manifest *ret_manifest,
 		 !TAKE(&reader, "\n"))
 		why = "expected the line 'epoch=' with a decimal number";
 	else if (!read_vms(&reader, &manifest.vms))
-		why = "expected lines 'vm=' with a UUID in lower case, and nothing else";
+		why = "expected at most 128 lines 'vm=' with a UUID in lower case, nothing else";
 	if (why) {
 		*ret_why = why;
 		return -EBADMSG;
