@@ -86,8 +86,7 @@ static void test_refuses(void **state)
 		HEAD "name=cve\r\n" SHA EPOCH,
 		HEAD "name=aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeefffff6\n" SHA EPOCH,
 		HEAD NAME "sha256=00\n" EPOCH,
-		HEAD NAME "sha256=" UPPER "
-			  " EPOCH,
+		HEAD NAME "sha256=" UPPER "\n" EPOCH,
 		HEAD NAME "sha256=" HEX "00\n" EPOCH,
 		HEAD NAME "sha256=" HEX EPOCH,
 		HEAD NAME SHA,
