@@ -7,10 +7,12 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "clock.h"
 #include "compat/kernel.h"
 #include "compat/module.h"
 #include "engine_priv.h"
 #include "object.h"
+#include "revert.h"
 #include "states.h"
 #include "sysfs.h"
 
@@ -94,7 +96,7 @@ static int find_policy(struct klp_patch *klp, bool expected, struct fth_guest_po
 }
 
 /* Lock held. */
-static int check_room(struct klp_patch *klp, struct fth_report *ret_report)
+static int check_room(struct klp_patch *klp, bool expected, struct fth_report *ret_report)
 {
 	const char *name = klp->mod->name;
 
@@ -109,7 +111,9 @@ static int check_room(struct klp_patch *klp, struct fth_report *ret_report)
 	if (fth_engine_find(name))
 		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EEXIST,
 				      "patch '%s' refused: it is adopted already", name);
-	return 0;
+	/* What is loaded by hand has no hash that is known. */
+	return fth_blocks_check("patch", name, expected ? fth_engine.expect.sha256 : NULL,
+				ret_report);
 }
 
 /* Without the lock: the in-tree core may hold its mutex for long. */
@@ -179,7 +183,8 @@ static int find_origin(struct klp_patch *klp, bool expected, struct origin *ret_
 	struct fth_guest_policy policy;
 	int error;
 
-	error = check_room(klp, ret_report) ?: find_policy(klp, expected, &policy, ret_report);
+	error = check_room(klp, expected, ret_report)
+			?: find_policy(klp, expected, &policy, ret_report);
 	if (error)
 		return error;
 	memcpy(ret_origin->sha256, fth_engine.expect.sha256, sizeof(ret_origin->sha256));
@@ -333,6 +338,8 @@ static void enlist(struct fth_patch *patch)
 	fth_engine.entering = NULL;
 	list_add_tail(&patch->list, &fth_engine.patches);
 	fth_engine.patch_count++;
+	patch->since_ns = fth_clock_lived_ns();
+	fth_revert_watch(patch);
 	fth_patch_publish(patch, true);
 	patch->klp->enabled = true;
 	fth_work_begin(patch);
@@ -387,7 +394,7 @@ static int begin(struct klp_patch *klp, bool expected, struct fth_report *ret_re
 	int error;
 
 	mutex_lock(&fth_engine.lock);
-	error = check_room(klp, ret_report);
+	error = check_room(klp, expected, ret_report);
 	mutex_unlock(&fth_engine.lock);
 	if (error)
 		return error;

@@ -22,6 +22,7 @@
 #include <linux/slab.h>
 
 #include "main.h"
+#include "revert.h"
 
 /* The memory of commands. */
 
@@ -237,6 +238,9 @@ static int reverse(const char *name, struct fth_report *report)
 	int err;
 
 	fth_stage_holds(name, &loading);
+	if (fth_engine_is_leaving(name))
+		return fth_report_set(report, FTH_E_OK, 1,
+				      "reverse '%s': old code is in force already", name);
 	if (state == FTH_LC_STAGED && loading)
 		return fth_report_set(report, FTH_E_BUSY, -EBUSY,
 				      "reverse '%s' refused: its module is being loaded", name);
@@ -245,6 +249,26 @@ static int reverse(const char *name, struct fth_report *report)
 				      "reverse '%s' refused: it is staged, not applied", name);
 	err = fth_engine_enable(name, false, report);
 	return err == -EALREADY ? 0 : err;
+}
+
+/* What is reverted already is answered at once, whoever did it. */
+static int revert(const char *name, u8 mode, struct fth_report *report)
+{
+	u8 state = fth_dispatch_patch_state(name);
+
+	if (mode > FTH_REVERT_CONSISTENT_THEN_IMMEDIATE)
+		return fth_report_set(report, FTH_E_MALFORMED, -EINVAL,
+				      "revert '%s' refused: mode %u, expected 0 to %u", name, mode,
+				      FTH_REVERT_CONSISTENT_THEN_IMMEDIATE);
+	if (state == FTH_LC_STAGED)
+		return fth_report_set(report, FTH_E_OK, 1, "revert '%s': it is staged, not applied",
+				      name);
+	return fth_revert_request(name, FTH_TRIGGER_HOST, mode, report);
+}
+
+static void allow(const char *name, const struct fth_msg_command *command)
+{
+	fth_revert_allow(name, command->sha256.length ? command->sha256.data : NULL);
 }
 
 static int unstage(const char *name, struct fth_report *report)
@@ -274,8 +298,19 @@ static void handle_command(const struct fth_msg *msg)
 		if (!err)
 			return; /* answered when the transition has settled */
 		break;
+	case FTH_T_REVERT:
+		err = revert(name, command->mode, &report);
+		if (!err)
+			return; /* the same */
+		break;
 	case FTH_T_CONFIRM:
-		err = fth_engine_confirm(name, &report);
+		err = command->extend_ms ? fth_revert_extend(name, command->extend_ms, &report)
+					 : fth_engine_confirm(name, &report);
+		break;
+	case FTH_T_ALLOW:
+		/* Whether it was blocked or not, it isn't now. */
+		allow(name, command);
+		err = 0;
 		break;
 	case FTH_T_NUDGE:
 		err = fth_engine_nudge(name, &report);
@@ -287,7 +322,7 @@ static void handle_command(const struct fth_msg *msg)
 		err = unstage(name, &report);
 		break;
 	}
-	if (err)
+	if (err < 0)
 		refuse(msg->op_id, &report);
 	else
 		conclude(msg->op_id, &report);
@@ -316,6 +351,8 @@ void fth_dispatch_message(const struct fth_msg *msg)
 	case FTH_T_NUDGE:
 	case FTH_T_FORCE:
 	case FTH_T_UNSTAGE:
+	case FTH_T_ALLOW:
+	case FTH_T_REVERT:
 		handle_command(msg);
 		break;
 	default:
@@ -336,8 +373,23 @@ void fth_dispatch_new_session(void)
 {
 	u64 id = fth_stage_abandon();
 
+	fth_guest.dispatch.greet = true;
 	if (id)
 		forget(id);
+}
+
+/* A host that was away, or another one: it knows by their numbers what is new to it. */
+static void tell_incidents(struct fth_dispatch *dispatch)
+{
+	struct fth_incident *incident = &dispatch->incident;
+
+	incident->number = 0;
+	while (fth_incidents_next(incident->number, incident)) {
+		fth_dispatch_send_incident(incident, incident->trouble ? FTH_EVENT_TROUBLE
+								       : FTH_EVENT_TRIGGERED);
+		if (incident->ended)
+			fth_dispatch_send_incident(incident, FTH_EVENT_REVERTED);
+	}
 }
 
 void fth_dispatch_hello(const struct fth_msg *msg)
@@ -350,22 +402,23 @@ void fth_dispatch_hello(const struct fth_msg *msg)
 	epoch = dispatch->epoch;
 	mutex_unlock(&dispatch->lock);
 	fth_dispatch_send_hello_ack(epoch);
+	if (dispatch->greet)
+		tell_incidents(dispatch);
+	dispatch->greet = false;
 }
 
 /* Ends. */
 
 /*
  * What a settled transition means to a running command; with dispatch.lock.
- * @now: the patch's state at this moment, @loading: a later APPLY has begun.
+ * @now: the patch's state at this moment.
  * Return: is it the command's end?
  */
-static bool is_end(const struct fth_op *op, u8 state, u8 now, bool loading, u16 *code)
+static bool is_end(const struct fth_op *op, u8 state, u8 now, u16 *code)
 {
 	bool gone = state == FTH_LC_ABSENT;
 
 	if (op->type == FTH_T_APPLY) {
-		if (gone && loading)
-			return false;
 		if (!gone)
 			*code = FTH_E_OK;
 		else if (*code == FTH_E_OK)
@@ -390,10 +443,9 @@ static bool answer_ended(const char *name, u8 state, const struct fth_report *re
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
 	u8 now = fth_dispatch_patch_state(name);
 	struct fth_report answer = *report;
-	bool loading, explained = false;
+	bool explained = false;
 	u32 i;
 
-	fth_stage_holds(name, &loading);
 	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++) {
 		struct fth_op *op = &dispatch->ops[i];
 		u64 id = 0;
@@ -401,8 +453,9 @@ static bool answer_ended(const char *name, u8 state, const struct fth_report *re
 		answer.code = report->code;
 		mutex_lock(&dispatch->lock);
 		if (op->state == FTH_OP_RUNNING && !strcmp(op->name, name) &&
-		    (op->type == FTH_T_APPLY || op->type == FTH_T_REVERSE) &&
-		    is_end(op, state, now, loading, &answer.code))
+		    (op->type == FTH_T_APPLY || op->type == FTH_T_REVERSE ||
+		     op->type == FTH_T_REVERT) &&
+		    is_end(op, state, now, &answer.code))
 			id = op->id;
 		mutex_unlock(&dispatch->lock);
 		if (!id)
@@ -413,29 +466,18 @@ static bool answer_ended(const char *name, u8 state, const struct fth_report *re
 	return explained;
 }
 
-static void tell(const char *name, u8 state, bool self, const struct fth_report *report)
+static void settled(const struct fth_settled *settled)
 {
-	u8 kind = self && state == FTH_LC_ABSENT ? FTH_EVENT_REVERTED : FTH_EVENT_STATE;
-	bool loading;
+	bool gone = settled->state == FTH_LC_ABSENT, loading;
+	u8 kind = settled->self && gone ? FTH_EVENT_REVERTED : FTH_EVENT_STATE;
+	u8 state = settled->state;
 
-	if (answer_ended(name, state, report))
+	/* An emergency has events of its own, whoever is answered. */
+	if (answer_ended(settled->name, state, &settled->report) || settled->incident)
 		return;
-	if (state == FTH_LC_ABSENT && fth_stage_holds(name, &loading))
+	if (gone && fth_stage_holds(settled->name, &loading))
 		state = FTH_LC_STAGED;
-	fth_dispatch_send_event(kind, name, state, report->detail);
-}
-
-static void settled(const char *name, u8 state, bool self, const struct fth_report *report)
-{
-	/* What our loader brought it takes out before the host is told. */
-	if (state == FTH_LC_ABSENT && fth_stage_unload(name, self, report))
-		return;
-	tell(name, state, self, report);
-}
-
-void fth_dispatch_unloaded(const char *name, bool self, const struct fth_report *report)
-{
-	tell(name, FTH_LC_ABSENT, self, report);
+	fth_dispatch_send_event(kind, settled->name, state, settled->report.detail);
 }
 
 void fth_dispatch_load_failed(const char *name, const struct fth_report *report)
@@ -475,9 +517,19 @@ static void progress(const char *name, u8 state, u32 done, u32 total)
 	}
 }
 
+/* Until the channel can send out of an oops. */
+static int note(const struct fth_msg_event *event)
+{
+	return -ENOTCONN;
+}
+
 const struct fth_engine_client fth_dispatch_client = {
 	.settled = settled,
+	.released = fth_stage_unload,
 	.progress = progress,
+	.incident = fth_dispatch_send_incident,
+	.note = note,
+	.heard_ns = fth_link_heard_ns,
 };
 
 int fth_dispatch_init(void)

@@ -8,7 +8,9 @@
 
 #include "fother/codec.h"
 
+#include "blocks.h"
 #include "engine.h"
+#include "incidents.h"
 #include "stage.h"
 
 #define FTH_DISPATCH_OPS_MAX 64 /* commands remembered, running ones too */
@@ -45,6 +47,7 @@ struct fth_answer {
 	struct fth_engine_patch patches[FTH_PATCHES_MAX];
 	struct fth_engine_straggler stragglers[FTH_STRAGGLERS_MAX];
 	struct fth_stage_entry staged[FTH_STAGE_PAYLOADS_MAX];
+	struct fth_block blocks[FTH_BLOCKS_MAX];
 };
 
 /**
@@ -53,6 +56,8 @@ struct fth_answer {
  * @epoch: newest seen
  * @begun: commands begun since load
  * @ops: FTH_DISPATCH_OPS_MAX of them
+ * @greet: the incidents are to be told again; the receiving side's, with @incident
+ * @incident: the one that is being told again
  * @reply_lock: protects @answer while it is filled and sent
  */
 struct fth_dispatch {
@@ -60,6 +65,8 @@ struct fth_dispatch {
 	u64 epoch;
 	u64 begun;
 	struct fth_op *ops;
+	bool greet;
+	struct fth_incident incident;
 	struct mutex reply_lock;
 	struct fth_answer *answer;
 };
@@ -85,20 +92,13 @@ void fth_dispatch_malformed(u64 op_id, const char *why);
 /** fth_dispatch_load_failed() - the loader's: no patch came of an APPLY. */
 void fth_dispatch_load_failed(const char *name, const struct fth_report *report);
 
-/**
- * fth_dispatch_unloaded() - the loader's: fth_stage_unload() ended
- * @name: of the module
- * @self: as the engine said
- * @report: as the engine said, with what became of the module
- */
-void fth_dispatch_unloaded(const char *name, bool self, const struct fth_report *report);
-
 /* Of dispatch_answer.c: messages to the host.  They may sleep, not long. */
 
 /** fth_dispatch_send_result() - @with_stragglers: list who holds things up. */
 void fth_dispatch_send_result(u64 op_id, const struct fth_report *report, bool with_stragglers);
 void fth_dispatch_send_progress(u64 op_id, const char *name, u8 state, u32 done, u32 total);
 void fth_dispatch_send_event(u8 kind, const char *name, u8 state, const char *detail);
+void fth_dispatch_send_incident(const struct fth_incident *incident, u8 kind);
 void fth_dispatch_send_heartbeat(u64 op_id);
 void fth_dispatch_send_hello_ack(u64 epoch);
 

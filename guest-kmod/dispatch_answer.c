@@ -11,6 +11,7 @@
 #include <linux/utsname.h>
 
 #include "main.h"
+#include "revert.h"
 
 static struct fth_span span_of(const char *text)
 {
@@ -63,6 +64,7 @@ static u8 list_patches(struct fth_answer *answer, struct fth_patch_info *infos)
 		infos[i].switches = patch->switches;
 		infos[i].functions = patch->functions;
 		infos[i].pending = patch->pending;
+		infos[i].confirm_left_ms = patch->confirm_left_ms;
 		infos[i].hits = patch->hits;
 	}
 	for (i = 0; i < staged && count < FTH_PATCHES_MAX; i++) {
@@ -73,6 +75,22 @@ static u8 list_patches(struct fth_answer *answer, struct fth_patch_info *infos)
 		infos[count].name = span_of(entry->name);
 		infos[count].sha256 = (struct fth_span){ entry->sha256, FTH_SHA256_SIZE };
 		infos[count++].state = FTH_LC_STAGED;
+	}
+	return count;
+}
+
+static u8 list_blocks(struct fth_answer *answer, struct fth_block_info *infos)
+{
+	u32 count = fth_revert_blocks(answer->blocks, FTH_BLOCKS_MAX);
+
+	for (u32 i = 0; i < count; i++) {
+		const struct fth_block *block = &answer->blocks[i];
+
+		infos[i].name = span_of(block->name);
+		if (block->has_sha256)
+			infos[i].sha256 = (struct fth_span){ block->sha256, FTH_SHA256_SIZE };
+		infos[i].trigger = block->trigger;
+		infos[i].incident = block->incident;
 	}
 	return count;
 }
@@ -141,6 +159,18 @@ void fth_dispatch_send_event(u8 kind, const char *name, u8 state, const char *de
 	answer_end(answer);
 }
 
+void fth_dispatch_send_incident(const struct fth_incident *incident, u8 kind)
+{
+	u8 state = fth_dispatch_patch_state(incident->name);
+	struct fth_answer *answer = answer_begin(FTH_T_EVENT, 0);
+	struct fth_msg_event *event = &answer->msg.u.event;
+
+	fth_incidents_event(incident, kind, event);
+	if (!incident->trouble)
+		event->state = state;
+	answer_end(answer);
+}
+
 void fth_dispatch_send_heartbeat(u64 op_id)
 {
 	struct fth_answer *answer = answer_begin(FTH_T_HEARTBEAT, op_id);
@@ -169,6 +199,7 @@ void fth_dispatch_send_hello_ack(u64 epoch)
 	ack->epoch = epoch;
 	ack->vcpus = num_online_cpus();
 	ack->patch_count = list_patches(answer, ack->patches);
+	ack->block_count = list_blocks(answer, ack->blocks);
 	answer_end(answer);
 }
 

@@ -18,6 +18,7 @@
 #include "engine_priv.h"
 #include "engine_sysfs.h"
 #include "nudge.h"
+#include "revert.h"
 #include "states.h"
 #include "sysfs.h"
 
@@ -27,7 +28,10 @@
 	 FTH_CAP_DEADLINE_REVERSE | FTH_CAP_DEADLINE_FORCE | FTH_CAP_NUDGE | FTH_CAP_NUDGE_TIMED | \
 	 FTH_CAP_FREEZE_PARK | FTH_CAP_FREEZE_KERNEL | FTH_CAP_CONFIRM | FTH_CAP_STOP_MAX |        \
 	 FTH_CAP_MODULE_OBJECTS | FTH_CAP_CALLBACKS | FTH_CAP_REPLACE | FTH_CAP_STATES |           \
-	 FTH_CAP_STACKING | FTH_CAP_EFFECT)
+	 FTH_CAP_STACKING | FTH_CAP_EFFECT | FTH_CAP_REVERT_OOPS | FTH_CAP_REVERT_WARN |           \
+	 FTH_CAP_REVERT_SOFT_LOCKUP | FTH_CAP_REVERT_HUNG_TASK | FTH_CAP_REVERT_HOST_LOSS |        \
+	 FTH_CAP_REVERT_IMMEDIATE | FTH_CAP_CONFIRM_EXTEND | FTH_CAP_REVERT_IN_PATCH |             \
+	 FTH_CAP_EMERGENCY)
 
 struct fth_engine fth_engine = {
 	.moves = __MUTEX_INITIALIZER(fth_engine.moves),
@@ -95,8 +99,10 @@ int fth_engine_check(const struct fth_guest_policy *policy, struct fth_report *r
 	return 0;
 }
 
-static int check_expect(const char *name, struct fth_report *ret_report)
+static int check_expect(const char *name, const u8 *sha256, struct fth_report *ret_report)
 {
+	const struct fth_patch *patch;
+
 	if (!fth_engine.armed)
 		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
 				      "apply '%s' refused: fother is still being loaded; try again",
@@ -110,10 +116,16 @@ static int check_expect(const char *name, struct fth_report *ret_report)
 		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
 				      "apply '%s' refused: the transition of '%s' runs; try again",
 				      name, fth_engine_busy()->name);
-	if (fth_engine_find(name))
+	patch = fth_engine_find(name);
+	if (patch && patch->leaving)
+		return fth_report_set(
+			ret_report, FTH_E_BUSY, -EBUSY,
+			"apply '%s' refused: its revert is over, but its module is still in use; try again",
+			name);
+	if (patch)
 		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EEXIST,
 				      "apply '%s' refused: it is adopted already", name);
-	return 0;
+	return fth_blocks_check("apply", name, sha256, ret_report);
 }
 
 int fth_engine_expect(const char *name, const struct fth_guest_policy *policy, const u8 *sha256,
@@ -126,7 +138,7 @@ int fth_engine_expect(const char *name, const struct fth_guest_policy *policy, c
 	if (error)
 		return error;
 	mutex_lock(&fth_engine.lock);
-	error = check_expect(name, ret_report);
+	error = check_expect(name, sha256, ret_report);
 	if (!error && fth_policy_copy(policy, &expect->policy))
 		error = fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
 				       "apply '%s' refused: out of memory", name);
@@ -205,11 +217,14 @@ static int enable_locked(const char *name, bool enable, struct fth_report *ret_r
 
 	/* Whoever wants it gone need not care that its module is still held. */
 	if (patch && patch->leaving && !enable)
-		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EALREADY,
-				      "reverse '%s' refused: it is reverted", name);
+		return fth_report_set(ret_report, FTH_E_OK, 1,
+				      "reverse '%s': old code is in force already", name);
 	error = find_for(verb, name, &patch, ret_report);
 	if (error)
 		return error;
+	if (enable && fth_revert_is_alarmed(patch))
+		return fth_report_set(ret_report, FTH_E_BLOCKED, -EPERM,
+				      "enable '%s' refused: it is reverted in emergency", name);
 	busy = fth_engine_busy();
 	if (busy && busy != patch)
 		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
@@ -237,6 +252,18 @@ int fth_engine_enable(const char *name, bool enable, struct fth_report *ret_repo
 	return error;
 }
 
+bool fth_engine_is_leaving(const char *name)
+{
+	const struct fth_patch *patch;
+	bool leaving;
+
+	mutex_lock(&fth_engine.lock);
+	patch = fth_engine_find(name);
+	leaving = patch && patch->leaving;
+	mutex_unlock(&fth_engine.lock);
+	return leaving;
+}
+
 static int confirm(const char *name, struct fth_report *ret_report)
 {
 	struct fth_patch *patch = fth_engine_find(name);
@@ -251,6 +278,9 @@ static int confirm(const char *name, struct fth_report *ret_report)
 	}
 	if (patch->state == FTH_LC_APPLIED)
 		return 0;
+	if (fth_revert_is_alarmed(patch))
+		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EINVAL,
+				      "confirm '%s' refused: it is reverted in emergency", name);
 	if (fth_lifecycle_step(patch->state, FTH_LC_EV_CONFIRM, &next))
 		return wrong_state("confirm", patch, ret_report);
 	WRITE_ONCE(patch->state, next);
@@ -349,7 +379,8 @@ out:
 	return error;
 }
 
-int fth_engine_init(const struct fth_engine_client *client)
+int fth_engine_init(const struct fth_engine_client *client,
+		    const struct fth_engine_options *options)
 {
 	int error;
 
@@ -369,9 +400,13 @@ int fth_engine_init(const struct fth_engine_client *client)
 	error = fth_sysfs_init();
 	if (error)
 		goto err_redirector;
-	error = fth_modules_init();
+	fth_blocks_init(options->block);
+	error = fth_revert_init(fth_sysfs_root(), options->sysrq_key);
 	if (error)
 		goto err_sysfs;
+	error = fth_modules_init();
+	if (error)
+		goto err_revert;
 	error = fth_takeover_init(&fth_engine.takeover);
 	if (error)
 		goto err_modules;
@@ -379,6 +414,8 @@ int fth_engine_init(const struct fth_engine_client *client)
 
 err_modules:
 	fth_modules_exit();
+err_revert:
+	fth_revert_exit();
 err_sysfs:
 	fth_sysfs_exit();
 	fth_policies_free(&fth_engine.policies);
@@ -437,7 +474,9 @@ void fth_engine_exit(void)
 	fth_takeover_exit(&fth_engine.takeover);
 	/* A callback of a patch that has been let out may still be queueing. */
 	rcu_barrier_tasks();
+	rcu_barrier();
 	fth_modules_exit();
+	fth_revert_exit();
 	fth_sysfs_exit();
 	wait_for_visits();
 	fth_nudge_exit();

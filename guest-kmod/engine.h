@@ -47,7 +47,8 @@ struct fth_engine_patch {
 	u8 leave;    /* enum fth_leave */
 	u8 switches; /* enum fth_switch */
 	u32 functions;
-	u32 pending; /* tasks that hold its transition up */
+	u32 pending;	     /* tasks that hold its transition up */
+	u32 confirm_left_ms; /* until it reverts unless confirmed; 0: it doesn't */
 	u64 hits;
 };
 
@@ -60,27 +61,62 @@ struct fth_engine_straggler {
 	char next[64];
 };
 
+struct fth_incident;
+
+/**
+ * struct fth_settled - how a transition ended
+ * @name: of the patch
+ * @state: SOAKING or APPLIED when it is in force now; ABSENT when old code is in
+ *	force on all tasks, though its module's text may be in use for a while;
+ *	STAGED after a forced end, as its module stays
+ * @self: nobody asked for the last turn (a deadline, an emergency)
+ * @incident: number of the emergency that reverted it, 0 = none
+ * @report: the code is OK as asked, DEADLINE or REVERSED when it turned round;
+ *	the detail says who did it
+ */
+struct fth_settled {
+	char name[FTH_NAME_MAX + 1];
+	u8 state;
+	bool self;
+	u32 incident;
+	struct fth_report report;
+};
+
 /**
  * struct fth_engine_client - who is told what happened
- * @settled: a transition ended.  @state is SOAKING or APPLIED when the patch
- *	is in force now, ABSENT when it is gone (its module is not referenced
- *	any more and no task runs its text: it may be unloaded).  @report->code
- *	is OK as asked, DEADLINE or REVERSED when it turned round, and the
- *	detail says who did it.  @self is true when nobody asked for the last
- *	turn (a deadline, a confirmation that did not come).
+ * @settled: a transition ended
+ * @released: its module is not referenced any more and no task runs its text: it
+ *	may be unloaded
  * @progress: tasks switched so far; at most twice a second
+ * @incident: an emergency has begun (TRIGGERED) or is over (REVERTED), or
+ *	something went wrong for which nothing is reverted (TROUBLE)
+ * @note: the same at once, out of an oops or a panic: any context but NMI, with
+ *	anything locked.  Return: 0 it was handed to the host.
+ * @heard_ns: lived time (clock.h) when the host was heard of last, 0 = never
  */
 struct fth_engine_client {
-	void (*settled)(const char *name, u8 state, bool self, const struct fth_report *report);
+	void (*settled)(const struct fth_settled *settled);
+	void (*released)(const char *name);
 	void (*progress)(const char *name, u8 state, u32 done, u32 total);
+	void (*incident)(const struct fth_incident *incident, u8 kind);
+	int (*note)(const struct fth_msg_event *event);
+	u64 (*heard_ns)(void);
+};
+
+/* What module parameters say. */
+struct fth_engine_options {
+	const char *block; /* fth_blocks_init() */
+	int sysrq_key;	   /* 0 = none */
 };
 
 /**
  * fth_engine_init() - look symbols up, hook klp_enable_patch(), make sysfs
  * @client: outlives the engine
+ * @options: borrowed for the call
  * Return: 0 or -errno; then the kernel is as it was.
  */
-int fth_engine_init(const struct fth_engine_client *client);
+int fth_engine_init(const struct fth_engine_client *client,
+		    const struct fth_engine_options *options);
 
 /**
  * fth_engine_arm() - from here on patches are let in
@@ -121,7 +157,7 @@ int fth_engine_check(const struct fth_guest_policy *policy, struct fth_report *r
  * when its name is @name, refused otherwise.  So is one of that name, whoever
  * brings it: the loader may be a script that has others do it.
  * Return: 0; -EBUSY not armed, a transition runs or another load is expected;
- * -EEXIST it is adopted already; as fth_engine_check().
+ * -EEXIST it is adopted already; -EPERM it is blocked; as fth_engine_check().
  */
 int fth_engine_expect(const char *name, const struct fth_guest_policy *policy, const u8 *sha256,
 		      struct fth_report *ret_report);
@@ -144,11 +180,15 @@ int fth_engine_expect_end(struct fth_report *ret_report);
  * @ret_report: set on error
  *
  * The direction is asked for, not a turn: asking twice never undoes it.
- * Return: 0 started; -EALREADY it is there or on its way there; -ENOENT no such
- * patch; -EBUSY another patch's transition runs; -EINVAL not possible in its
+ * Return: 0 started; 1 it is reverted, only its module is still held; -EALREADY it
+ * is there or on its way there; -ENOENT no such patch; -EBUSY another patch's
+ * transition runs; -EPERM it is reverted in emergency; -EINVAL not possible in its
  * state (it is forced, or gone but for its module).
  */
 int fth_engine_enable(const char *name, bool enable, struct fth_report *ret_report);
+
+/** fth_engine_is_leaving() - is old code in force, and only its module still in use? */
+bool fth_engine_is_leaving(const char *name);
 
 /** fth_engine_confirm() - SOAKING → APPLIED; idempotent when APPLIED. */
 int fth_engine_confirm(const char *name, struct fth_report *ret_report);
@@ -160,7 +200,7 @@ int fth_engine_nudge(const char *name, struct fth_report *ret_report);
 int fth_engine_force(const char *name, struct fth_report *ret_report);
 
 /**
- * fth_engine_list() - adopted patches
+ * fth_engine_list() - adopted patches, but those that are only being released
  * @patches: room for @max
  * Return: how many were written.
  */

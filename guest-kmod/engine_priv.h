@@ -41,6 +41,7 @@
  * @begun: @advance is of this transition
  * @ended: the end of one is being carried out; a turn is another transition,
  *	of @patch or of another
+ * @immediate: it ends at this step, with nobody looked at; the worker's
  * @force: end it at the next step
  * @nudge: nudge at the next step
  * @self: nobody asked for the last turn
@@ -56,6 +57,7 @@ struct fth_run {
 	bool turned;
 	bool begun;
 	bool ended;
+	bool immediate;
 	bool force;
 	bool nudge;
 	bool self;

@@ -10,6 +10,9 @@ struct fth_patch;
 /** fth_engine_print_pending() - one line per straggler.  Return: bytes. */
 int fth_engine_print_pending(struct fth_patch *patch, char *page);
 
+/** fth_engine_confirm_left_ms() - fth_revert_confirm_left_ms() with the lock. */
+u32 fth_engine_confirm_left_ms(struct fth_patch *patch);
+
 /** fth_engine_print_policies() - one line per policy.  Return: bytes. */
 int fth_engine_print_policies(char *page);
 

@@ -131,7 +131,7 @@ int fth_hostinfo_init(struct fth_hostinfo *ret_info)
 
 u64 fth_hostinfo_uptime_ms(void)
 {
-	return div_u64(ktime_get_boottime_ns(), NSEC_PER_MSEC);
+	return div_u64(ktime_get_boot_fast_ns(), NSEC_PER_MSEC);
 }
 
 u64 fth_hostinfo_taint(void)

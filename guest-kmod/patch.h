@@ -99,15 +99,19 @@ enum fth_grace {
  * @release_ns: CLOCK_MONOTONIC, when it is looked at again; while @leaving
  * @release_wait_ms: until the look after that
  * @release_stop_us: how long a look may stop the CPUs; grows while that is too short
- * @farewell: what the client is told when it is gone
- * @farewell_self: nobody asked for that
+ * @farewell: what the client is told when it is gone, if it wasn't told before
  * @object_count: of @objects
  * @count: the author's functions, the first ones
  * @total: those and the nops
  * @redirects: one per function, same order
  * @sets: of the last transition; replaced with all CPUs stopped in between
  * @stale: the table has changed since they were made
- * @confirm_by_ns: CLOCK_BOOTTIME, 0 = no limit; while SOAKING
+ * @confirm_by_ns: lived time (clock.h), 0 = no limit; while SOAKING
+ * @since_ns: lived time, when it was adopted
+ * @alarm: its emergency, fth_alarm(); 0 = none.  Set once, in any context
+ * @alarm_taken: the worker reverts it for that, or won't
+ * @waits_ns: CLOCK_MONOTONIC, since when another patch's transition keeps it waiting
+ * @revert_mode: enum fth_revert_mode of that
  * @sysfs: its folder
  */
 struct fth_patch {
@@ -130,7 +134,6 @@ struct fth_patch {
 	u32 release_wait_ms;
 	u32 release_stop_us;
 	u64 release_ns;
-	bool farewell_self;
 	struct fth_report farewell;
 	u32 object_count;
 	struct fth_object *objects;
@@ -142,8 +145,37 @@ struct fth_patch {
 	bool stale;
 	struct fth_lever lever;
 	u64 confirm_by_ns;
+	u64 since_ns;
+	u64 alarm;
+	bool alarm_taken;
+	u64 waits_ns;
+	u8 revert_mode;
 	struct fth_sysfs_dir *sysfs;
 };
+
+/* An alarm in one word, so that it is raised by one instruction. */
+static inline u64 fth_alarm(u32 number, u8 trigger, u8 mode)
+{
+	return (u64)mode << 40 | (u64)trigger << 32 | number;
+}
+
+/* Of struct fth_incident. */
+static inline u32 fth_alarm_number(u64 alarm)
+{
+	return alarm;
+}
+
+/* enum fth_trigger */
+static inline u8 fth_alarm_trigger(u64 alarm)
+{
+	return alarm >> 32;
+}
+
+/* enum fth_revert_mode; 0 = as the patch's policy says */
+static inline u8 fth_alarm_mode(u64 alarm)
+{
+	return alarm >> 40;
+}
 
 /**
  * fth_patch_create() - take over what an author wrote

@@ -60,6 +60,11 @@ static int parse_duration(char *value, u32 scale, u32 *ret_units)
 	return -EINVAL;
 }
 
+int fth_policy_parse_ms(char *value, u32 *ret_ms)
+{
+	return parse_duration(value, 1000, ret_ms);
+}
+
 static int parse_word(int number, u8 *ret_field)
 {
 	if (number < 0)
@@ -221,7 +226,8 @@ static const struct key keys[] = {
 	{ "freeze-budget", parse_freeze_budget, DURATION },
 	{ "freeze-attempts", parse_freeze_attempts, "a number" },
 	{ "confirm-within", parse_confirm_within, DURATION " or none" },
-	{ "revert-on", parse_revert_on, "oops, warn, soft-lockup, hung-task, host-loss, or none" },
+	{ "revert-on", parse_revert_on,
+	  "oops, oops-in-patch, warn, warn-in-patch, soft-lockup, hung-task, host-loss, or none" },
 	{ "revert-host-loss-after", parse_host_loss_after, DURATION },
 	{ "revert-mode", parse_revert_mode, "consistent, immediate or consistent-then-immediate" },
 };

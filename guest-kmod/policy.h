@@ -49,6 +49,9 @@ int fth_policy_copy(const struct fth_guest_policy *from, struct fth_owned_policy
 int fth_policy_print(const char *name, const struct fth_guest_policy *policy, char *text,
 		     size_t size);
 
+/** fth_policy_parse_ms() - "500ms", "5m".  Return: 0; -EINVAL. */
+int fth_policy_parse_ms(char *value, u32 *ret_ms);
+
 /** struct fth_policies - all of them; written under the engine's lock. */
 struct fth_policies {
 	struct fth_policy_list __rcu *list;

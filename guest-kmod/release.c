@@ -91,12 +91,18 @@ static bool is_text_used(struct fth_patch *patch)
 	return error;
 }
 
-static void grace_passed(struct rcu_head *head)
+/* No trigger looks at it any more, wherever the kernel told of trouble. */
+static void unwatched(struct rcu_head *head)
 {
 	struct fth_patch *patch = container_of(head, struct fth_patch, rcu);
 
 	WRITE_ONCE(patch->grace, FTH_GRACE_PASSED);
 	mod_delayed_work(fth_engine.queue, &fth_engine.release, 0);
+}
+
+static void grace_passed(struct rcu_head *head)
+{
+	call_rcu(head, unwatched);
 }
 
 /* Moves held, so it is out of the table. */
@@ -162,9 +168,15 @@ static void let_out(struct fth_patch *patch)
 
 static void tell(struct fth_patch *patch)
 {
-	pr_info("%s\n", patch->farewell.detail);
-	fth_engine.client->settled(patch->name, FTH_LC_ABSENT, patch->farewell_self,
-				   &patch->farewell);
+	struct fth_settled settled = { .state = FTH_LC_ABSENT };
+
+	if (patch->farewell.detail[0]) {
+		pr_info("%s\n", patch->farewell.detail);
+		strscpy(settled.name, patch->name, sizeof(settled.name));
+		settled.report = patch->farewell;
+		fth_engine.client->settled(&settled);
+	}
+	fth_engine.client->released(patch->name);
 	fth_patch_free(patch);
 	module_put(THIS_MODULE);
 }

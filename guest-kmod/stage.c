@@ -4,7 +4,7 @@
  *
  * DESIGN
  * Input: STAGE, APPLY and UNSTAGE from dispatch, and "the patch is gone" from
- * the engine.  Output: fth_dispatch_load_failed() and _unloaded().  Chunks come
+ * the engine.  Output: fth_dispatch_load_failed().  Chunks come
  * in order; a chunk out of order costs its payload, and the host begins again.
  * Loading runs on an ordered queue of its own, since the guest's insmod may take
  * as long as it likes.  What a patch does once it is loaded is the engine's.
@@ -365,22 +365,15 @@ static void run_load(struct work_struct *work)
 static void run_unload(struct work_struct *work)
 {
 	struct fth_payload *payload = container_of(work, struct fth_payload, unload_work);
-	struct fth_report report = payload->report;
-	size_t length = strlen(report.detail);
-	char name[FTH_NAME_MAX + 1];
-	bool self = payload->self;
 	int status = unload(payload);
 
 	if (status)
-		scnprintf(report.detail + length, sizeof(report.detail) - length,
-			  "; its module stays loaded, '%s' failed (%d)",
-			  fth_guest.params.rmmod_path, status);
-	strscpy(name, payload->name, sizeof(name));
+		pr_warn("patch '%s': reverted, but its module stays loaded: '%s' failed (%d)\n",
+			payload->name, fth_guest.params.rmmod_path, status);
 	/* From here on the payload may be dropped. */
 	mutex_lock(&fth_guest.stage.lock);
 	payload->unloading = false;
 	mutex_unlock(&fth_guest.stage.lock);
-	fth_dispatch_unloaded(name, self, &report);
 }
 
 /* Pin the payload for a load; with stage.lock only inside. */
@@ -431,23 +424,18 @@ int fth_stage_load(const char *name, const u8 *sha256, const struct fth_guest_po
 	return err;
 }
 
-bool fth_stage_unload(const char *name, bool self, const struct fth_report *report)
+void fth_stage_unload(const char *name)
 {
 	struct fth_stage *stage = &fth_guest.stage;
 	struct fth_payload *payload;
-	bool will;
 
 	mutex_lock(&stage->lock);
 	payload = find(stage, name);
-	will = payload && !stage->stopped && (payload->loading || payload->loaded);
-	if (will) {
+	if (payload && !stage->stopped && (payload->loading || payload->loaded)) {
 		payload->unloading = true;
-		payload->self = self;
-		payload->report = *report;
 		queue_work(stage->wq, &payload->unload_work);
 	}
 	mutex_unlock(&stage->lock);
-	return will;
 }
 
 int fth_stage_drop(const char *name, struct fth_report *ret_report)

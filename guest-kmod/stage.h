@@ -32,8 +32,6 @@ struct pid;
  * @size: bytes of @file
  * @loading: @load_work is queued or runs; pins the payload
  * @unloading: the same for @unload_work
- * @self: why the patch is gone, for the end of @unload_work
- * @report: the same
  * @loaded: our loader brought the module in and nobody took it out yet
  * @name: the module's name
  * @sha256: of @file
@@ -47,8 +45,6 @@ struct fth_payload {
 	bool loading;
 	bool unloading;
 	bool loaded;
-	bool self;
-	struct fth_report report;
 	char name[FTH_NAME_MAX + 1];
 	u8 sha256[FTH_SHA256_SIZE];
 };
@@ -145,15 +141,13 @@ int fth_stage_load(const char *name, const u8 *sha256, const struct fth_guest_po
 		   struct fth_report *ret_report);
 
 /**
- * fth_stage_unload() - its patch is gone: take the module out
+ * fth_stage_unload() - its patch is gone: take the module out, if we brought it
  * @name: of the module
- * @self: as the engine said, for the end
- * @report: as the engine said, for the end; copied
  *
- * The end is told by fth_dispatch_unloaded().
- * Return: true when that will happen; false when our loader didn't load it.
+ * Nobody waits for the guest's program that does it: it may be as dead as the
+ * rest of userspace.
  */
-bool fth_stage_unload(const char *name, bool self, const struct fth_report *report);
+void fth_stage_unload(const char *name);
 
 /**
  * fth_stage_drop() - UNSTAGE

@@ -8,6 +8,7 @@
 #include "compat/kernel.h"
 #include "engine_priv.h"
 #include "engine_sysfs.h"
+#include "revert.h"
 
 static bool runs(const struct fth_patch *patch)
 {
@@ -34,13 +35,18 @@ u32 fth_engine_list(struct fth_engine_patch *patches, u32 max)
 
 		if (count == max)
 			break;
+		/* Old code is in force everywhere; the rest is between us and its module. */
+		if (patch->leaving)
+			continue;
 		*to = (struct fth_engine_patch){ .has_sha256 = patch->has_sha256,
 						 .state = patch->state,
 						 .flags = patch->flags,
 						 .leave = patch->policy.leave,
 						 .switches = patch->policy.switches,
 						 .functions = patch->count,
-						 .pending = pending_of(patch) };
+						 .pending = pending_of(patch),
+						 .confirm_left_ms =
+							 fth_revert_confirm_left_ms(patch) };
 		strscpy(to->name, patch->name, sizeof(to->name));
 		memcpy(to->sha256, patch->sha256, sizeof(to->sha256));
 		for (u32 i = 0; i < patch->count; i++)
@@ -177,4 +183,14 @@ int fth_engine_print_pending(struct fth_patch *patch, char *page)
 	if (rest)
 		length += sysfs_emit_at(page, length, "# and %u more\n", rest);
 	return length;
+}
+
+u32 fth_engine_confirm_left_ms(struct fth_patch *patch)
+{
+	u32 left_ms;
+
+	mutex_lock(&fth_engine.lock);
+	left_ms = fth_revert_confirm_left_ms(patch);
+	mutex_unlock(&fth_engine.lock);
+	return left_ms;
 }

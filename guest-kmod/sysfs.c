@@ -16,6 +16,8 @@
 #include <linux/sysfs.h>
 
 #include "engine_sysfs.h"
+#include "policy.h"
+#include "revert.h"
 
 /* One folder: of a patch, of its object, or of one of its functions. */
 struct fth_sysfs_dir {
@@ -88,6 +90,9 @@ static ssize_t command(struct fth_sysfs_dir *dir, size_t length,
 	if (!report)
 		return -ENOMEM;
 	error = request(dir->patch->name, report);
+	/* It is there already, but for its module. */
+	if (error > 0)
+		error = -EALREADY;
 	if (error)
 		pr_warn("%s\n", report->detail);
 	kfree(report);
@@ -128,6 +133,8 @@ static const char *state_note(const struct fth_patch *patch)
 {
 	if (READ_ONCE(patch->flags) & FTH_PATCH_FORCED)
 		return " (forced: pinned until the next boot)";
+	if (READ_ONCE(patch->flags) & FTH_PATCH_IMMEDIATE)
+		return " (immediate: all tasks were switched without a look at them; a task may run its module's text)";
 	if (READ_ONCE(patch->leaving))
 		return " (all tasks have switched; a task may run its module's text)";
 	return "";
@@ -174,9 +181,39 @@ static ssize_t nudge_store(struct fth_sysfs_dir *dir, const char *page, size_t l
 	return trigger(dir, page, length, fth_engine_nudge);
 }
 
+static bool is_duration(const char *page, u32 *ret_ms)
+{
+	char value[16];
+
+	return strscpy(value, page, sizeof(value)) > 0 &&
+	       !fth_policy_parse_ms(strim(value), ret_ms);
+}
+
+/* "1" confirms, a duration ("5m") puts the decision off. */
 static ssize_t confirm_store(struct fth_sysfs_dir *dir, const char *page, size_t length)
 {
-	return trigger(dir, page, length, fth_engine_confirm);
+	struct fth_report *report;
+	u32 extend_ms;
+	int error;
+
+	if (!is_duration(page, &extend_ms))
+		return sysfs_streq(page, "1") ? command(dir, length, fth_engine_confirm) : -EINVAL;
+	report = kzalloc(sizeof(*report), GFP_KERNEL);
+	if (!report)
+		return -ENOMEM;
+	error = fth_revert_extend(dir->patch->name, extend_ms, report);
+	if (error)
+		pr_warn("%s\n", report->detail);
+	kfree(report);
+	return error ?: length;
+}
+
+/* What is left, as it could be written to extend it by as much. */
+static ssize_t confirm_show(struct fth_sysfs_dir *dir, char *page)
+{
+	u32 left_ms = fth_engine_confirm_left_ms(dir->patch);
+
+	return left_ms ? sysfs_emit(page, "%ums\n", left_ms) : sysfs_emit(page, "none\n");
 }
 
 #define FILE_RW(name) \
@@ -193,7 +230,7 @@ FILE_RO(model);
 FILE_RO(pending);
 FILE_WO(force);
 FILE_WO(nudge);
-FILE_WO(confirm);
+FILE_RW(confirm);
 
 static struct attribute *patch_attrs[] = {
 	&enabled_file.attr, &transition_file.attr, &state_file.attr,

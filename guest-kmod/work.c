@@ -4,27 +4,25 @@
 #include <linux/jiffies.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/timekeeping.h>
 
 #include "compat/kernel.h"
 #include "engine_priv.h"
 #include "object.h"
+#include "revert.h"
 #include "states.h"
 
-/* Confirmation counts time in suspend, which a timer of ours would not see. */
-#define CONFIRM_LOOK_MS 1000u
-
-/* What the client is told once the mutexes are dropped. */
-struct news {
+/* What the client is told once the mutexes are dropped; the worker's. */
+static struct news {
+	bool has_settled;
+	bool has_progress;
+	struct fth_settled settled;
 	char name[FTH_NAME_MAX + 1];
-	bool settled;
-	bool progress;
-	bool self;
 	u8 state;
 	u32 done;
 	u32 total;
-	struct fth_report report;
-};
+} work_news;
 
 static u64 ms_to_ns(u32 ms)
 {
@@ -174,40 +172,45 @@ static bool take_turn(struct fth_report *report)
 	return true;
 }
 
+static const char *end_note(bool forced, bool immediate)
+{
+	if (forced)
+		return " by force, pinned until the next boot";
+	return immediate ? " at once, without a look at any task, which may break consistency" : "";
+}
+
 static void tell_settled(struct news *news, u8 state, bool forced)
 {
 	const struct fth_run *run = &fth_engine.run;
 	const struct fth_advance *advance = &run->advance;
 	const char *way = advance->to_new ? "in force" : "reverted";
+	struct fth_settled *settled = &news->settled;
 	char took[FTH_WHY_MAX];
 
-	news->settled = true;
-	news->self = run->self;
-	news->state = state;
-	strscpy(news->name, run->patch->name, sizeof(news->name));
+	news->has_settled = true;
+	settled->self = run->self;
+	settled->state = state;
+	settled->incident = 0;
+	strscpy(settled->name, run->patch->name, sizeof(settled->name));
 	fth_advance_print(advance, took, sizeof(took));
-	fth_report_set(&news->report, run->code, 0, "patch '%s' %s%s%s%s %s", run->patch->name, way,
-		       forced ? " by force, pinned until the next boot" : "",
-		       run->why[0] ? ": " : "", run->why, took);
+	fth_report_set(&settled->report, run->code, 0, "patch '%s' %s%s%s%s %s", run->patch->name,
+		       way, end_note(forced, run->immediate), run->why[0] ? ": " : "", run->why,
+		       took);
 }
 
-static void arm_confirm(struct fth_patch *patch)
-{
-	patch->confirm_by_ns = 0;
-	if (patch->policy.confirm_within_ms && !(patch->flags & FTH_PATCH_FORCED))
-		patch->confirm_by_ns =
-			ktime_get_boottime_ns() + ms_to_ns(patch->policy.confirm_within_ms);
-}
-
-/* Lock held.  Its module's reference is given back by the second worker. */
-static void send_off(struct fth_patch *patch, const struct fth_report *farewell, bool self)
+/*
+ * Lock held.  Its module's reference is given back by the second worker, which
+ * tells the client what @farewell says; NULL: that was told.
+ */
+static void send_off(struct fth_patch *patch, const struct fth_report *farewell)
 {
 	WRITE_ONCE(patch->leaving, true);
+	fth_revert_unwatch(patch, farewell ? "it was replaced" : "it was reverted already");
 	patch->release_ns = 0;
 	patch->release_wait_ms = FTH_RELEASE_MIN_MS;
 	patch->release_stop_us = patch->policy.stop_max_us;
-	patch->farewell = *farewell;
-	patch->farewell_self = self;
+	if (farewell)
+		patch->farewell = *farewell;
 	mod_delayed_work(fth_engine.queue, &fth_engine.release, 0);
 }
 
@@ -243,12 +246,13 @@ static void send_replaced_off(const struct fth_patch *by, bool forced)
 			patch->klp->forced = true;
 			WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_FORCED);
 			WRITE_ONCE(patch->state, FTH_LC_STAGED);
+			fth_revert_unwatch(patch, "it was replaced by force");
 		} else {
 			WRITE_ONCE(patch->state, FTH_LC_REVERTING);
 			fth_report_set(&farewell, FTH_E_OK, 0,
 				       "patch '%s' reverted: replaced by patch '%s'", patch->name,
 				       by->name);
-			send_off(patch, &farewell, false);
+			send_off(patch, &farewell);
 		}
 	}
 }
@@ -285,8 +289,8 @@ static void end_table(struct fth_patch *patch, bool to_new)
 
 /*
  * From here on a request finds what the transition came to, and asks for the
- * next one.  A revert is not told but once its text is unused
- * (fth_work_release()).  A forced revert is told at once, as STAGED: its module
+ * next one.  A revert is told as soon as old code is in force, though its text may
+ * be in use for a while (fth_work_release()); a forced one as STAGED: its module
  * can't be unloaded.  Return: false when somebody turned it round just before.
  */
 static bool settle(struct news *news, bool forced)
@@ -303,16 +307,20 @@ static bool settle(struct news *news, bool forced)
 	}
 	WARN_ON_ONCE(fth_lifecycle_step(patch->state, forced ? FTH_LC_EV_FORCE : FTH_LC_EV_COMPLETE,
 					&next));
-	tell_settled(news, next, forced);
+	tell_settled(news, to_new || forced ? next : FTH_LC_ABSENT, forced);
 	if (forced)
 		WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_FORCED);
+	if (run->immediate)
+		WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_IMMEDIATE);
+	if (!to_new)
+		news->settled.incident = fth_revert_settled(patch, forced || run->immediate,
+							    news->settled.report.detail);
 	if (to_new || forced) {
 		WRITE_ONCE(patch->state, next);
-		arm_confirm(patch);
+		fth_revert_arm_confirm(patch);
 	} else {
 		/* REVERTING it stays until it is gone. */
-		news->settled = false;
-		send_off(patch, &news->report, news->self);
+		send_off(patch, NULL);
 	}
 	if (to_new && patch->klp->replace)
 		send_replaced_off(patch, forced);
@@ -360,6 +368,53 @@ static void finish(struct news *news, bool forced)
 	end_run();
 }
 
+/* The sets of the one that is in transition know what it lay on. */
+static void renew_running(void)
+{
+	struct fth_patch *patch = fth_engine.run.patch;
+	struct fth_report report;
+
+	/* Without memory it is what it was: an immediate revert may break more than its own. */
+	if (patch && fth_work_renew_sets(patch, &report))
+		pr_warn("patch '%s': its transition goes on with old sets\n", patch->name);
+}
+
+/*
+ * A patch at rest is taken out at once, beside the transition of another one,
+ * which has been begun.
+ */
+static void drop(struct fth_patch *patch, struct news *news)
+{
+	struct fth_settled *settled = &news->settled;
+
+	mutex_lock(&fth_engine.lock);
+	WRITE_ONCE(patch->state, FTH_LC_REVERTING);
+	WRITE_ONCE(patch->settled, false);
+	WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_IMMEDIATE);
+	mutex_unlock(&fth_engine.lock);
+	fth_states_begin(patch);
+	fth_objects_call(patch, FTH_CALL_PRE_UNPATCH);
+	patch->in_force = false;
+	fth_transition_jump(&patch->lever, false);
+	fth_patch_want(patch, false);
+	fth_objects_call(patch, FTH_CALL_POST_UNPATCH);
+	fth_states_end();
+	WRITE_ONCE(patch->settled, true);
+	end_table(patch, false);
+	renew_running();
+	news->has_settled = true;
+	settled->self = true;
+	settled->state = FTH_LC_ABSENT;
+	strscpy(settled->name, patch->name, sizeof(settled->name));
+	fth_report_set(&settled->report, FTH_E_REVERSED, 0,
+		       "patch '%s' reverted%s, beside the transition of '%s'", patch->name,
+		       end_note(false, true), fth_engine.run.patch->name);
+	mutex_lock(&fth_engine.lock);
+	settled->incident = fth_revert_settled(patch, true, settled->report.detail);
+	send_off(patch, NULL);
+	mutex_unlock(&fth_engine.lock);
+}
+
 static void tell_progress(struct news *news)
 {
 	struct fth_run *run = &fth_engine.run;
@@ -369,7 +424,7 @@ static void tell_progress(struct news *news)
 	if (pending < 0 || now < run->progress_ns)
 		return;
 	run->progress_ns = now + ms_to_ns(FTH_PROGRESS_EVERY_MS);
-	news->progress = true;
+	news->has_progress = true;
 	news->state = run->patch->state;
 	news->total = run->advance.total;
 	news->done = run->advance.total - min_t(u32, pending, run->advance.total);
@@ -418,10 +473,15 @@ static void step(struct news *news)
 	runs = run->patch;
 	turned = run->turned;
 	mutex_unlock(&fth_engine.lock);
-	if (!runs || (turned && !take_turn(&news->report)))
+	if (!runs || (turned && !take_turn(&news->settled.report)))
 		return;
 	if (READ_ONCE(run->force)) {
 		finish(news, true);
+		return;
+	}
+	run->immediate = fth_revert_is_immediate(run->patch);
+	if (run->immediate) {
+		finish(news, false);
 		return;
 	}
 	if (take_nudge(run))
@@ -436,25 +496,6 @@ static void step(struct news *news)
 	tell_progress(news);
 }
 
-/* Lock held. */
-static void check_confirm(void)
-{
-	u64 now = ktime_get_boottime_ns();
-	struct fth_patch *patch;
-	char why[sizeof(fth_engine.run.why)];
-
-	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (fth_engine_busy())
-			return;
-		if (patch->state != FTH_LC_SOAKING || !patch->confirm_by_ns ||
-		    now < patch->confirm_by_ns)
-			continue;
-		scnprintf(why, sizeof(why), "not confirmed within %u ms",
-			  patch->policy.confirm_within_ms);
-		fth_work_turn(patch, false, true, FTH_E_REVERSED, why);
-	}
-}
-
 static u64 earlier(u64 a, u64 b)
 {
 	return a && (!b || a < b) ? a : b;
@@ -464,15 +505,8 @@ static u64 earlier(u64 a, u64 b)
 static u64 next_due_ns(void)
 {
 	const struct fth_run *run = &fth_engine.run;
-	struct fth_patch *patch;
-	u64 due = 0;
+	u64 due = fth_revert_due_ns();
 
-	list_for_each_entry(patch, &fth_engine.patches, list) {
-		u64 look = ktime_get_ns() + ms_to_ns(CONFIRM_LOOK_MS);
-
-		if (patch->state == FTH_LC_SOAKING && patch->confirm_by_ns)
-			due = earlier(look, due);
-	}
 	if (!run->patch)
 		return due;
 	if (run->turned)
@@ -482,27 +516,56 @@ static u64 next_due_ns(void)
 	return earlier(fth_advance_due_ns(&run->advance), due);
 }
 
-void fth_work_run(struct work_struct *work)
+static void tell(const struct news *news)
 {
-	struct news news = {};
-	u64 due, now;
+	if (news->has_settled) {
+		pr_info("%s\n", news->settled.report.detail);
+		fth_engine.client->settled(&news->settled);
+	} else if (news->has_progress) {
+		fth_engine.client->progress(news->name, news->state, news->done, news->total);
+	}
+	fth_revert_tell();
+}
 
-	mutex_lock(&fth_engine.moves);
+/* One step, with the mutex for moves.  Return: when the next one is due. */
+static u64 move(struct news *news)
+{
+	struct fth_patch *dropped;
+	unsigned int flags = 0;
+	bool emergency;
+	u64 due;
+
 	mutex_lock(&fth_engine.lock);
 	fth_work_drop_rosters();
-	check_confirm();
+	dropped = fth_revert_check();
+	emergency = fth_revert_runs();
 	mutex_unlock(&fth_engine.lock);
-	step(&news);
+	/* From the reserves, if there is no other memory; and nothing is written back for it. */
+	if (emergency)
+		flags = memalloc_noreclaim_save();
+	if (dropped)
+		drop(dropped, news);
+	else
+		step(news);
+	if (emergency)
+		memalloc_noreclaim_restore(flags);
 	mutex_lock(&fth_engine.lock);
 	due = next_due_ns();
 	mutex_unlock(&fth_engine.lock);
+	return due;
+}
+
+void fth_work_run(struct work_struct *work)
+{
+	struct news *news = &work_news;
+	u64 due, now;
+
+	news->has_settled = false;
+	news->has_progress = false;
+	mutex_lock(&fth_engine.moves);
+	due = move(news);
 	mutex_unlock(&fth_engine.moves);
-	if (news.settled) {
-		pr_info("%s\n", news.report.detail);
-		fth_engine.client->settled(news.name, news.state, news.self, &news.report);
-	} else if (news.progress) {
-		fth_engine.client->progress(news.name, news.state, news.done, news.total);
-	}
+	tell(news);
 	if (!due)
 		return;
 	/* A kick meanwhile has queued it already, and wins. */

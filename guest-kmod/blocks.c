@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Payloads that this guest refuses.
+ *
+ * DESIGN
+ * What an emergency reverted is refused until the next boot, or until somebody
+ * allows it: by its SHA-256 when a host sent it, by its name when it was loaded
+ * by hand.  `fother.block=` on the kernel's command line does the same before
+ * anything is loaded; it is read here, since insmod doesn't apply it.
+ */
+#include "blocks.h"
+
+#include <linux/err.h>
+#include <linux/kernel.h>
+#include <linux/mount.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "hostinfo.h"
+
+#define CMDLINE_MAX 4096u
+
+static struct {
+	u32 count;
+	struct fth_block blocks[FTH_BLOCKS_MAX];
+} list;
+
+static bool is_all(const struct fth_block *block)
+{
+	return !strcmp(block->name, FTH_BLOCK_ALL);
+}
+
+static bool is_same(const struct fth_block *block, const char *name, const u8 *sha256)
+{
+	if (strcmp(block->name, name) || block->has_sha256 != !!sha256)
+		return false;
+	return !sha256 || !memcmp(block->sha256, sha256, FTH_SHA256_SIZE);
+}
+
+void fth_blocks_add(const char *name, const u8 *sha256, u8 trigger, u32 incident)
+{
+	struct fth_block *block;
+
+	for (u32 i = 0; i < list.count; i++) {
+		if (is_same(&list.blocks[i], name, sha256))
+			return;
+	}
+	if (list.count == FTH_BLOCKS_MAX) {
+		pr_err("patch '%s': %u payloads are blocked already; everything is blocked from now on, 'echo all' to 'allow' lifts it\n",
+		       name, FTH_BLOCKS_MAX);
+		list.count--;
+		name = FTH_BLOCK_ALL;
+		sha256 = NULL;
+	}
+	block = &list.blocks[list.count++];
+	*block = (struct fth_block){ .trigger = trigger,
+				     .incident = incident,
+				     .since_ms = fth_hostinfo_uptime_ms() };
+	strscpy(block->name, name, sizeof(block->name));
+	if (!sha256)
+		return;
+	block->has_sha256 = true;
+	memcpy(block->sha256, sha256, FTH_SHA256_SIZE);
+}
+
+const struct fth_block *fth_blocks_find(const char *name, const u8 *sha256)
+{
+	for (u32 i = 0; i < list.count; i++) {
+		const struct fth_block *block = &list.blocks[i];
+		bool by_hash = sha256 && block->has_sha256;
+
+		if (is_all(block))
+			return block;
+		if (by_hash ? !memcmp(block->sha256, sha256, FTH_SHA256_SIZE)
+			    : !strcmp(block->name, name))
+			return block;
+	}
+	return NULL;
+}
+
+int fth_blocks_check(const char *verb, const char *name, const u8 *sha256,
+		     struct fth_report *ret_report)
+{
+	const struct fth_block *block = fth_blocks_find(name, sha256);
+	const char *allow = block && is_all(block) ? FTH_BLOCK_ALL : name;
+	u64 seconds;
+
+	if (!block)
+		return 0;
+	if (!block->incident)
+		return fth_report_set(
+			ret_report, FTH_E_BLOCKED, -EPERM,
+			"%s '%s' refused: blocked by '" FTH_BLOCK_PARAMETER
+			"%s' on the kernel's command line or as a parameter; allow it with 'fother allow' or by writing '%s' to /sys/kernel/fother/allow",
+			verb, name, block->name, allow);
+	seconds = div_u64(fth_hostinfo_uptime_ms() - block->since_ms, 1000);
+	return fth_report_set(
+		ret_report, FTH_E_BLOCKED, -EPERM,
+		"%s '%s' refused: blocked since %llu s, when it was reverted in emergency (%s, incident %u); allow it with 'fother allow' or by writing '%s' to /sys/kernel/fother/allow",
+		verb, name, seconds, fth_trigger_name(block->trigger), block->incident, allow);
+}
+
+u32 fth_blocks_allow(const char *name, const u8 *sha256)
+{
+	u32 lifted = 0;
+
+	for (u32 i = 0; i < list.count;) {
+		struct fth_block *block = &list.blocks[i];
+		bool meant = !strcmp(name, FTH_BLOCK_ALL) || !strcmp(name, block->name);
+
+		if (sha256 && block->has_sha256)
+			meant = !memcmp(block->sha256, sha256, FTH_SHA256_SIZE);
+		if (!meant) {
+			i++;
+			continue;
+		}
+		memmove(block, block + 1, (--list.count - i) * sizeof(*block));
+		lifted++;
+	}
+	return lifted;
+}
+
+u32 fth_blocks_list(struct fth_block *blocks, u32 max)
+{
+	u32 count = min(list.count, max);
+
+	memcpy(blocks, list.blocks, count * sizeof(*blocks));
+	return count;
+}
+
+/* "NAME[,NAME…]"; changed by it. */
+static void add_names(char *names)
+{
+	char *name;
+
+	while ((name = strsep(&names, ","))) {
+		if (!*name)
+			continue;
+		if (strlen(name) > FTH_NAME_MAX) {
+			pr_warn("block='%s': longer than a module's name, %u bytes; left out\n",
+				name, FTH_NAME_MAX);
+			continue;
+		}
+		/* Modules have '_' where their files may have '-'. */
+		strreplace(name, '-', '_');
+		fth_blocks_add(name, NULL, FTH_TRIGGER_NONE, 0);
+	}
+}
+
+static void add_parameter(const char *parameter)
+{
+	char *copy = kstrdup(parameter, GFP_KERNEL);
+
+	if (copy)
+		add_names(copy);
+	else
+		fth_blocks_add(FTH_BLOCK_ALL, NULL, FTH_TRIGGER_NONE, 0);
+	kfree(copy);
+}
+
+static void add_words(char *line)
+{
+	size_t length = strlen(FTH_BLOCK_PARAMETER);
+	char *word;
+
+	while ((word = strsep(&line, " \n"))) {
+		if (!strncmp(word, FTH_BLOCK_PARAMETER, length))
+			add_names(word + length);
+	}
+}
+
+static int read_cmdline(char *line, size_t size)
+{
+	struct vfsmount *proc = fth_hostinfo_mount("proc");
+	ssize_t length;
+
+	if (IS_ERR(proc))
+		return PTR_ERR(proc);
+	length = fth_hostinfo_read(proc, "cmdline", line, size - 1);
+	kern_unmount(proc);
+	if (length < 0)
+		return length;
+	line[length] = '\0';
+	return 0;
+}
+
+void fth_blocks_init(const char *parameter)
+{
+	char *line = kmalloc(CMDLINE_MAX, GFP_KERNEL);
+	int error = line ? read_cmdline(line, CMDLINE_MAX) : -ENOMEM;
+
+	if (parameter)
+		add_parameter(parameter);
+	if (error) {
+		/* Who wanted something kept out can't be told from who did not. */
+		pr_warn("init: the kernel's command line can't be read (%d): '" FTH_BLOCK_PARAMETER
+			"' there has no effect\n",
+			error);
+	} else {
+		add_words(line);
+	}
+	kfree(line);
+}

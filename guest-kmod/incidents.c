@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The emergencies of this boot.
+ *
+ * DESIGN
+ * A fixed number of them in static memory, filled out of an oops too: under a
+ * raw lock that is only tried for, a bounded number of times, since whoever
+ * holds it may be the one that oopsed.  What could not be written down then is
+ * written down by the worker that takes the alarm, without the text.
+ */
+#include "incidents.h"
+
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "fother/lifecycle.h"
+#include "hostinfo.h"
+
+#define LOCK_TRIES 100000u
+
+/*
+ * @lock: protects @incidents; nothing is locked inside, nothing that may fault
+ *	is touched
+ * @numbers: given out so far
+ * @missed: never remembered
+ */
+static struct {
+	raw_spinlock_t lock;
+	struct fth_incident incidents[FTH_INCIDENTS_MAX];
+	atomic_t numbers;
+	atomic_t missed;
+} memory = { .lock = __RAW_SPIN_LOCK_UNLOCKED(memory.lock) };
+
+u32 fth_incidents_number(void)
+{
+	return atomic_inc_return(&memory.numbers);
+}
+
+void fth_incidents_missed(void)
+{
+	atomic_inc(&memory.missed);
+}
+
+static bool try_lock(unsigned long *ret_flags)
+{
+	for (u32 i = 0; i < LOCK_TRIES; i++) {
+		if (raw_spin_trylock_irqsave(&memory.lock, *ret_flags))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+/* How readily it is forgotten; the lower the sooner. */
+static u32 worth(const struct fth_incident *incident)
+{
+	if (!incident->number)
+		return 0;
+	if (incident->trouble)
+		return 1;
+	return incident->ended ? 2 : 3;
+}
+
+/* Lock held.  NULL: all that there is, is worth more. */
+static struct fth_incident *find_room(bool trouble)
+{
+	struct fth_incident *found = &memory.incidents[0];
+
+	for (u32 i = 1; i < FTH_INCIDENTS_MAX; i++) {
+		struct fth_incident *one = &memory.incidents[i];
+
+		if (worth(one) < worth(found) ||
+		    (worth(one) == worth(found) && one->number < found->number))
+			found = one;
+	}
+	return trouble && worth(found) > 1 ? NULL : found;
+}
+
+bool fth_incidents_add(const struct fth_incident *incident)
+{
+	struct fth_incident *room;
+	unsigned long flags;
+
+	if (!try_lock(&flags))
+		return false;
+	room = find_room(incident->trouble);
+	if (room)
+		*room = *incident;
+	raw_spin_unlock_irqrestore(&memory.lock, flags);
+	if (!room)
+		fth_incidents_missed();
+	return room;
+}
+
+/* Lock held. */
+static struct fth_incident *find(u32 number)
+{
+	for (u32 i = 0; i < FTH_INCIDENTS_MAX; i++) {
+		if (memory.incidents[i].number == number)
+			return &memory.incidents[i];
+	}
+	return NULL;
+}
+
+bool fth_incidents_has(u32 number)
+{
+	unsigned long flags;
+	bool has;
+
+	raw_spin_lock_irqsave(&memory.lock, flags);
+	has = find(number);
+	raw_spin_unlock_irqrestore(&memory.lock, flags);
+	return has;
+}
+
+void fth_incidents_end(u32 number, u8 mode, const char *detail)
+{
+	struct fth_incident *incident;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&memory.lock, flags);
+	incident = find(number);
+	if (incident) {
+		incident->ended = true;
+		incident->mode = mode;
+		strscpy(incident->end, detail, sizeof(incident->end));
+	}
+	raw_spin_unlock_irqrestore(&memory.lock, flags);
+}
+
+void fth_incidents_told(u32 number, u8 kind)
+{
+	struct fth_incident *incident;
+	unsigned long flags;
+
+	if (!try_lock(&flags))
+		return;
+	incident = find(number);
+	if (incident)
+		incident->told |= 1u << kind;
+	raw_spin_unlock_irqrestore(&memory.lock, flags);
+}
+
+bool fth_incidents_next(u32 after, struct fth_incident *ret_incident)
+{
+	struct fth_incident *next = NULL;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&memory.lock, flags);
+	for (u32 i = 0; i < FTH_INCIDENTS_MAX; i++) {
+		struct fth_incident *one = &memory.incidents[i];
+
+		if (one->number > after && (!next || one->number < next->number))
+			next = one;
+	}
+	if (next)
+		*ret_incident = *next;
+	raw_spin_unlock_irqrestore(&memory.lock, flags);
+	return next;
+}
+
+static struct fth_span span_of(const char *text)
+{
+	return (struct fth_span){ .data = (const u8 *)text, .length = strlen(text) };
+}
+
+void fth_incidents_event(const struct fth_incident *incident, u8 kind,
+			 struct fth_msg_event *ret_event)
+{
+	*ret_event = (struct fth_msg_event){
+		.kind = kind,
+		.state = incident->trouble ? FTH_LC_ABSENT : FTH_LC_REVERTING,
+		.trigger = incident->trigger,
+		.mode = kind == FTH_EVENT_REVERTED ? incident->mode : 0,
+		.incident = incident->number,
+		.name = span_of(incident->name),
+		.detail = span_of(kind == FTH_EVENT_REVERTED ? incident->end : incident->why),
+		.where = span_of(incident->where),
+		.text = span_of(incident->text),
+		.happened_ms = incident->happened_ms,
+		.uptime_ms = fth_hostinfo_uptime_ms(),
+		.taint = fth_hostinfo_taint(),
+	};
+	if (incident->has_sha256)
+		ret_event->sha256 = (struct fth_span){ incident->sha256, FTH_SHA256_SIZE };
+}
+
+/* Lines of the report are set off, so that each incident begins a line. */
+static int print_text(char *page, int length, const char *text)
+{
+	while (*text && length < (int)PAGE_SIZE - 1) {
+		u32 line = strcspn(text, "\n");
+
+		length += sysfs_emit_at(page, length, "\t%.*s\n", (int)line, text);
+		text += line + (text[line] ? 1 : 0);
+	}
+	return length;
+}
+
+static const char *outcome(const struct fth_incident *incident)
+{
+	if (incident->trouble)
+		return "nothing is reverted for it";
+	if (!incident->ended)
+		return "the revert runs";
+	return incident->end;
+}
+
+int fth_incidents_print(char *page)
+{
+	struct fth_incident *incident = kmalloc(sizeof(*incident), GFP_KERNEL);
+	int length = 0, missed = atomic_read(&memory.missed);
+
+	if (!incident)
+		return -ENOMEM;
+	incident->number = 0;
+	while (fth_incidents_next(incident->number, incident)) {
+		if (length >= (int)PAGE_SIZE - 1)
+			break;
+		length += sysfs_emit_at(page, length, "%u %s%s%s at %llu.%03llu s: %s; %s\n",
+					incident->number, fth_trigger_name(incident->trigger),
+					incident->name[0] ? " " : "", incident->name,
+					incident->happened_ms / 1000, incident->happened_ms % 1000,
+					incident->why, outcome(incident));
+		length = print_text(page, length, incident->text);
+	}
+	if (missed && length < (int)PAGE_SIZE - 1)
+		length += sysfs_emit_at(page, length, "# and %d more that were not kept\n", missed);
+	kfree(incident);
+	return length;
+}

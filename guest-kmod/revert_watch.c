@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From a finding to alarms, in whatever context the kernel found it.
+ *
+ * DESIGN
+ * Patches in force stand in a fixed table that is read under RCU.  What is worked
+ * with is allocated before, once: one finding is looked at at a time, and another
+ * CPU's waits a bounded time for it.  If that is not enough (it is this CPU's own
+ * finding that was interrupted) the stack is not looked at: then every patch
+ * whose policy has anything to do with the trigger is reverted, as nobody can say
+ * that it was not on that stack.
+ */
+#include <linux/irq_work.h>
+#include <linux/kernel.h>
+#include <linux/livepatch.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/stacktrace.h>
+#include <linux/ktime.h>
+
+#include "clock.h"
+#include "compat/kernel.h"
+#include "engine_priv.h"
+#include "incidents.h"
+#include "revert.h"
+
+#define DEPTH_MAX 96u	  /* addresses of a stack that are looked at */
+#define BUSY_TRIES 10000u /* then the stack isn't looked at */
+#define TROUBLE_EVERY_NS ((u64)NSEC_PER_SEC)
+
+/*
+ * @patches: written under the engine's lock
+ * @busy: guards all below it
+ * @trouble_ns: when trouble was told last; fth_clock_now_ns()
+ * @kick: lets the worker look
+ */
+static struct {
+	struct fth_patch __rcu *patches[FTH_PATCHES_MAX];
+	atomic_t busy;
+	unsigned long entries[DEPTH_MAX];
+	u32 count;
+	struct fth_incident one;
+	struct fth_msg_event event;
+	atomic64_t trouble_ns;
+	struct irq_work kick;
+} watch;
+
+static void kick(struct irq_work *work)
+{
+	fth_engine_kick();
+}
+
+void fth_revert_watch(struct fth_patch *patch)
+{
+	for (u32 i = 0; i < FTH_PATCHES_MAX; i++) {
+		if (rcu_access_pointer(watch.patches[i]))
+			continue;
+		rcu_assign_pointer(watch.patches[i], patch);
+		return;
+	}
+	/* There are as many places as patches. */
+	WARN_ON_ONCE(1);
+}
+
+void fth_revert_unwatch(struct fth_patch *patch, const char *detail)
+{
+	for (u32 i = 0; i < FTH_PATCHES_MAX; i++) {
+		if (rcu_access_pointer(watch.patches[i]) == patch)
+			RCU_INIT_POINTER(watch.patches[i], NULL);
+	}
+	if (fth_revert_is_alarmed(patch) && !patch->alarm_taken)
+		fth_incidents_end(fth_alarm_number(READ_ONCE(patch->alarm)), 0, detail);
+}
+
+/* Can it be taken back, and is it not on its way already? */
+static bool is_in_force(const struct fth_patch *patch)
+{
+	u8 state = READ_ONCE(patch->state);
+
+	if ((READ_ONCE(patch->flags) & FTH_PATCH_FORCED) || READ_ONCE(patch->alarm))
+		return false;
+	return state == FTH_LC_APPLYING || state == FTH_LC_SOAKING || state == FTH_LC_APPLIED;
+}
+
+bool fth_revert_wants(u32 revert_on)
+{
+	bool wants = false;
+
+	rcu_read_lock();
+	for (u32 i = 0; i < FTH_PATCHES_MAX && !wants; i++) {
+		const struct fth_patch *patch = rcu_dereference(watch.patches[i]);
+
+		wants = patch && (patch->policy.revert_on & revert_on);
+	}
+	rcu_read_unlock();
+	return wants;
+}
+
+static bool is_within(unsigned long address, unsigned long start, unsigned long size)
+{
+	return size && address - start < size;
+}
+
+/* Return: is @address text of the patch?  A function's name, where it has one. */
+static bool find_text(const struct fth_patch *patch, unsigned long address, const char **ret_name)
+{
+	struct fth_text texts[FTH_MODULE_TEXTS_MAX];
+	u32 count;
+
+	*ret_name = NULL;
+	for (u32 i = 0; i < patch->count; i++) {
+		const struct fth_function *function = &patch->functions[i];
+
+		if (!is_within(address, function->old_func, function->old_size) &&
+		    !is_within(address, function->new_func, function->new_size))
+			continue;
+		*ret_name = function->name;
+		return true;
+	}
+	count = fth_module_texts(patch->module, texts);
+	for (u32 i = 0; i < count; i++) {
+		if (address >= texts[i].start && address < texts[i].end)
+			return true;
+	}
+	return false;
+}
+
+/* Is a function of the patch on the stack?  It is named in watch.one.where. */
+static bool is_on_stack(const struct fth_patch *patch)
+{
+	char *where = watch.one.where;
+	const char *name;
+
+	where[0] = '\0';
+	for (u32 i = 0; i < watch.count; i++) {
+		if (!find_text(patch, watch.entries[i], &name))
+			continue;
+		if (name)
+			strscpy(where, name, sizeof(watch.one.where));
+		else
+			scnprintf(where, sizeof(watch.one.where), "%ps", (void *)watch.entries[i]);
+		return true;
+	}
+	return false;
+}
+
+static u32 bits_of(u8 trigger, bool on_stack)
+{
+	switch (trigger) {
+	case FTH_TRIGGER_OOPS:
+		return FTH_REVERT_ON_OOPS | (on_stack ? FTH_REVERT_ON_OOPS_IN_PATCH : 0);
+	case FTH_TRIGGER_WARN:
+		return FTH_REVERT_ON_WARN | (on_stack ? FTH_REVERT_ON_WARN_IN_PATCH : 0);
+	case FTH_TRIGGER_SOFT_LOCKUP:
+		return FTH_REVERT_ON_SOFT_LOCKUP;
+	case FTH_TRIGGER_HUNG_TASK:
+		return FTH_REVERT_ON_HUNG_TASK;
+	default:
+		return 0;
+	}
+}
+
+static int walk(struct task_struct *task, void *data)
+{
+	int count = fth_task_walk_stack(task, watch.entries, DEPTH_MAX);
+
+	return max(count, 0);
+}
+
+static void read_stack(const struct fth_finding *finding)
+{
+	u32 first = 0;
+
+	if (finding->ip)
+		watch.entries[first++] = finding->ip;
+	if (finding->task == current)
+		first += stack_trace_save(watch.entries + first, DEPTH_MAX - first, 0);
+	else
+		first = fth_task_call(finding->task, walk, NULL);
+	watch.count = first;
+}
+
+/* What the kernel printed; where that isn't to be had, what can be said instead. */
+static void read_text(const struct fth_finding *finding)
+{
+	char *text = watch.one.text;
+	size_t size = sizeof(watch.one.text);
+	int length;
+
+	if (finding->task == current)
+		fth_revert_text_take(text, size);
+	if (text[0])
+		return;
+	length = scnprintf(text, size, "%s: CPU %d, task %d %s\n",
+			   fth_trigger_name(finding->trigger), raw_smp_processor_id(),
+			   finding->task->pid, finding->task->comm);
+	for (u32 i = 0; i < watch.count && length < (int)size - 1; i++)
+		length +=
+			scnprintf(text + length, size - length, " %pS\n", (void *)watch.entries[i]);
+}
+
+/* Its patch's part, if it has one, is set for each. */
+static void read_finding(const struct fth_finding *finding)
+{
+	watch.one = (struct fth_incident){
+		.trigger = finding->trigger,
+		.happened_ms = div_u64(ktime_get_boot_fast_ns(), NSEC_PER_MSEC),
+	};
+	read_stack(finding);
+	read_text(finding);
+}
+
+/* The memory to work with, for a bounded time of waiting. */
+static bool take_memory(void)
+{
+	for (u32 i = 0; i < BUSY_TRIES; i++) {
+		if (!atomic_cmpxchg_acquire(&watch.busy, 0, 1))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+/* watch.one is complete. */
+static void tell(u8 kind)
+{
+	bool kept = fth_incidents_add(&watch.one);
+
+	fth_incidents_event(&watch.one, kind, &watch.event);
+	if (!fth_engine.client->note(&watch.event) && kept)
+		fth_incidents_told(watch.one.number, kind);
+}
+
+static void raise_told(struct fth_patch *patch, const struct fth_finding *finding, u64 alarm)
+{
+	struct fth_incident *one = &watch.one;
+
+	one->number = fth_alarm_number(alarm);
+	strscpy(one->name, patch->name, sizeof(one->name));
+	one->has_sha256 = patch->has_sha256;
+	memcpy(one->sha256, patch->sha256, sizeof(one->sha256));
+	scnprintf(one->why, sizeof(one->why), "%s in task %d '%s'%s%s%s",
+		  fth_trigger_name(finding->trigger), finding->task->pid, finding->task->comm,
+		  one->where[0] ? " with '" : "", one->where,
+		  one->where[0] ? "' of the patch on its stack" : "");
+	tell(FTH_EVENT_TRIGGERED);
+}
+
+/* Return: was it raised now? */
+static bool raise_alarm(struct fth_patch *patch, u8 trigger, u64 *ret_alarm)
+{
+	u64 alarm = fth_alarm(fth_incidents_number(), trigger, 0);
+
+	if (cmpxchg(&patch->alarm, 0, alarm))
+		return false;
+	*ret_alarm = alarm;
+	return true;
+}
+
+/* @held: watch.one is ours, and the stack was read. */
+static bool raise_alarms(const struct fth_finding *finding, bool held)
+{
+	bool raised = false;
+
+	for (u32 i = 0; i < FTH_PATCHES_MAX; i++) {
+		struct fth_patch *patch = rcu_dereference(watch.patches[i]);
+		u64 alarm;
+
+		if (!patch || !is_in_force(patch))
+			continue;
+		if (!(patch->policy.revert_on &
+		      bits_of(finding->trigger, held ? is_on_stack(patch) : true)))
+			continue;
+		if (!raise_alarm(patch, finding->trigger, &alarm))
+			continue;
+		raised = true;
+		if (held)
+			raise_told(patch, finding, alarm);
+	}
+	return raised;
+}
+
+/* It is told once in a while only: whatever repeats itself does so without end. */
+static bool may_tell_trouble(u8 trigger)
+{
+	u64 now = fth_clock_now_ns();
+	s64 last = atomic64_read(&watch.trouble_ns);
+
+	if (trigger == FTH_TRIGGER_PANIC)
+		return true;
+	return (!last || now - last >= TROUBLE_EVERY_NS) &&
+	       atomic64_cmpxchg(&watch.trouble_ns, last, now) == last;
+}
+
+static void tell_trouble(const struct fth_finding *finding)
+{
+	struct fth_incident *one = &watch.one;
+
+	if (!may_tell_trouble(finding->trigger)) {
+		fth_incidents_missed();
+		return;
+	}
+	one->number = fth_incidents_number();
+	one->trouble = true;
+	one->where[0] = '\0';
+	scnprintf(one->why, sizeof(one->why), "%s in task %d '%s'",
+		  fth_trigger_name(finding->trigger), finding->task->pid, finding->task->comm);
+	tell(FTH_EVENT_TROUBLE);
+}
+
+void fth_revert_found(const struct fth_finding *finding)
+{
+	unsigned long flags;
+	bool held, raised;
+
+	/* Nothing on this CPU can want the memory meanwhile, but what goes wrong here. */
+	local_irq_save(flags);
+	rcu_read_lock();
+	held = take_memory();
+	if (held)
+		read_finding(finding);
+	raised = raise_alarms(finding, held);
+	if (held && !raised && finding->trouble)
+		tell_trouble(finding);
+	if (held)
+		atomic_set_release(&watch.busy, 0);
+	rcu_read_unlock();
+	local_irq_restore(flags);
+	/* Queueing work takes locks that may be held here; an interrupt's turn is later. */
+	irq_work_queue(&watch.kick);
+}
+
+void fth_revert_everything(u8 trigger)
+{
+	u64 alarm;
+
+	rcu_read_lock();
+	for (u32 i = 0; i < FTH_PATCHES_MAX; i++) {
+		struct fth_patch *patch = rcu_dereference(watch.patches[i]);
+
+		if (patch && !(READ_ONCE(patch->flags) & FTH_PATCH_FORCED) &&
+		    !READ_ONCE(patch->alarm))
+			raise_alarm(patch, trigger, &alarm);
+	}
+	rcu_read_unlock();
+	irq_work_queue(&watch.kick);
+}
+
+void fth_revert_watch_init(void)
+{
+	init_irq_work(&watch.kick, kick);
+}
+
+void fth_revert_watch_exit(void)
+{
+	irq_work_sync(&watch.kick);
+}
