@@ -21,9 +21,10 @@ pausers 15
 old_sleepers=$sleepers
 /tests/fth_storm 4 "$(echo "$OLD" | cut -c1-10)" "$(echo "$NEW" | cut -c1-10)" &
 storm=$!
+turns=$(rounds 100)
 turn=0
 bad=0
-while [ $turn -lt 100 ]; do
+while [ $turn -lt $turns ]; do
 	turn=$((turn + 1))
 	insmod $DEMO || bad=$((bad + 1))
 	settle $DEMO_P/state soaking 500
@@ -33,13 +34,13 @@ while [ $turn -lt 100 ]; do
 	[ "$(cat /proc/cmdline)" = "$OLD" ] || bad=$((bad + 1))
 	rmmod fother_demo_cmdline || bad=$((bad + 1))
 done
-is $bad 0 "200 transitions in a row under a storm of forks and execs"
+is $bad 0 "$((turns * 2)) transitions in a row under a storm of forks and execs"
 # Sleepers in the old function and in the new one: no direction can end.
 ok "the patch with sleepers loads" insmod $MOD/fth_test_pause.ko
 eventually 20 "it waits for the sleepers" holds $PAUSE_P/pending 'fth_pausers: __x64_sys_pause'
 pausers 15
 turn=0
-while [ $turn -lt 100 ]; do
+while [ $turn -lt $turns ]; do
 	turn=$((turn + 1))
 	write 0 $PAUSE_P/enabled
 	[ $((turn % 10)) -ne 0 ] || eventually 20 "turn $turn waits for the new ones" \
@@ -48,7 +49,7 @@ while [ $turn -lt 100 ]; do
 	[ $((turn % 10)) -ne 0 ] || eventually 20 "turn $turn waits for the old ones" \
 		holds $PAUSE_P/pending 'fth_pausers: __x64_sys_pause'
 done
-is "$(grep -c fth_pausers: $PAUSE_P/pending)" 15 "after 200 turns the old ones hold it up"
+is "$(grep -c fth_pausers: $PAUSE_P/pending)" 15 "after $((turns * 2)) turns the old ones hold it up"
 ok "they are nudged" write 1 $PAUSE_P/nudge
 eventually 60 "it ends up in force" has $PAUSE_P/state soaking
 ok "revert" write 0 $PAUSE_P/enabled

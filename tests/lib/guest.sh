@@ -59,6 +59,14 @@ state_of() { # PATCH
 	cat "$PATCHES/$1/state" 2>/dev/null
 }
 
+# rounds N: of a test that repeats itself; fewer, but some, where TAP_SLOWER says
+# that all takes longer: there it is other findings that are looked for.
+rounds() {
+	rounds=$(($1 / ${TAP_SLOWER:-1}))
+	[ $rounds -ge 20 ] || rounds=20
+	echo $rounds
+}
+
 # settle FILE TEXT TRIES: without a test point; 0.02 s between two looks.
 settle() {
 	tries=$(($3 * ${TAP_SLOWER:-1}))
