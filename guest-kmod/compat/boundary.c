@@ -58,6 +58,13 @@ static const struct {
 	{ "syscall_trace_enter", IN },
 	{ "syscall_enter_from_user_mode", IN },
 	{ "syscall_enter_from_user_mode_work", IN },
+	/*
+	 * Where those above are part of these (seen on 7.2): a system call's own
+	 * function, which begins in a frame of its own, is not on such a stack.
+	 */
+	{ "do_syscall_64", IN },
+	{ "do_int80_emulation", IN },
+	{ "do_fast_syscall_32", IN },
 	{ "ret_from_fork", FORK },
 	{ "ret_from_fork_asm", FORK },
 };

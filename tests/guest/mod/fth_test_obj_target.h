@@ -24,10 +24,13 @@ MODULE_PARM_DESC(at_init, "generation that init saw");
 static int fth_obj_secret = 1000;
 module_param_named(secret, fth_obj_secret, int, 0644);
 
+/* A compiler that knows the value would read it off, and make the call another function. */
 static noinline int fth_obj_value(void)
 {
-	barrier();
-	return 0;
+	int value = 0;
+
+	OPTIMIZER_HIDE_VAR(value);
+	return value;
 }
 
 static int value_get(char *page, const struct kernel_param *param)
