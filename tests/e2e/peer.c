@@ -11,6 +11,8 @@
  *   open, close			the socket
  *   hello [EPOCH]			a new session; prints ack and patches
  *   stage OP EPOCH NAME FILE [ok|hash|half|skip]	payload, or a broken way of it
+ *   sign FILE|-			what STAGEs from here on carry as signature
+ *   mutate OP EPOCH NAME FILE COUNT SEED	STAGEs with that signature, changed each time
  *   apply OP EPOCH NAME FILE [CONFIRM_MS|-]	with `-` not waited for
  *   reverse|confirm|nudge|force|unstage OP EPOCH NAME [-]
  *   query OP				prints result, patches and stragglers
@@ -48,7 +50,9 @@
 #define CHUNK 8192 /* bytes of one STAGE: several for the smallest module */
 #define FUZZ_FIELD_MAX 300
 #define FUZZ_PAYLOAD_MAX 4096
-#define WORDS_MAX 6
+#define SIGNATURE_MAX 16384 /* bytes: longer ones than a guest takes too */
+#define MUTATIONS_MAX 4	    /* changes of one signature */
+#define WORDS_MAX 7
 #define LINE_MAX_BYTES 512
 
 struct peer {
@@ -59,6 +63,8 @@ struct peer {
 	struct fth_decoder decoder;
 	struct fth_span input;
 	struct fth_msg msg;
+	uint8_t signature[SIGNATURE_MAX];
+	uint32_t signature_size;
 	uint8_t buffer[FTH_DECODER_BUFFER_SIZE];
 	uint8_t chunk[FTH_DECODER_BUFFER_SIZE];
 	uint8_t out[FTH_DECODER_BUFFER_SIZE];
@@ -294,6 +300,98 @@ static struct payload read_payload(const char *path)
 	return payload;
 }
 
+/* One STAGE; a signature that no host could send is put behind the other fields. */
+static void send_stage(struct peer *peer, struct fth_msg *msg, const uint8_t *signature,
+		       uint32_t size)
+{
+	struct fth_wire_header *header = (struct fth_wire_header *)peer->out;
+	bool fits = size <= FTH_SIGNATURE_MAX;
+	uint32_t length;
+	uint8_t *to;
+
+	msg->u.stage.signature = (struct fth_span){ signature, fits ? size : 0 };
+	length = encode(peer, msg);
+	if (!fits) {
+		to = peer->out + length;
+		*to++ = FTH_TAG_SIGNATURE;
+		*to++ = 0;
+		*to++ = (uint8_t)size;
+		*to++ = (uint8_t)(size >> 8);
+		memcpy(to, signature, size);
+		length += FTH_FIELD_HEADER_SIZE + size;
+		header->length = htole32(length - FTH_HEADER_SIZE);
+		header->payload_crc =
+			htole32(fth_crc32(peer->out + FTH_HEADER_SIZE, length - FTH_HEADER_SIZE));
+		header->header_crc = htole32(fth_crc32(peer->out, FTH_HEADER_SIZE - 4));
+	}
+	write_all(peer, peer->out, length);
+}
+
+static void set_signature(struct peer *peer, const char *path)
+{
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t size = fd < 0 ? 0 : read(fd, peer->signature, sizeof(peer->signature));
+
+	if (size < 0 || (fd < 0 && strcmp(path, "-") != 0))
+		err(2, "read '%s'", path);
+	if (fd >= 0)
+		close(fd);
+	peer->signature_size = (uint32_t)size;
+}
+
+/* The same bytes never: each change is one, but two may undo each other. */
+static uint32_t mutate(const struct peer *peer, uint8_t *to)
+{
+	uint32_t size = peer->signature_size, at, changes;
+
+	do {
+		size = peer->signature_size;
+		memcpy(to, peer->signature, size);
+		for (changes = (uint32_t)random() % MUTATIONS_MAX + 1; changes; changes--) {
+			at = (uint32_t)random() % size;
+			if (random() % 3)
+				to[at] ^= (uint8_t)(1 << random() % 8);
+			else if (random() % 2)
+				to[at] = (uint8_t)random();
+			else
+				size = at ? at : size;
+		}
+	} while (size == peer->signature_size && !memcmp(to, peer->signature, size));
+	return size;
+}
+
+static void stage_mutated(struct peer *peer, uint64_t op, uint64_t epoch, const char *name,
+			  const char *file, uint64_t count, uint64_t seed)
+{
+	struct payload payload = read_payload(file);
+	struct fth_msg msg = { .type = FTH_T_STAGE };
+	struct fth_msg_stage *chunk = &msg.u.stage;
+	uint8_t signature[SIGNATURE_MAX];
+	uint64_t refused = 0;
+
+	srandom((unsigned int)seed);
+	chunk->epoch = epoch;
+	chunk->name = span_of(name);
+	chunk->sha256 = (struct fth_span){ payload.sha256, FTH_SHA256_SIZE };
+	chunk->size = (uint32_t)payload.size;
+	chunk->data = (struct fth_span){ payload.data, 1 };
+	for (uint64_t i = 0; i < count && peer->signature_size; i++) {
+		msg.op_id = op + i;
+		send_stage(peer, &msg, signature, mutate(peer, signature));
+		do
+			if (!next_msg(peer, now_ms() + WAIT_MS))
+				errx(1, "no answer to mutation %" PRIu64 " in %d ms", i, WAIT_MS);
+		while (peer->msg.op_id != msg.op_id);
+		if (peer->msg.type == FTH_T_RESULT &&
+		    peer->msg.u.result.code == FTH_E_BAD_SIGNATURE)
+			refused++;
+		else
+			print_msg(&peer->msg);
+	}
+	printf("mutated %" PRIu64 " bad_signature %" PRIu64 "\n", count, refused);
+	free(payload.data);
+}
+
 static void stage(struct peer *peer, uint64_t op, uint64_t epoch, const char *name,
 		  const char *file, const char *how)
 {
@@ -312,7 +410,7 @@ static void stage(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 
 		chunk->data.data = payload.data + chunk->offset;
 		chunk->data.length = left < CHUNK ? left : CHUNK;
-		send_msg(peer, &msg);
+		send_stage(peer, &msg, peer->signature, chunk->offset ? 0 : peer->signature_size);
 		if (!next_msg(peer, now_ms() + WAIT_MS))
 			errx(1, "no answer to a chunk in %d ms", WAIT_MS);
 		if (peer->msg.type == FTH_T_RESULT && peer->msg.op_id == op)
@@ -483,6 +581,11 @@ static void carry_out(struct peer *peer, char **word)
 	else if (!strcmp(word[0], "stage") && with_file)
 		stage(peer, number(word[1]), number(word[2]), word[3], word[4],
 		      word[5] ? word[5] : "ok");
+	else if (!strcmp(word[0], "sign") && word[1])
+		set_signature(peer, word[1]);
+	else if (!strcmp(word[0], "mutate") && with_file && word[5] && word[6])
+		stage_mutated(peer, number(word[1]), number(word[2]), word[3], word[4],
+			      number(word[5]), number(word[6]));
 	else if (!strcmp(word[0], "apply") && with_file)
 		apply(peer, number(word[1]), number(word[2]), word[3], word[4], word[5]);
 	else if (type && (type == FTH_T_QUERY || word[3]))
