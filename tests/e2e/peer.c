@@ -10,7 +10,7 @@
  *
  *   open, close			the socket
  *   hello [EPOCH]			a new session; prints ack and patches
- *   stage OP EPOCH NAME FILE [ok|hash|half|skip]	payload, or a broken way of it
+ *   stage OP EPOCH NAME FILE [ok|hash|tamper|half|skip]	payload, or a broken way of it
  *   sign FILE|-			what STAGEs from here on carry as signature
  *   mutate OP EPOCH NAME FILE COUNT SEED	STAGEs with that signature, changed each time
  *   apply OP EPOCH NAME FILE [CONFIRM_MS|-]	with `-` not waited for
@@ -401,6 +401,8 @@ static void stage(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 
 	if (!strcmp(how, "hash"))
 		payload.sha256[0] ^= 1;
+	if (!strcmp(how, "tamper"))
+		payload.data[payload.size / 2] ^= 1;
 	chunk->epoch = epoch;
 	chunk->name = span_of(name);
 	chunk->sha256 = (struct fth_span){ payload.sha256, FTH_SHA256_SIZE };
