@@ -20,6 +20,8 @@
 #include "hostinfo.h"
 
 #define LOCK_TRIES 100000u
+#define HEAD_USUAL 320u /* bytes that an incident takes on a page, without its text */
+#define HEAD_MAX 900u
 
 /*
  * @lock: protects @incidents; nothing is locked inside, nothing that may fault
@@ -191,7 +193,7 @@ void fth_incidents_event(const struct fth_incident *incident, u8 kind,
 /* Lines of the report are set off, so that each incident begins a line. */
 static int print_text(char *page, int length, const char *text)
 {
-	while (*text && length < (int)PAGE_SIZE - 1) {
+	while (*text) {
 		u32 line = strcspn(text, "\n");
 
 		length += sysfs_emit_at(page, length, "\t%.*s\n", (int)line, text);
@@ -209,25 +211,63 @@ static const char *outcome(const struct fth_incident *incident)
 	return incident->end;
 }
 
+/* @kept: bytes for those that follow. */
+static int print_one(char *page, int length, const struct fth_incident *incident, u32 kept)
+{
+	/* Two bytes more for each line at most. */
+	u32 text = 2 * strlen(incident->text);
+
+	if (length + HEAD_MAX > PAGE_SIZE)
+		return length;
+	length += sysfs_emit_at(page, length, "%u %s%s%s at %llu.%03llu s: %s; %s\n",
+				incident->number, fth_trigger_name(incident->trigger),
+				incident->name[0] ? " " : "", incident->name,
+				incident->happened_ms / 1000, incident->happened_ms % 1000,
+				incident->why, outcome(incident));
+	if (length + text + kept > PAGE_SIZE)
+		return length;
+	return print_text(page, length, incident->text);
+}
+
+/* Lock held.  The one with the largest number below @below. */
+static struct fth_incident *find_before(u32 below)
+{
+	struct fth_incident *found = NULL;
+
+	for (u32 i = 0; i < FTH_INCIDENTS_MAX; i++) {
+		struct fth_incident *one = &memory.incidents[i];
+
+		if (one->number && one->number < below && (!found || one->number > found->number))
+			found = one;
+	}
+	return found;
+}
+
+static bool copy_before(u32 below, struct fth_incident *ret_incident)
+{
+	struct fth_incident *found;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&memory.lock, flags);
+	found = find_before(below);
+	if (found)
+		*ret_incident = *found;
+	raw_spin_unlock_irqrestore(&memory.lock, flags);
+	return found;
+}
+
 int fth_incidents_print(char *page)
 {
 	struct fth_incident *incident = kmalloc(sizeof(*incident), GFP_KERNEL);
 	int length = 0, missed = atomic_read(&memory.missed);
+	u32 rest = FTH_INCIDENTS_MAX;
 
 	if (!incident)
 		return -ENOMEM;
-	incident->number = 0;
-	while (fth_incidents_next(incident->number, incident)) {
-		if (length >= (int)PAGE_SIZE - 1)
-			break;
-		length += sysfs_emit_at(page, length, "%u %s%s%s at %llu.%03llu s: %s; %s\n",
-					incident->number, fth_trigger_name(incident->trigger),
-					incident->name[0] ? " " : "", incident->name,
-					incident->happened_ms / 1000, incident->happened_ms % 1000,
-					incident->why, outcome(incident));
-		length = print_text(page, length, incident->text);
-	}
-	if (missed && length < (int)PAGE_SIZE - 1)
+	incident->number = U32_MAX;
+	while (rest-- && copy_before(incident->number, incident))
+		length = print_one(page, length, incident, rest * HEAD_USUAL);
+	if (missed && length < (int)PAGE_SIZE - 64)
 		length += sysfs_emit_at(page, length, "# and %d more that were not kept\n", missed);
 	kfree(incident);
 	return length;

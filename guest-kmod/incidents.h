@@ -83,7 +83,11 @@ bool fth_incidents_next(u32 after, struct fth_incident *ret_incident);
 void fth_incidents_event(const struct fth_incident *incident, u8 kind,
 			 struct fth_msg_event *ret_event);
 
-/** fth_incidents_print() - for a person.  Return: bytes of @page. */
+/**
+ * fth_incidents_print() - for a person, the newest first
+ *
+ * Reports are left out where a page has no room.  Return: bytes of @page.
+ */
 int fth_incidents_print(char *page);
 
 #endif /* FOTHER_GUEST_INCIDENTS_H */
