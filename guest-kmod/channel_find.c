@@ -12,7 +12,7 @@
  * The bus tells of controllers but not of ports that are added later, so while
  * nothing is bound we look from time to time as well.
  */
-#include "channel.h"
+#include "channel_priv.h"
 
 #include <linux/device.h>
 #include <linux/err.h>
@@ -92,37 +92,57 @@ static void refuse(struct virtio_device *vdev, u32 ports, u32 ports_max)
 		fth_guest.params.port_name, ports, ports_max, FTH_CHANNEL_PORTS, FTH_CHANNEL_PORTS);
 }
 
-/* Unplug unmaps the registers: 0 for a device that is gone. */
+/*
+ * Unplug unmaps the registers as soon as it has unregistered the virtio device,
+ * with the parent's lock held; and until then the device looks registered.  So it
+ * is the parent's lock that keeps the registers.  False: they are gone.
+ */
+static bool lock_registers(struct device *device)
+{
+	device_lock(device->parent);
+	device_lock(device);
+	if (device_is_registered(device))
+		return true;
+	device_unlock(device);
+	device_unlock(device->parent);
+	return false;
+}
+
+static void unlock_registers(struct device *device)
+{
+	device_unlock(device);
+	device_unlock(device->parent);
+}
+
+/* 0 for a device that is gone. */
 static u32 max_ports(struct device *device)
 {
 	struct virtio_device *vdev = dev_to_virtio(device);
-	u32 count = 0;
+	u32 count = 1;
 
-	device_lock(device);
-	if (device_is_registered(device)) {
-		count = 1;
-		/* Without a driver no feature is accepted yet: ask what is offered. */
-		if (vdev->config->get_features(vdev) & BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT))
-			virtio_cread(vdev, struct virtio_console_config, max_nr_ports, &count);
-	}
-	device_unlock(device);
+	if (!lock_registers(device))
+		return 0;
+	/* Without a driver no feature is accepted yet: ask what is offered. */
+	if (vdev->config->get_features(vdev) & BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT))
+		virtio_cread(vdev, struct virtio_console_config, max_nr_ports, &count);
+	unlock_registers(device);
 	return count;
 }
 
 static void give_to_stock(struct device *device)
 {
 	struct virtio_device *vdev = dev_to_virtio(device);
-	bool gone;
 
-	device_lock(device);
-	gone = !device_is_registered(device);
+	if (!lock_registers(device))
+		return;
 	/* A failed probe leaves FAILED in the status, which would stay. */
-	if (!gone && !device->driver) {
+	if (!device->driver) {
 		virtio_reset_device(vdev);
 		virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	}
-	device_unlock(device);
-	if (!gone && device_attach(device) < 0)
+	unlock_registers(device);
+	/* It may be gone by now: then this finds it dead and does nothing. */
+	if (device_attach(device) < 0)
 		dev_warn(device, "controller could not be given back to its driver\n");
 }
 
@@ -288,14 +308,17 @@ void fth_channel_find_exit(void)
 {
 	struct fth_channel *channel = &fth_guest.channel;
 	struct device *device = NULL;
+	unsigned long flags;
+	bool locked;
 
 	WRITE_ONCE(channel->exiting, true);
 	bus_unregister_notifier(fth_channel_driver.driver.bus, &channel->bus_notifier);
 	cancel_delayed_work_sync(&channel->scan);
-	spin_lock_irq(&channel->tx_lock);
+	locked = fth_channel_lock(channel, &flags);
 	if (channel->vdev)
 		device = get_device(&channel->vdev->dev);
-	spin_unlock_irq(&channel->tx_lock);
+	if (locked)
+		fth_channel_unlock(channel, flags);
 	unregister_virtio_driver(&fth_channel_driver);
 	/* Removal, and whoever saw us not exiting yet, may have armed it again. */
 	cancel_delayed_work_sync(&channel->scan);

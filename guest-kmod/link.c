@@ -15,14 +15,9 @@
 #include <linux/errno.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
+#include "clock.h"
 #include "main.h"
-
-u64 fth_link_now_ns(void)
-{
-	return ktime_get_boot_fast_ns();
-}
 
 u64 fth_link_heard_ns(void)
 {
@@ -148,7 +143,7 @@ static void receive_frame(struct fth_link *link, struct fth_transport *from,
 	if (step(link, from, event, frame->session, &action))
 		return;
 	if (action == FTH_SS_OPENED || action == FTH_SS_DELIVER)
-		WRITE_ONCE(link->heard_ns, fth_link_now_ns());
+		WRITE_ONCE(link->heard_ns, fth_clock_lived_ns());
 	switch (action) {
 	case FTH_SS_OPENED:
 		opened(link, before, nonce_before);
@@ -255,8 +250,9 @@ int fth_link_init(void)
 	fth_session_init(&link->session, FTH_SIDE_GUEST);
 	link->scratch = kmalloc(FTH_LINK_FRAME_MAX, GFP_KERNEL);
 	link->message = kzalloc(sizeof(*link->message), GFP_KERNEL);
-	if (!link->scratch || !link->message) {
-		fth_link_exit();
+	if (!link->scratch || !link->message || fth_note_init()) {
+		kfree(link->message);
+		kfree(link->scratch);
 		return -ENOMEM;
 	}
 	return 0;
@@ -266,6 +262,7 @@ void fth_link_exit(void)
 {
 	struct fth_link *link = &fth_guest.link;
 
+	fth_note_exit();
 	kfree(link->message);
 	kfree(link->scratch);
 }

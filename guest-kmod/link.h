@@ -63,7 +63,7 @@ struct fth_link {
 /** fth_link_init() - Return: 0 or -ENOMEM. */
 int fth_link_init(void);
 
-/** fth_link_exit() - after the transports' and the engine's end. */
+/** fth_link_exit() - after the transports' and the engine's end, and the notes'. */
 void fth_link_exit(void);
 
 /**
@@ -79,13 +79,10 @@ int fth_link_send(struct fth_msg *msg);
 /**
  * fth_link_heard_ns() - when the host was heard last
  *
- * On the clock of fth_link_now_ns(), of the last frame of an open session; it
+ * On the clock of fth_clock_lived_ns(), the last frame of an open session; it
  * stays when the session ends.  Any context.  Return: 0: it was never heard.
  */
 u64 fth_link_heard_ns(void);
-
-/** fth_link_now_ns() - the clock of fth_link_heard_ns(); any context. */
-u64 fth_link_now_ns(void);
 
 /** fth_link_capabilities() - Return: FTH_CAP_* of the open session's way. */
 u64 fth_link_capabilities(void);

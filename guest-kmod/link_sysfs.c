@@ -11,6 +11,7 @@
 #include <linux/sysfs.h>
 #include <linux/virtio.h>
 
+#include "channel_priv.h"
 #include "main.h"
 #include "sysfs.h"
 
@@ -61,16 +62,23 @@ static ssize_t session_show(struct kobject *kobj, struct kobj_attribute *attribu
 static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attribute, char *buffer)
 {
 	struct fth_channel *channel = &fth_guest.channel;
+	struct virtio_device *vdev;
+	unsigned long flags;
 	int index = -1;
+	bool locked;
 
-	spin_lock_irq(&channel->tx_lock);
-	if (channel->vdev)
-		index = channel->vdev->index;
-	spin_unlock_irq(&channel->tx_lock);
+	locked = fth_channel_lock(channel, &flags);
+	vdev = channel->vdev;
+	if (vdev)
+		index = vdev->index;
+	if (locked)
+		fth_channel_unlock(channel, flags);
 	return index < 0 ? sysfs_emit(buffer, "none\n") : sysfs_emit(buffer, "virtio%d\n", index);
 }
 
 #define LINK_COUNTERS(X)                         \
+	X(notes_sent, fth_guest.note.sent)       \
+	X(notes_lost, fth_guest.note.lost)       \
 	X(malformed, fth_guest.link.malformed)   \
 	X(stale, fth_guest.link.session.dropped) \
 	X(takeovers, fth_guest.link.takeovers)   \

@@ -7,6 +7,7 @@
 #include "dispatch.h"
 #include "hostinfo.h"
 #include "link.h"
+#include "note.h"
 #include "relay.h"
 #include "stage.h"
 #include "trust.h"
@@ -47,6 +48,7 @@ struct fth_guest {
 	struct fth_hostinfo hostinfo;
 	struct fth_channel channel;
 	struct fth_link link;
+	struct fth_note note;
 	struct fth_relay relay;
 	struct fth_dispatch dispatch;
 	struct fth_stage stage;

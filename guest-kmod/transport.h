@@ -7,6 +7,13 @@
 
 #include "fother/codec.h"
 
+/* Where the kernel is when a frame is sent at once. */
+enum fth_transport_now {
+	FTH_TRANSPORT_ALIVE, /* the current task goes on */
+	FTH_TRANSPORT_DYING, /* it doesn't, the others do: an oops */
+	FTH_TRANSPORT_PANIC, /* the other CPUs stand still, and nothing goes on */
+};
+
 /**
  * struct fth_transport - one way to the host
  * @name: for sysfs
@@ -18,10 +25,10 @@
  * @flush: drop what was not handed on yet; it is of a session that is gone.
  *	Any number of times, may sleep
  * @send_now: a whole frame out of an oops or a panic: any context but NMI,
- *	takes no lock that somebody may hold for ever, returns only when the host
- *	has the bytes or they can't be sent.  @frame is in memory that a device
- *	may read (kmalloc).  NULL where there is no such way.
- *	Return: 0; -EBUSY, -ENOTCONN, -ENOBUFS, -EOPNOTSUPP, -ETIMEDOUT
+ *	waits for no lock that somebody may hold for ever, returns only when the
+ *	host has the bytes or they can't be sent.  One at a time.  NULL where there
+ *	is no such way.
+ *	Return: 0; -EBUSY, -ENOTCONN, -ENOBUFS, -EOPNOTSUPP, -ETIMEDOUT, -EIO
  * @tx_bytes: counted by the transport
  * @tx_dropped: frames, counted by the transport
  * @rx_bytes: counted by link, like everything below
@@ -38,7 +45,7 @@ struct fth_transport {
 	bool relayed;
 	int (*send)(const void *frame, u32 length);
 	void (*flush)(void);
-	int (*send_now)(const void *frame, u32 length);
+	int (*send_now)(const void *frame, u32 length, enum fth_transport_now now);
 	u64 tx_bytes;
 	u64 tx_dropped;
 

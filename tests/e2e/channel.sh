@@ -159,10 +159,15 @@ test_apply() {
 		hello "reverse 45 4 $NAME"
 	says "another REVERSE is refused" "*result 46 wrong_state *staged, not applied*" \
 		hello "reverse 46 4 $NAME"
-	says "it can be applied again, and reverts unconfirmed with an event" \
-		"*result 47 ok*event 2 $NAME staged *" hello "apply 47 4 $NAME $MODULE 1000" event
+	says "it can be applied again, and reverts unconfirmed with events" \
+		"*result 47 ok*event 4 $NAME * trigger=1 *event 2 $NAME staged * trigger=1 *" \
+		hello "apply 47 4 $NAME $MODULE 1000" event event
 	ok "the guest runs the original again" is_original
 	ok "and the module is gone again" module_gone
+	says "the next session hears of it again" "*ack*event 4 $NAME *event 2 $NAME *" \
+		hello event event
+	says "it is blocked until it is allowed" "*result 48 blocked *result 49 ok *" \
+		hello "apply 48 4 $NAME $MODULE" "allow 49 4 $NAME"
 }
 
 # A kernel thread that no nudge can wake sleeps in the function to be patched.

@@ -14,7 +14,7 @@
  *   sign FILE|-			what STAGEs from here on carry as signature
  *   mutate OP EPOCH NAME FILE COUNT SEED	STAGEs with that signature, changed each time
  *   apply OP EPOCH NAME FILE [CONFIRM_MS|-]	with `-` not waited for
- *   reverse|confirm|nudge|force|unstage OP EPOCH NAME [-]
+ *   reverse|confirm|nudge|force|unstage|revert|allow OP EPOCH NAME [-]
  *   query OP				prints result, patches and stragglers
  *   heartbeat
  *   garbage BYTES			bytes that are no frame
@@ -23,6 +23,11 @@
  *   bad OP				a REVERSE without its fields
  *   fuzz COUNT SEED			frames of this session with random payloads
  *   flood COUNT			QUERYs whose answers are not read
+ *   drain				what comes until it is quiet, unprinted; prints how much
+ *   cuts				for each of its bytes: a frame cut there, a new connection, a HELLO
+ *   skew version|flags|session|type|guest|tag|critical OP	a REVERSE that is not of
+ *					this protocol; "type" and "critical" are answered
+ *   skewhello tag|critical		a HELLO with a field that nobody knows
  *   result OP, progress OP, event	wait for one
  */
 #include <endian.h>
@@ -47,6 +52,8 @@
 
 #define WAIT_MS 60000 /* for one answer; guests may be slow */
 #define HELLO_EVERY_MS 500
+#define QUIET_MS 2000 /* nothing more comes */
+#define UNKNOWN_TAG 0x7ff0
 #define CHUNK 8192 /* bytes of one STAGE: several for the smallest module */
 #define FUZZ_FIELD_MAX 300
 #define FUZZ_PAYLOAD_MAX 4096
@@ -195,9 +202,14 @@ static void print_msg(const struct fth_msg *msg)
 		print_stragglers(result->stragglers, result->straggler_count);
 		break;
 	case FTH_T_EVENT:
-		printf("event %u %.*s %s %.*s\n", event->kind, (int)event->name.length,
+		printf("event %u %.*s %s %.*s", event->kind, (int)event->name.length,
 		       event->name.data, fth_lifecycle_name(event->state),
 		       (int)event->detail.length, event->detail.data);
+		if (event->trigger)
+			printf(" trigger=%u incident=%u mode=%u where=%.*s text=%u", event->trigger,
+			       event->incident, event->mode, (int)event->where.length,
+			       event->where.data, event->text.length);
+		printf("\n");
 		break;
 	default:
 		printf("%s\n", fth_msg_type_name(msg->type));
@@ -413,12 +425,12 @@ static void stage(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 		chunk->data.data = payload.data + chunk->offset;
 		chunk->data.length = left < CHUNK ? left : CHUNK;
 		send_stage(peer, &msg, peer->signature, chunk->offset ? 0 : peer->signature_size);
-		if (!next_msg(peer, now_ms() + WAIT_MS))
-			errx(1, "no answer to a chunk in %d ms", WAIT_MS);
-		if (peer->msg.type == FTH_T_RESULT && peer->msg.op_id == op)
+		do
+			if (!next_msg(peer, now_ms() + WAIT_MS))
+				errx(1, "no answer to a chunk in %d ms", WAIT_MS);
+		while (peer->msg.op_id != op);
+		if (peer->msg.type == FTH_T_RESULT)
 			break;
-		if (peer->msg.type != FTH_T_PROGRESS || peer->msg.op_id != op)
-			continue;
 		chunk->offset = peer->msg.u.progress.done;
 		if (!strcmp(how, "half") && chunk->offset > payload.size / 2)
 			break;
@@ -558,10 +570,108 @@ static void flood(struct peer *peer, uint64_t count)
 	printf("flood %" PRIu64 " sent\n", count);
 }
 
+static void drain(struct peer *peer)
+{
+	uint64_t count = 0;
+
+	while (next_msg(peer, now_ms() + QUIET_MS))
+		count++;
+	printf("drained %" PRIu64 "\n", count);
+}
+
+static uint32_t encode_reverse(struct peer *peer, uint64_t op)
+{
+	struct fth_msg msg = { .type = FTH_T_REVERSE, .op_id = op };
+
+	msg.u.command.name = span_of("x");
+	return encode(peer, &msg);
+}
+
+/* Each cut is a host that died; the next one is answered all the same. */
+static void cuts(struct peer *peer)
+{
+	uint8_t frame[LINE_MAX_BYTES];
+	uint32_t length, i;
+
+	length = encode_reverse(peer, 1);
+	if (length > sizeof(frame))
+		errx(2, "a frame of %u bytes is too long", length);
+	memcpy(frame, peer->out, length);
+	for (i = 1; i < length; i++) {
+		write_all(peer, frame, i);
+		peer_close(peer);
+		peer_open(peer);
+		hello(peer, 0);
+		heartbeat(peer);
+	}
+	printf("cut %u times\n", length - 1);
+}
+
+/* A changed header or payload gets its checksums again. */
+static void seal(struct peer *peer, uint32_t length)
+{
+	struct fth_wire_header *header = (struct fth_wire_header *)peer->out;
+	uint32_t payload = length - FTH_HEADER_SIZE;
+
+	header->length = htole32(payload);
+	header->payload_crc = htole32(fth_crc32(peer->out + FTH_HEADER_SIZE, payload));
+	header->header_crc = htole32(fth_crc32(peer->out, FTH_HEADER_SIZE - 4));
+}
+
+static uint32_t append_field(struct peer *peer, uint32_t at, uint16_t tag)
+{
+	const uint8_t field[] = { (uint8_t)tag, (uint8_t)(tag >> 8), 2, 0, 0xaa, 0x55 };
+
+	memcpy(peer->out + at, field, sizeof(field));
+	return at + (uint32_t)sizeof(field);
+}
+
+static void skew(struct peer *peer, const char *how, uint64_t op)
+{
+	struct fth_wire_header *header = (struct fth_wire_header *)peer->out;
+	uint32_t length = encode_reverse(peer, op);
+
+	if (!strcmp(how, "version"))
+		header->version = FTH_WIRE_VERSION + 1;
+	else if (!strcmp(how, "flags"))
+		header->flags = htole16(1);
+	else if (!strcmp(how, "session"))
+		header->session ^= htole64(2);
+	else if (!strcmp(how, "type"))
+		header->type = FTH_T_HELLO_ACK - 1;
+	else if (!strcmp(how, "guest"))
+		header->type = FTH_T_RESULT;
+	else if (!strcmp(how, "tag"))
+		length = append_field(peer, length, UNKNOWN_TAG);
+	else
+		length = append_field(peer, length, UNKNOWN_TAG | FTH_TAG_CRITICAL);
+	seal(peer, length);
+	write_all(peer, peer->out, length);
+}
+
+static void skew_hello(struct peer *peer, const char *how)
+{
+	struct fth_msg msg = { .type = FTH_T_HELLO };
+	bool critical = !strcmp(how, "critical");
+	uint32_t length;
+
+	peer->nonce += 2;
+	peer->seq = 0;
+	length = encode(peer, &msg);
+	length =
+		append_field(peer, length, critical ? UNKNOWN_TAG | FTH_TAG_CRITICAL : UNKNOWN_TAG);
+	seal(peer, length);
+	write_all(peer, peer->out, length);
+	if (!critical)
+		wait_for(peer, FTH_T_HELLO_ACK, 0);
+	else if (next_msg(peer, now_ms() + QUIET_MS))
+		errx(1, "a HELLO with a critical field that nobody knows was answered");
+}
+
 static uint8_t command_type(const char *verb)
 {
-	static const uint8_t types[] = { FTH_T_REVERSE, FTH_T_CONFIRM, FTH_T_NUDGE,
-					 FTH_T_FORCE,	FTH_T_UNSTAGE, FTH_T_QUERY };
+	static const uint8_t types[] = { FTH_T_REVERSE, FTH_T_CONFIRM, FTH_T_NUDGE, FTH_T_FORCE,
+					 FTH_T_UNSTAGE, FTH_T_REVERT,  FTH_T_ALLOW, FTH_T_QUERY };
 
 	for (size_t i = 0; i < sizeof(types); i++)
 		if (!strcmp(verb, fth_msg_type_name(types[i])))
@@ -603,6 +713,14 @@ static void carry_out(struct peer *peer, char **word)
 		flood(peer, number(word[1]));
 	else if (!strcmp(word[0], "cut") || !strcmp(word[0], "badcrc") || !strcmp(word[0], "bad"))
 		broken(peer, FTH_T_REVERSE, number(word[1]), word[0]);
+	else if (!strcmp(word[0], "drain"))
+		drain(peer);
+	else if (!strcmp(word[0], "cuts"))
+		cuts(peer);
+	else if (!strcmp(word[0], "skew") && word[2])
+		skew(peer, word[1], number(word[2]));
+	else if (!strcmp(word[0], "skewhello") && word[1])
+		skew_hello(peer, word[1]);
 	else if (!strcmp(word[0], "result"))
 		wait_for(peer, FTH_T_RESULT, number(word[1]));
 	else if (!strcmp(word[0], "progress"))
