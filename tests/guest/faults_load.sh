@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Out of memory at each allocation of fother's start: it is refused, and nothing of
+# it stays.
+# vm: --smp 2 --timeout 400 --file tests/lib/faults.sh:/tests/lib/faults.sh
+# kernels: debug
+. "${TAP_LIB:-tests/lib/tap.sh}"
+# shellcheck source=tests/lib/guest.sh
+. "${TAP_LIB%/*}/guest.sh"
+# shellcheck source=tests/lib/faults.sh
+. "${TAP_LIB%/*}/faults.sh"
+
+load_fother() {
+	faulty_load "$FOTHER"
+	case $outcome in
+	*' ok') rmmod fother ;;
+	*) no_module fother ;;
+	esac && ! grep -q fother $TRACED && [ ! -e $S ]
+}
+
+FOTHER=${FOTHER_KO:-/lib/modules/$(uname -r)/fother.ko}
+
+faults_in
+from do_one_initcall fth_faults
+sweep 'fother loads' load_fother
+from_nowhere
+fother_in
+fother_out
+done_testing
