@@ -48,6 +48,7 @@ help: ## list the targets
 	@echo "Variables: KREL=<release or flavour> (default: Debian's newest $(DEFAULT_KERNEL) cloud kernel),"
 	@echo "BUILD=<folder> (build), FOTHER_CACHE=<folder> (build/cache), V=1 (show commands),"
 	@echo "FOTHER_KEY=<certificates in DER> (guest-kmod: accept what they sign)."
+	@echo "Kernels: 6.1, 6.1-generic, 6.12, debug, 7.2 (of Debian sid; 200 MB, not part of make check)."
 
 deps: ## install the Debian packages that are missing
 	tools/deps build
@@ -67,7 +68,7 @@ e2e-programs: $(e2e_bin)
 check: ## install what is missing, build, lint and run all tests
 	tests/lib/check all
 
-check-guest: ## run only the tests inside guests
+check-guest: ## run only the tests inside guests (on other kernels: KERNELS="7.2 6.12")
 	tests/lib/check guest
 
 check-debug: ## run the tests inside guests on a kernel with KASAN, lockdep, kmemleak (slow)
