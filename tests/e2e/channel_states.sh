@@ -1,0 +1,209 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What may befall a virtual machine, each while nothing is patched, while a
+# transition is held up, and while a patch soaks: the session comes back, the host
+# hears the state, and a command that is repeated is answered from memory.
+# kernels: 6.1 6.12
+# timeout: 900
+# shellcheck disable=SC2317 # functions are called by ok and its like
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+
+NAME=fother_demo_cmdline
+HELD=fth_test_sleep
+PATCHED="this has been live patched"
+BUILD=${BUILD:-build}
+KREL=${KREL:-$(tools/kernel release 6.1)}
+MODULE=$BUILD/guest/$KREL/examples/$NAME.ko
+HELD_MODULE=$BUILD/guest/$KREL/tests/$HELD.ko
+PEER=$BUILD/host/e2e/peer
+WAIT_S=90
+REPLUGS=10
+OP=100 # the next command
+
+DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-states.XXXXXX")
+SOCKET=$DIR/vm.sock
+
+clean_up() {
+	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
+	rm -rf "$DIR"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+peer() {
+	OUT=$(printf '%s\n' "$@" | "$PEER" "$SOCKET" 2>&1)
+	local status=$?
+	printf '%s\n' "$OUT"
+	return $status
+}
+
+# says NAME PATTERN LINE...: what a peer prints matches.
+says() {
+	local name=$1 pattern=$2
+	shift 2
+	peer "$@" >/dev/null
+	like "$OUT" "$pattern" "$name"
+}
+
+guest() { tools/vm exec --dir "$DIR" --name vm --timeout "$WAIT_S" -- sh -c "$1"; }
+is_patched() { [ "$(guest 'cat /proc/cmdline')" = "$PATCHED" ]; }
+is_original() { ! is_patched; }
+counter() { guest "cat /sys/kernel/fother/channel/$1"; }
+is_unbound() { [ "$(counter device)" = none ]; }
+greets() { peer hello | grep -q '^ack '; }
+
+# qmp COMMAND [ARGUMENTS]: prints the answer; fails when it is an error.
+qmp() {
+	local arguments=${2:-'{}'} line=
+	coproc QMP { exec socat STDIO "UNIX-CONNECT:$DIR/vm.qmp"; }
+	local socat=$QMP_PID from=${QMP[0]} to=${QMP[1]}
+	printf '%s\n' '{"execute":"qmp_capabilities"}' \
+		"{\"execute\":\"$1\",\"arguments\":$arguments,\"id\":\"asked\"}" >&"$to"
+	while read -r -t "$WAIT_S" -u "$from" line && [[ $line != *'"id": "asked"'* ]]; do :; done
+	kill "$socat" 2>/dev/null
+	wait "$socat" 2>/dev/null
+	echo "$line"
+	[[ $line == *'"return"'* ]]
+}
+
+# monitor COMMAND: of the human monitor, which is silent when it did it.
+monitor() {
+	local answer
+	answer=$(qmp human-monitor-command "{\"command-line\":\"$1\"}")
+	echo "$answer"
+	[[ $answer == *'"return": ""'* ]]
+}
+
+is_status() { qmp query-status | grep -q "\"status\": \"$1\""; }
+migrated() { qmp query-migrate | grep -q '"status": "completed"'; }
+
+add_controller() {
+	qmp device_add '{"driver":"virtio-serial-pci","id":"fotherbus0","max_ports":2}'
+}
+add_port() {
+	qmp device_add '{"driver":"virtserialport","id":"port0","bus":"fotherbus0.0","nr":1,
+		"chardev":"fother0","name":"org.fother.0"}'
+}
+
+# What befalls it.  Each leaves a guest that runs and whose socket is there.
+
+stop_and_cont() {
+	ok "  it is stopped" qmp stop
+	ok "  and continued" qmp cont
+}
+
+suspend() {
+	guest '(sleep 1; echo mem >/sys/power/state) >/dev/null 2>&1 &'
+	eventually "$WAIT_S" "  it sleeps" is_status suspended
+	ok "  and is woken" qmp system_wakeup
+}
+
+# Back to a moment that the host has seen, behind its back.
+snapshot() {
+	ok "  a snapshot is taken" monitor "savevm here"
+	says "  the host goes on" "*ack*result * ok*" hello "$MEANWHILE"
+	ok "  and the guest goes back to it" monitor "loadvm here"
+}
+
+# The same QEMU once more; only what it says of itself is told anew.
+migrate() {
+	local command
+	mapfile -d '' command <"/proc/$(<"$DIR/vm.pid")/cmdline"
+	rm -f "$DIR/vm.state"
+	ok "  it is written to a file" qmp migrate "{\"uri\":\"exec:cat >$DIR/vm.state\"}"
+	eventually "$WAIT_S" "  completely" migrated
+	qmp quit >/dev/null
+	eventually "$WAIT_S" "  its QEMU ends" qemu_is_gone
+	rm -f "$DIR"/vm.{sock,qmp,exec}
+	ok "  another one reads it" \
+		"${command[@]}" -incoming "exec:cat $DIR/vm.state"
+	eventually "$WAIT_S" "  and runs" is_status running
+}
+qemu_is_gone() { ! [ -e "$DIR/vm.pid" ] || ! kill -0 "$(<"$DIR/vm.pid")" 2>/dev/null; }
+
+replug() {
+	ok "  the controller is unplugged" qmp device_del '{"id":"fotherbus0"}'
+	eventually "$WAIT_S" "  the guest lets go of it" is_unbound
+	eventually "$WAIT_S" "  and has another one" add_controller
+	eventually "$WAIT_S" "  with our port" add_port
+}
+
+befall() { # WHAT STATE [COMMAND of the host that is undone]
+	MEANWHILE=${3:-query 1}
+	diag "$1, $2"
+	"$1"
+	eventually "$WAIT_S" "  a host is answered" greets
+}
+
+# The three states that a guest may be in meanwhile.
+
+idle() {
+	befall "$1" "idle" "unstage $((OP += 1)) 1 $NAME"
+	says "  with a payload" "*$NAME staged*" hello
+	nok "  and no patch" grep -q applying <<<"$OUT"
+	says "  what was answered is answered from memory" "*result 10 ok payload staged*" \
+		hello "stage 10 1 $NAME $MODULE"
+}
+
+held_up() {
+	local apply=$((OP += 1)) other=$((OP += 1))
+	ok "  a thread sleeps" guest "insmod /tests/mod/fth_test_sleeper.ko uninterruptible=1"
+	says "  a transition waits for it" "*$HELD applying*" \
+		hello "apply $apply 1 $HELD $HELD_MODULE -" "progress $apply"
+	befall "$1" "in a transition"
+	says "  it is under way, and a repeated APPLY joins it" "*patch $HELD applying*progress $apply *" \
+		hello "apply $apply 1 $HELD $HELD_MODULE -" "progress $apply"
+	says "  nothing else begins" "*result $other busy *" hello "apply $other 1 $NAME $MODULE"
+	ok "  the thread goes" guest "rmmod fth_test_sleeper"
+	eventually "$WAIT_S" "  the transition ends" ends_soaking "$apply"
+	says "  the patch is taken back" "*result $((OP += 1)) ok*$HELD staged*" \
+		hello "reverse $OP 1 $HELD"
+}
+ends_soaking() { peer hello "apply $1 1 $HELD $HELD_MODULE -" "result $1" | grep -q "^result $1 ok"; }
+
+soaking() {
+	local apply=$((OP += 1)) confirm=$((OP += 1)) reverse=$((OP += 1))
+	says "  a patch soaks" "*result $apply ok*$NAME soaking*" hello "apply $apply 1 $NAME $MODULE"
+	befall "$1" "soaking" "confirm $confirm 1 $NAME"
+	says "  it does so still, and a repeated APPLY is answered from memory" \
+		"*patch $NAME soaking*result $apply ok*" hello "apply $apply 1 $NAME $MODULE"
+	ok "  the guest runs it" is_patched
+	says "  it is confirmed" "*result $confirm ok*$NAME applied*" hello "confirm $confirm 1 $NAME"
+	says "  and taken back" "*result $reverse ok*$NAME staged*" hello "reverse $reverse 1 $NAME"
+	ok "  the guest runs the original" is_original
+}
+
+# The controller goes while the guest looks for it, is probing it, or has it.
+test_replug_storm() {
+	local round
+	diag "unplugged at any time"
+	ok "the controller is unplugged" qmp device_del '{"id":"fotherbus0"}'
+	eventually "$WAIT_S" "the guest lets go of it" is_unbound
+	for ((round = 1; round <= REPLUGS; round++)); do
+		eventually "$WAIT_S" "round $round: plugged" add_controller
+		[ $((round % 2)) -eq 0 ] || add_port >/dev/null
+		ok "unplugged" qmp device_del '{"id":"fotherbus0"}'
+	done
+	eventually "$WAIT_S" "it is plugged for good" add_controller
+	eventually "$WAIT_S" "with our port" add_port
+	eventually "$WAIT_S" "and a host is answered" greets
+}
+
+make -s "$PEER" >&2 || bail "can't build '$PEER'"
+qemu-img create -q -f qcow2 "$DIR/snapshots" 1G || bail "no disk for snapshots"
+tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --smp 2 --qemu-arg -drive \
+	--qemu-arg "file=$DIR/snapshots,format=qcow2,if=none,id=snapshots" || bail "no guest"
+says "payloads are staged" "*result 10 ok*result 11 ok*" \
+	hello "stage 10 1 $NAME $MODULE" "stage 11 1 $HELD $HELD_MODULE"
+for what in ${STATES:-stop_and_cont suspend snapshot replug migrate}; do
+	idle "$what"
+	held_up "$what"
+	soaking "$what"
+done
+test_replug_storm
+ok "the guest's log is clean" tools/vm check --dir "$DIR" --name vm
+done_testing
