@@ -55,7 +55,7 @@ deps: ## install the Debian packages that are missing
 
 host-agent: $(H)/fotherd $(H)/fother ## build build/host/fotherd and build/host/fother
 
-guest-kmod: ## build build/guest/<KREL>/fother.ko, the examples and the test modules
+guest-kmod: $(BUILD)/guest/fother-relay ## build build/guest/<KREL>/fother.ko, the examples and the test modules
 	$(Q)FOTHER_KEY='$(FOTHER_KEY)' tools/kmod $(or $(KREL),$(DEFAULT_KERNEL))
 
 unit: $(unit_bin) ## build the unit tests
@@ -164,6 +164,13 @@ $(BUILD)/guest/programs/%: tests/guest/%.c
 	$(call say,CC)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) -static -pthread -o $@.tmp $<
+	@strip -g $@.tmp && mv $@.tmp $@
+
+# Of the guest's userspace, where fother.ko has no controller of its own.
+$(BUILD)/guest/fother-relay: guest-kmod/relay/fother-relay.c include/fother/wire.h
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 $(OPT) -D_GNU_SOURCE $(WARNINGS) -Iinclude -static -o $@.tmp $<
 	@strip -g $@.tmp && mv $@.tmp $@
 
 .SECONDARY:

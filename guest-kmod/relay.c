@@ -188,7 +188,9 @@ static ssize_t relay_write(struct file *file, const char __user *from, size_t si
 		queue_work(relay->wq, &relay->work);
 	}
 	mutex_unlock(&relay->write_lock);
-	return err ? err : length;
+	if (err)
+		return err;
+	return length;
 }
 
 static __poll_t relay_poll(struct file *file, struct poll_table_struct *table)
@@ -294,7 +296,7 @@ int fth_relay_init(void)
 	mutex_init(&relay->write_lock);
 	spin_lock_init(&relay->lock);
 	INIT_LIST_HEAD(&relay->queue);
-	relay->wq = alloc_workqueue("fother-relay", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 1);
+	relay->wq = alloc_workqueue("fother-misc", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 1);
 	if (!relay->wq)
 		return -ENOMEM;
 	err = fth_link_add(&relay->transport);

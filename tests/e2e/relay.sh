@@ -1,0 +1,254 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The relay: the same frames as over the channel, through /dev/fother and fother-relay
+# in one guest, against a host by hand (tests/e2e/peer.c).  The program killed,
+# stopped and started again; its port unplugged; fother.ko replaced under it; a host that does
+# not read, or sends garbage; and both ways in one guest.
+# kernels: 6.1 6.12
+# timeout: 600
+# shellcheck disable=SC2317,SC2016 # functions are called by ok; the guest expands
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+
+NAME=fother_demo_cmdline
+PATCHED="this has been live patched"
+BUILD=${BUILD:-build}
+KREL=${KREL:-$(tools/kernel release 6.1)}
+MODULE=$BUILD/guest/$KREL/examples/$NAME.ko
+TESTS=$BUILD/guest/$KREL/tests
+PEER=$BUILD/host/e2e/peer
+# Answers that the ports' rings, the program and the guest's queue can't hold.
+FLOOD=40000
+FUZZ=10000 # messages
+WAIT_S=60
+CAP_RELAYED=$((1 << 31))
+
+DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-relay.XXXXXX")
+RELAY=$DIR/relay.sock
+DEDICATED=$DIR/vm.sock
+
+clean_up() {
+	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
+	rm -rf "$DIR"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# peer LINE...: one connection, one line for each command; output in $OUT too.
+SOCKET=$RELAY
+peer() {
+	OUT=$(printf '%s\n' "$@" | "$PEER" "$SOCKET" 2>&1)
+	local status=$?
+	printf '%s\n' "$OUT"
+	return $status
+}
+
+# says NAME PATTERN LINE...: what a peer prints matches.
+says() {
+	local name=$1 pattern=$2
+	shift 2
+	peer "$@" >/dev/null
+	like "$OUT" "$pattern" "$name"
+}
+
+guest() { tools/vm exec --dir "$DIR" --name vm --timeout $WAIT_S -- sh -c "$1"; }
+counter() { guest "cat /sys/kernel/fother/channel/$1"; }
+counter_above() { [ "$(counter "$1")" -gt "$2" ]; }
+counter_is() { [ "$(counter "$1")" = "$2" ]; }
+is_patched() { [ "$(guest 'cat /proc/cmdline')" = "$PATCHED" ]; }
+is_original() { ! is_patched; }
+greets() { peer hello | grep -q '^ack '; }
+logged() { guest "grep -q '$1' /relay.log"; }
+relay_start() { guest "fother-relay 2>>/relay.log >/dev/null </dev/null & echo"; }
+relay_signal() { guest "kill -$1 \$(pidof fother-relay)"; }
+relay_runs() { guest 'pidof fother-relay'; }
+relay_is_gone() { ! relay_runs; }
+can_remove() { guest 'rmmod fother'; }
+load() { guest "insmod /lib/modules/$KREL/fother.ko $*"; }
+relayed() { [ $((0x$(sed -n 's/.* caps=//p' <<<"$OUT" | tail -n 1) & CAP_RELAYED)) -ne 0 ]; }
+not_relayed() { ! relayed; }
+stops() { [ "$(guest "cut -d' ' -f3 /proc/\$(pidof fother-relay)/stat")" = T ]; }
+
+qmp() {
+	local arguments=${2:-'{}'} answer
+	answer=$(printf '%s\n' '{"execute":"qmp_capabilities"}' \
+		"{\"execute\":\"$1\",\"arguments\":$arguments}" |
+		socat -t 2 - "UNIX-CONNECT:$DIR/vm.qmp")
+	echo "$answer"
+	! grep -q '"error"' <<<"$answer"
+}
+
+plug() { # ID NUMBER
+	qmp device_add "{\"driver\":\"virtserialport\",\"id\":\"$1\",\"bus\":\"shared.0\",\"nr\":$2,
+		\"chardev\":\"relay\",\"name\":\"org.fother.relay\"}"
+}
+
+test_device() {
+	is "$(guest 'stat -c %a /dev/fother')" 600 "/dev/fother is root's alone"
+	ok "who may write but is no administrator" guest "echo 'root::0:0::/:/bin/sh' >/etc/passwd &&
+		echo 'user::1000:1000::/:/bin/sh' >>/etc/passwd && chmod 666 /dev/fother"
+	like "$(guest "su user -c 'cat /dev/fother' 2>&1")" "*not permitted*" "may not open it"
+	ok "the relay starts" relay_start
+	eventually $WAIT_S "it opens the device" logged "device .* is open"
+	eventually $WAIT_S "and the port" logged "port .* is open"
+	like "$(guest 'cat /dev/fother 2>&1')" "*busy*" "a second program is refused"
+	is "$(guest 'cat /proc/$(pidof fother-relay)/oom_score_adj')" -1000 "the OOM killer passes it over"
+	nok "all its memory is locked" guest 'grep -q "VmLck:.* 0 kB" /proc/$(pidof fother-relay)/status'
+}
+
+test_commands() {
+	says "HELLO is answered" "*ack release=$KREL *" "hello 3"
+	ok "as a relayed session" relayed
+	is "$(counter transport)" relay "which sysfs tells"
+	says "a payload is staged" "*result 10 ok payload staged*" hello "stage 10 3 $NAME $MODULE"
+	says "and applied" "*result 11 ok*patch $NAME soaking*" hello "apply 11 3 $NAME $MODULE"
+	ok "the guest runs the patch" is_patched
+	says "a repeated APPLY is answered from memory" "*result 11 ok*" \
+		hello "apply 11 3 $NAME $MODULE"
+	says "it is confirmed" "*result 12 ok*patch $NAME applied*" hello "confirm 12 3 $NAME"
+	says "and reversed" "*result 13 ok*patch $NAME staged*" hello "reverse 13 3 $NAME"
+	ok "the guest runs the original" is_original
+	says "unconfirmed, it reverts with an event" "*result 14 ok*event 2 $NAME *" \
+		hello "apply 14 3 $NAME $MODULE 1000" event
+	eventually $WAIT_S "the guest runs the original again" is_original
+}
+
+test_killed() {
+	says "a patch is applied" "*result 20 ok*" hello "apply 20 3 $NAME $MODULE"
+	ok "the relay is killed" relay_signal KILL
+	eventually $WAIT_S "the session ends" counter_is session down
+	ok "the patch stays" is_patched
+	ok "the relay starts again" relay_start
+	says "and the guest answers what it answered" "*ack*patch $NAME soaking*result 20 ok*" \
+		hello "apply 20 3 $NAME $MODULE"
+	ok "it is killed once more" relay_signal KILL
+	eventually $WAIT_S "and gone" relay_is_gone
+	ok "an unconfirmed patch can be taken back without it" guest \
+		"echo 0 >/sys/kernel/fother/patches/$NAME/enabled"
+	eventually $WAIT_S "the guest runs the original" is_original
+	ok "the relay starts again" relay_start
+	says "and says what is" "*ack*result 21 ok*patch $NAME staged*" hello "query 21"
+}
+
+# Whatever the program does, the engine goes on.
+test_stopped() {
+	local held=fth_test_sleep
+	ok "a thread sleeps in a function" guest \
+		"insmod /tests/mod/fth_test_sleeper.ko uninterruptible=1"
+	says "APPLY for it does not end" "*$held applying*" hello \
+		"stage 30 5 $held $TESTS/$held.ko" "apply 31 5 $held $TESTS/$held.ko -" "progress 31"
+	ok "the relay is stopped" relay_signal STOP
+	eventually $WAIT_S "and stands" stops
+	ok "the transition is turned round by hand" guest \
+		"echo 0 >/sys/kernel/fother/patches/$held/enabled"
+	ok "the thread goes" guest "rmmod fth_test_sleeper"
+	ok "the relay goes on" relay_signal CONT
+	says "and the end of it all is told" "*ack*result 31 *" hello \
+		"apply 31 5 $held $TESTS/$held.ko"
+	says "nothing is left" "*result 32 ok*" hello "query 32"
+	like "$OUT" "*$held staged*" "but the payload"
+}
+
+test_broken_bytes() {
+	local before
+	before=$(counter skipped_bytes)
+	says "the session survives garbage" "*heartbeat*" hello "garbage 200000" heartbeat
+	ok "which is counted" counter_above skipped_bytes "$before"
+	before=$(counter bad_payloads)
+	says "and a wrong checksum" "*heartbeat*" hello badcrc heartbeat
+	ok "which is counted too" counter_above bad_payloads "$before"
+	says "a frame cut off is no trouble for the next host" "*ack*ack*heartbeat*" \
+		hello cut close open hello heartbeat
+	says "nor one after the other" "*ack*ack*ack*ack*" hello cut close open hello cut close \
+		open hello cut close open hello
+	says "random messages do no harm" "*ack*heartbeat*" hello "fuzz $FUZZ 1" heartbeat
+}
+
+test_host_does_not_read() {
+	local before
+	before=$(counter tx_dropped)
+	says "a host that does not read is heard all the same" "*flood $FLOOD sent*" \
+		hello "flood $FLOOD"
+	eventually $WAIT_S "what has no room is dropped and counted" counter_above tx_dropped "$before"
+	says "and the next host is served" "*ack*result 51 ok*" hello "query 51"
+	ok "the relay waits without working" guest 'pid=$(pidof fother-relay)
+		set -- $(cat /proc/$pid/stat); before=$((${14} + ${15})); sleep 2
+		set -- $(cat /proc/$pid/stat); [ $((${14} + ${15} - before)) -lt 20 ]'
+}
+
+test_replug() {
+	ok "the port is unplugged" qmp device_del '{"id":"port0"}'
+	eventually $WAIT_S "the relay sees that" logged "port is gone"
+	eventually $WAIT_S "it is plugged again, elsewhere" plug port1 5
+	says "and the guest answers" "*ack*" hello
+	ok "through the relay" relayed
+}
+
+test_module_replaced() {
+	nok "fother.ko is held while the relay has the device" can_remove
+	ok "the relay lets go" relay_signal HUP
+	eventually 4 "fother.ko can be removed" can_remove
+	ok "the device is gone with it" guest '! [ -e /dev/fother ]'
+	ok "another one is loaded" load port_name=none
+	ok "the same relay greets again" greets
+	ok "and was not started again" relay_runs
+	ok "the relay ends" relay_signal TERM
+	eventually $WAIT_S "by itself" relay_is_gone
+	ok "fother.ko is removed" can_remove
+	ok "the relay starts first" relay_start
+	eventually $WAIT_S "and waits" guest "tail -n 3 /relay.log | grep -q 'No such'"
+	ok "fother.ko comes later" load port_name=none
+	ok "and answers" greets
+}
+
+
+test_both() {
+	ok "the relay lets go" relay_signal HUP
+	eventually 4 "fother.ko is removed" can_remove
+	ok "and loaded with both ways" load
+	SOCKET=$DEDICATED
+	says "HELLO over the channel" "*ack*" hello
+	ok "is answered there" not_relayed
+	SOCKET=$RELAY
+	says "HELLO over the relay takes over" "*ack*result 60 ok*" hello "query 60"
+	ok "and is answered there" relayed
+	is "$(counter takeovers)" 1 "the take-over is counted"
+	says "a payload goes over the relay" "*result 61 ok*" hello "stage 61 6 $NAME $MODULE"
+	SOCKET=$DEDICATED
+	says "and is applied over the channel" "*ack*result 62 ok*$NAME soaking*" hello \
+		"apply 62 6 $NAME $MODULE"
+	ok "the relay is killed" relay_signal KILL
+	eventually $WAIT_S "and gone" relay_is_gone
+	is "$(counter session)" open "the session of the channel goes on"
+	ok "the relay starts again" relay_start
+	SOCKET=$RELAY
+	says "the answer is remembered over the relay too" "*ack*result 62 ok*" hello \
+		"apply 62 6 $NAME $MODULE" "reverse 63 6 $NAME"
+	ok "the guest runs the original" is_original
+	SOCKET=$DEDICATED
+	says "and the channel has the last word" "*ack*heartbeat*" hello heartbeat
+	ok "as it says" not_relayed
+}
+
+make -s "$PEER" "$BUILD/guest/fother-relay" >&2 || bail "can't build '$PEER'"
+tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --smp 2 --module-args port_name=none \
+	--file "$BUILD/guest/fother-relay:/bin/fother-relay" \
+	--qemu-arg -chardev --qemu-arg "socket,id=relay,path=$RELAY,server=on,wait=off" \
+	--qemu-arg -device --qemu-arg virtio-serial-pci,id=shared,max_ports=31 \
+	--qemu-arg -device \
+	--qemu-arg virtserialport,bus=shared.0,nr=3,chardev=relay,id=port0,name=org.fother.relay ||
+	bail "no guest"
+test_device
+test_commands
+test_killed
+test_stopped
+test_broken_bytes
+test_host_does_not_read
+test_replug
+test_module_replaced
+test_both
+ok "the guest's log is clean" tools/vm check --dir "$DIR" --name vm
+done_testing
