@@ -25,6 +25,7 @@
 #include "io/payload.h"
 #include "io/store.h"
 
+struct fth_allow;
 struct fth_channel;
 struct fth_hand;
 struct fth_http;
@@ -43,6 +44,9 @@ struct fth_timer;
 #define FTH_GUEST_EVENTS_MAX 16u	 /* logged in FTH_GUEST_QUERY_EVERY_MS */
 #define FTH_GUEST_ANSWER_MS 5000u	 /* a QUERY is given up after this */
 #define FTH_HAND_ANSWER_MS 10000u	 /* a command by hand is given up after this */
+#define FTH_HAND_REVERT_MS 50000u	 /* the same for a revert: it is a transition */
+#define FTH_GUEST_INCIDENTS_MAX 32u	 /* journalled in FTH_GUEST_QUERY_EVERY_MS */
+#define FTH_ALLOW_RETRY_MS 5000u	 /* an ALLOW or an extension that came to nothing */
 #define FTH_GUEST_ASKERS_MAX 8u		 /* API requests that wait for one guest */
 #define FTH_GUEST_INVENTORY_MAX 15u
 #define FTH_STAGE_WINDOW 262144u   /* bytes of a payload on their way */
@@ -59,6 +63,7 @@ struct fth_guest_patch {
 	uint8_t switches;
 	uint32_t functions;
 	uint32_t pending;
+	uint32_t confirm_left_ms; /* 0: it doesn't revert by itself */
 	uint64_t hits;
 };
 
@@ -112,6 +117,12 @@ struct fth_binding {
  * @taint_due, @taint_ms: @taint is still to be told to the rollouts; when that
  *	was done last
  * @logged_ms, @logged_count: EVENTs logged since then
+ * @patches_ms: when @patches were told
+ * @retell: an emergency could not be journalled: the guest is to tell it again
+ * @allow_due: perhaps a block of it was allowed that it wasn't told of
+ * @allow: ALLOW on its way, or NULL; @allow_ms: when the last one was sent
+ * @extend_op, @extend_ms: the same for a CONFIRM that extends
+ * @incident_count: EVENTs of emergencies since @logged_ms
  * @next_send, @queued: of the agent's list of guests to look at
  */
 struct fth_guest {
@@ -143,6 +154,7 @@ struct fth_guest {
 	uint16_t vcpus;
 	uint32_t patch_count;
 	struct fth_guest_patch *patches;
+	uint64_t patches_ms;
 
 	struct fth_binding *current;
 	uint64_t current_op;
@@ -166,6 +178,14 @@ struct fth_guest {
 	uint64_t taint_ms;
 	uint64_t logged_ms;
 	uint32_t logged_count;
+	uint32_t incident_count;
+
+	bool retell;
+	bool allow_due;
+	struct fth_allow *allow;
+	uint64_t allow_ms;
+	uint64_t extend_op;
+	uint64_t extend_ms;
 
 	struct fth_guest *next_send;
 	bool queued;
@@ -309,6 +329,9 @@ void fth_guest_turn(struct fth_guest *guest);
  */
 void fth_guest_query(struct fth_guest *guest, bool feeds, bool restored);
 
+/** fth_guest_next_op() - an op id of no rollout, never given before. */
+uint64_t fth_guest_next_op(struct fth_agent *agent);
+
 /**
  * fth_guest_ask() - answer an API request by what the guest says now
  * @request: taken on 0
@@ -333,21 +356,83 @@ void fth_guest_span_text(char *text, size_t size, struct fth_span span);
 void fth_guest_take_progress(struct fth_guest *guest, const struct fth_msg_progress *progress);
 void fth_guest_drop_transition(struct fth_guest *guest);
 
+/* incident.c: emergencies of guests */
+
+/** fth_incident_take() - an EVENT with an incident's number: journalled, blocked, told. */
+void fth_incident_take(struct fth_guest *guest, const struct fth_msg_event *event);
+
+/** fth_incident_take_blocks() - what a greeting says that the guest refuses. */
+void fth_incident_take_blocks(struct fth_guest *guest, const struct fth_msg_hello_ack *ack);
+
+/** fth_incident_refused() - the guest refused @live's payload as blocked. */
+void fth_incident_refused(struct fth_guest *guest, const struct fth_live *live);
+
+/** fth_incident_fill() - is @live's payload blocked for that VM?  Into the event. */
+void fth_incident_fill(struct fth_agent *agent, const char *vm, const struct fth_live *live,
+		       struct fth_rollout_event *event);
+
+/* allow.c: blocks that a person lifts */
+
+/**
+ * fth_allow_begin() - lift all blocks that match, in the journal
+ * @vm: or NULL: of all VMs
+ * @patch: a patch's name, or a payload's SHA-256 in 64 digits
+ * @why: the person's reason, or ""
+ * @request: who asks; not taken
+ * @ret_count: how many matched
+ * Return: 0, durable; -EIO.  Their guests are told from here on, also those
+ * that are away, when they return; until a guest knows, its block holds.
+ */
+int fth_allow_begin(struct fth_agent *agent, const char *vm, const char *patch, const char *why,
+		    struct fth_http_request *request, uint32_t *ret_count);
+
+/** fth_allow_turn() - tell the guest what is due. */
+void fth_allow_turn(struct fth_guest *guest);
+
+/** fth_allow_result() - was this RESULT the answer? */
+bool fth_allow_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_result *result);
+
+/** fth_allow_drop() - the session closed: it is told anew in the next one. */
+void fth_allow_drop(struct fth_guest *guest);
+
+/* extend.c: guests whose soak goes on while the agent lives */
+
+/** fth_extend_turn() - put off a revert that would come before the confirmation. */
+void fth_extend_turn(struct fth_guest *guest);
+
+/** fth_extend_result() - was this RESULT the answer? */
+bool fth_extend_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_result *result);
+
 /* hand.c: commands by hand */
 
-/** fth_hand_verb() - "nudge" or "force" for FTH_T_NUDGE or FTH_T_FORCE. */
-const char *fth_hand_verb(uint8_t type);
+/**
+ * struct fth_hand_order - a command by hand
+ * @type: FTH_T_NUDGE, _FORCE, _REVERT or _CONFIRM
+ * @mode: of a REVERT: enum fth_revert_mode, 0 = as the patch's policy says
+ * @extend_ms: of a CONFIRM: 0 confirms
+ * @patch: a module's name
+ * @why: the person's reason, or ""
+ */
+struct fth_hand_order {
+	uint8_t type;
+	uint8_t mode;
+	uint32_t extend_ms;
+	char patch[FTH_NAME_MAX + 1];
+	char why[FTH_WHY_MAX];
+};
+
+/** fth_hand_needs() - FTH_CAP_* without which a guest is not sent this. */
+uint64_t fth_hand_needs(const struct fth_hand_order *order);
 
 /**
  * fth_hand_begin() - write it down, then send it
- * @type: FTH_T_NUDGE or FTH_T_FORCE
- * @patch: at most FTH_NAME_MAX bytes, of a module name's characters
- * @why: the person's reason, or ""
+ * @order: copied
  * @request: taken on 0: answered by what the guest says
- * Return: 0; -ENOTCONN; -EBUSY while another one waits; -EIO the journal can't
- * be written; -ENOBUFS; -ENOMEM.  On error nothing was sent.
+ * Return: 0; -ENOTCONN; -EOPNOTSUPP: the guest lacks what fth_hand_needs();
+ * -EBUSY while another one waits; -EIO the journal can't be written; -ENOBUFS;
+ * -ENOMEM.  On error nothing was sent.
  */
-int fth_hand_begin(struct fth_guest *guest, uint8_t type, const char *patch, const char *why,
+int fth_hand_begin(struct fth_guest *guest, const struct fth_hand_order *order,
 		   struct fth_http_request *request);
 
 /** fth_hand_result() - was this RESULT the answer? */

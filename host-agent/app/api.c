@@ -7,10 +7,10 @@
  * are events like any other, and are answered after they are durable.  Paths and
  * shapes stand in docs/api.md.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/api_internal.h"
 #include "app/api_json.h"
 #include "io/http.h"
 
@@ -21,7 +21,7 @@ static void get_status(struct fth_agent *agent, struct fth_http_request *request
 
 static void add_guest(struct fth_guest *guest, void *list)
 {
-	json_array_append_new(list, fth_api_json_guest(guest));
+	json_array_append_new(list, fth_api_json_guest(guest, false));
 }
 
 static void get_vms(struct fth_agent *agent, struct fth_http_request *request)
@@ -65,10 +65,11 @@ void fth_api_explain(const struct fth_guest *guest, const struct fth_msg_result 
 {
 	fth_http_reply(
 		request, 200,
-		json_pack("{s:o, s:o, s:o}", "vm",
+		json_pack("{s:o, s:o, s:o, s:o}", "vm",
 			  fth_http_json_text(guest->name, strlen(guest->name)), "patches",
 			  fth_api_json_patches(guest), "stragglers",
-			  fth_api_json_stragglers(result->stragglers, result->straggler_count)));
+			  fth_api_json_stragglers(result->stragglers, result->straggler_count),
+			  "incidents", fth_api_json_incidents(guest->agent, guest->name)));
 }
 
 /* A VM's name may hold a slash: only a known word at the end is cut off. */
@@ -92,10 +93,10 @@ static void get_vm(struct fth_agent *agent, struct fth_http_request *request, co
 	else if (asks)
 		explain(guest, request);
 	else
-		fth_http_reply(request, 200, fth_api_json_guest(guest));
+		fth_http_reply(request, 200, fth_api_json_guest(guest, true));
 }
 
-static bool refuse_writes(struct fth_agent *agent, struct fth_http_request *request)
+bool fth_api_refuse_writes(struct fth_agent *agent, struct fth_http_request *request)
 {
 	if (agent->store_ok)
 		return false;
@@ -104,117 +105,6 @@ static bool refuse_writes(struct fth_agent *agent, struct fth_http_request *requ
 		"the journal in '%s' can't be written: %s; this request was not taken: repeat it when 'fother status' says ok",
 		agent->state_folder, agent->store_why);
 	return true;
-}
-
-static bool is_module_name(const char *name)
-{
-	size_t i;
-
-	for (i = 0; name[i]; i++)
-		if (i == FTH_NAME_MAX || !(isalnum((unsigned char)name[i]) || name[i] == '_'))
-			return false;
-	return i;
-}
-
-/* The body of a command by hand: the patch, and perhaps why. */
-static int take_hand(struct fth_http_request *request, char *ret_patch, char *ret_why)
-{
-	const char *patch, *why;
-	json_t *body;
-	int error = 0;
-
-	if (fth_http_body(request, &body))
-		return -EINVAL;
-	patch = json_string_value(json_object_get(body, "patch"));
-	why = json_string_value(json_object_get(body, "why"));
-	if (!patch || !*patch || json_object_size(body) != (why ? 2 : 1)) {
-		fth_http_error(
-			request, 400, "bad_request",
-			"expected {\"patch\": \"name\"} or {\"patch\": \"name\", \"why\": \"text\"} and no other member");
-		error = -EINVAL;
-	} else if (!is_module_name(patch)) {
-		fth_http_error(
-			request, 400, "bad_request",
-			"found patch '%.64s', expected a module's name: 1 … %d letters, digits and underscores",
-			patch, FTH_NAME_MAX);
-		error = -EINVAL;
-	} else {
-		strcpy(ret_patch, patch);
-		snprintf(ret_why, FTH_WHY_MAX, "%s", why ? why : "");
-	}
-	json_decref(body);
-	return error;
-}
-
-static void begin_hand(struct fth_guest *guest, uint8_t type, struct fth_http_request *request)
-{
-	char patch[FTH_NAME_MAX + 1], why[FTH_WHY_MAX];
-
-	if (take_hand(request, patch, why) || refuse_writes(guest->agent, request))
-		return;
-	switch (fth_hand_begin(guest, type, patch, why, request)) {
-	case 0:
-		return;
-	case -EIO:
-		refuse_writes(guest->agent, request);
-		return;
-	case -ENOTCONN:
-		fth_http_error(
-			request, 503, "no_answer",
-			"vm '%s' has no open session; is it running, and is its fother module loaded?",
-			guest->name);
-		return;
-	default:
-		fth_http_error(
-			request, 503, "no_answer",
-			"vm '%s' is busy, perhaps with another command by hand; nothing was sent",
-			guest->name);
-	}
-}
-
-/* A VM's name may hold a slash: the command is what is behind the last one. */
-static void post_vm(struct fth_agent *agent, struct fth_http_request *request, const char *rest)
-{
-	char name[FTH_HTTP_PATH_MAX];
-	const char *slash = strrchr(rest, '/');
-	struct fth_guest *guest;
-	uint8_t type = 0;
-
-	if (slash && !strcmp(slash, "/nudge"))
-		type = FTH_T_NUDGE;
-	else if (slash && !strcmp(slash, "/force"))
-		type = FTH_T_FORCE;
-	if (!type) {
-		fth_http_error(request, 405, "bad_method",
-			       "expected GET /v1/vms/NAME, or POST with /nudge or /force");
-		return;
-	}
-	snprintf(name, sizeof(name), "%.*s", (int)(slash - rest), rest);
-	guest = fth_guest_find(agent, name);
-	if (guest)
-		begin_hand(guest, type, request);
-	else
-		fth_http_error(request, 404, "not_found",
-			       "no VM '%s'; 'fother vm list' shows those that are known", name);
-}
-
-static int add_hand(void *list, const struct fth_store_hand *hand)
-{
-	json_array_append_new(list, fth_api_json_hand(hand));
-	return 0;
-}
-
-static void get_audit(struct fth_agent *agent, struct fth_http_request *request)
-{
-	json_t *list = json_array();
-
-	if (!fth_store_each_hand(agent->store, add_hand, list)) {
-		fth_http_reply(request, 200, list);
-		return;
-	}
-	json_decref(list);
-	fth_http_error(request, 500, "internal", "the journal can't be read: %s",
-		       fth_store_why(agent->store));
 }
 
 static void post_rollouts(struct fth_agent *agent, struct fth_http_request *request)
@@ -231,7 +121,7 @@ static void post_rollouts(struct fth_agent *agent, struct fth_http_request *requ
 		fth_http_error(
 			request, 400, "bad_request",
 			"expected {\"policy\": \"/absolute/path.yaml\"} and no other member");
-	} else if (!refuse_writes(agent, request)) {
+	} else if (!fth_api_refuse_writes(agent, request)) {
 		live = fth_create_rollout(agent, path, &error);
 		if (live)
 			fth_http_reply(request, 201, fth_api_json_live(live, true));
@@ -269,7 +159,7 @@ static void steer(struct fth_live *live, struct fth_http_request *request, const
 	struct fth_agent *agent = live->agent;
 	int error;
 
-	if (take_why(request, &event) || refuse_writes(agent, request))
+	if (take_why(request, &event) || fth_api_refuse_writes(agent, request))
 		return;
 	if (live->superseded) {
 		fth_http_error(request, 409, "conflict",
@@ -284,7 +174,7 @@ static void steer(struct fth_live *live, struct fth_http_request *request, const
 			       (unsigned long long)live->rollout->id,
 			       fth_rollout_phase_name(live->rollout->phase), verb);
 	else if (error || fth_agent_flush(agent))
-		refuse_writes(agent, request);
+		fth_api_refuse_writes(agent, request);
 	else
 		fth_http_reply(request, 200, fth_api_json_live(live, true));
 }
@@ -335,7 +225,9 @@ void fth_api_handle(void *context, struct fth_http_request *request)
 	else if (!strcmp(path, "/v1/rollouts"))
 		get_rollouts(agent, request);
 	else if (vm_rest && post)
-		post_vm(agent, request, vm_rest);
+		fth_api_post_vm(agent, request, vm_rest);
+	else if (!strcmp(path, "/v1/allow") && post)
+		fth_api_post_allow(agent, request);
 	else if (post)
 		fth_http_error(request, 405, "bad_method", "'%s' is read with GET", path);
 	else if (!strcmp(path, "/v1/status"))
@@ -343,7 +235,9 @@ void fth_api_handle(void *context, struct fth_http_request *request)
 	else if (!strcmp(path, "/v1/vms"))
 		get_vms(agent, request);
 	else if (!strcmp(path, "/v1/audit"))
-		get_audit(agent, request);
+		fth_api_get_audit(agent, request);
+	else if (!strcmp(path, "/v1/blocks"))
+		fth_api_get_blocks(agent, request);
 	else if (vm_rest)
 		get_vm(agent, request, vm_rest);
 	else

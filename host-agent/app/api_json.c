@@ -82,7 +82,7 @@ json_t *fth_api_json_patches(const struct fth_guest *guest)
 
 		json_array_append_new(
 			list,
-			json_pack("{s:o, s:s, s:o, s:I, s:I, s:I, s:o, s:b, s:b}", "name",
+			json_pack("{s:o, s:s, s:o, s:I, s:I, s:I, s:o, s:b, s:b, s:b, s:I}", "name",
 				  text(patch->name), "state", fth_lifecycle_name(patch->state),
 				  "model", fth_api_json_model(patch->leave, patch->switches),
 				  "pending", (json_int_t)patch->pending, "functions",
@@ -90,7 +90,9 @@ json_t *fth_api_json_patches(const struct fth_guest *guest)
 				  "sha256",
 				  hex_text(patch->sha256, patch->has_sha256 ? FTH_SHA256_SIZE : 0),
 				  "by_hand", (patch->flags & FTH_PATCH_BY_HAND) != 0, "forced",
-				  (patch->flags & FTH_PATCH_FORCED) != 0));
+				  (patch->flags & FTH_PATCH_FORCED) != 0, "immediate",
+				  (patch->flags & FTH_PATCH_IMMEDIATE) != 0, "confirm_left_ms",
+				  (json_int_t)patch->confirm_left_ms));
 	}
 	return list;
 }
@@ -147,7 +149,76 @@ static const char *session_name(const struct fth_channel_stats *stats)
 	return names[stats->state];
 }
 
-json_t *fth_api_json_guest(const struct fth_guest *guest)
+/* "trigger" is null where the guest did not say, or named one of a later engine. */
+static json_t *trigger(uint8_t number)
+{
+	const char *name = fth_trigger_name(number);
+
+	return number && strcmp(name, "?") != 0 ? json_string(name) : json_null();
+}
+
+json_t *fth_api_json_block(const struct fth_store_block *block)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:I}", "vm", text(block->vm), "patch",
+			 text(block->patch), "sha256",
+			 hex_text(block->sha256, block->has_sha256 ? FTH_SHA256_SIZE : 0),
+			 "trigger", trigger(block->trigger), "incident",
+			 (json_int_t)block->incident, "at_ms", (json_int_t)block->at_ms, "why",
+			 text(block->why), "allowed_ms", (json_int_t)block->allowed_ms);
+}
+
+static int add_block(void *list, const struct fth_store_block *block)
+{
+	json_array_append_new(list, fth_api_json_block(block));
+	return 0;
+}
+
+static const char *kind_name(uint8_t kind)
+{
+	return kind == FTH_EVENT_TRIGGERED  ? "triggered"
+	       : kind == FTH_EVENT_REVERTED ? "reverted"
+	       : kind == FTH_EVENT_TROUBLE  ? "trouble"
+					    : "?";
+}
+
+static int add_incident(void *list, const struct fth_store_incident *row)
+{
+	json_t *json =
+		json_pack("{s:I, s:I, s:o, s:I, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I}",
+			  "n", (json_int_t)row->n, "at_ms", (json_int_t)row->at_ms, "boot_id",
+			  uuid_text(row->boot_id, true), "incident", (json_int_t)row->incident,
+			  "kind", kind_name(row->kind), "trigger", trigger(row->trigger), "mode",
+			  row->mode ? json_string(fth_revert_mode_name(row->mode)) : json_null(),
+			  "state", fth_lifecycle_name(row->state), "patch", text(row->patch),
+			  "sha256", hex_text(row->sha256, row->has_sha256 ? FTH_SHA256_SIZE : 0),
+			  "where", text(row->where), "detail", text(row->detail), "text",
+			  text(row->text), "happened_ms", (json_int_t)row->happened_ms);
+
+	json_array_append_new(list, json);
+	return 0;
+}
+
+json_t *fth_api_json_incidents(const struct fth_agent *agent, const char *vm)
+{
+	json_t *list = json_array();
+
+	if (!fth_store_each_incident(agent->store, vm, add_incident, list))
+		return list;
+	json_decref(list);
+	return json_null(); /* unknown is not none */
+}
+
+static json_t *blocks_json(const struct fth_guest *guest)
+{
+	json_t *list = json_array();
+
+	if (!fth_store_each_block(guest->agent->store, guest->name, add_block, list))
+		return list;
+	json_decref(list);
+	return json_null();
+}
+
+json_t *fth_api_json_guest(const struct fth_guest *guest, bool with_incidents)
 {
 	struct fth_channel_stats stats = { 0 };
 	json_t *json;
@@ -172,7 +243,13 @@ json_t *fth_api_json_guest(const struct fth_guest *guest)
 	json_object_set_new(json, "heard_ms", json_integer((json_int_t)stats.heard_ms));
 	json_object_set_new(json, "bad_frames", json_integer((json_int_t)stats.bad_frames));
 	json_object_set_new(json, "dropped_frames", json_integer((json_int_t)stats.dropped_frames));
+	json_object_set_new(json, "relayed",
+			    json_boolean(guest->open && (guest->capabilities & FTH_CAP_RELAYED)));
 	json_object_set_new(json, "patches", fth_api_json_patches(guest));
+	json_object_set_new(json, "blocks", blocks_json(guest));
+	if (with_incidents)
+		json_object_set_new(json, "incidents",
+				    fth_api_json_incidents(guest->agent, guest->name));
 	json_object_set_new(json, "transition", fth_api_json_transition(guest));
 	return json;
 }

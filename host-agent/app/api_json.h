@@ -9,7 +9,10 @@
 
 /* Each returns a new reference, or NULL without memory. */
 json_t *fth_api_json_status(const struct fth_agent *agent);
-json_t *fth_api_json_guest(const struct fth_guest *guest);
+json_t *fth_api_json_guest(const struct fth_guest *guest, bool with_incidents);
+json_t *fth_api_json_block(const struct fth_store_block *block);
+/* null when the journal can't be read */
+json_t *fth_api_json_incidents(const struct fth_agent *agent, const char *vm);
 json_t *fth_api_json_model(uint8_t leave, uint8_t switches); /* null for 0 */
 json_t *fth_api_json_patches(const struct fth_guest *guest);
 json_t *fth_api_json_stragglers(const struct fth_straggler_info *tasks, uint32_t count);

@@ -23,6 +23,7 @@ struct draft {
 	struct fth_payload payload;
 	uint32_t selected;
 	uint32_t other_kernel;
+	uint32_t blocked;
 	const struct fth_guest *other_guest;
 	const struct fth_live *in_way;
 	const struct fth_guest *in_way_guest;
@@ -123,10 +124,13 @@ static void look_at(struct fth_guest *guest, void *context)
 {
 	struct draft *draft = context;
 	const struct fth_binding *binding;
+	char why[FTH_WHY_MAX];
 
 	if (!guest->present || !selects(draft->policy, guest))
 		return;
 	draft->selected++;
+	draft->blocked += fth_store_is_blocked(draft->agent->store, guest->name,
+					       draft->payload.sha256, why, sizeof(why));
 	if (guest->known && strcmp(guest->release, draft->payload.release) != 0) {
 		draft->other_kernel++;
 		draft->other_guest = guest;
@@ -200,6 +204,11 @@ static int check_fleet(struct draft *draft)
 		return refuse(draft, 409, "conflict",
 			      "policy '%s' selects none of the %u VMs known; see 'fother vm list'",
 			      draft->path, draft->agent->guest_count);
+	if (draft->blocked == draft->selected)
+		return refuse(
+			draft, 409, "conflict",
+			"module '%s' is blocked in all %u VMs selected: they reverted it in emergency, see 'fother blocks'; 'fother allow %s --all' lifts that",
+			draft->policy->file, draft->selected, draft->policy->name);
 	if (draft->other_kernel == draft->selected)
 		return refuse(
 			draft, 400, "policy",

@@ -212,6 +212,8 @@ void fth_executor_result(struct fth_guest *guest, uint64_t op, const struct fth_
 			guest->current = NULL;
 			fth_guest_drop_transition(guest);
 		}
+		if (result->code == FTH_E_BLOCKED)
+			fth_incident_refused(guest, binding->live);
 		fth_live_step(binding->live, &event);
 		if (result->code)
 			fth_log(FTH_LOG_WARNING, "vm '%s': %s of '%s' refused: %s%s%s", guest->name,

@@ -99,6 +99,7 @@ static void free_guest(void *memory)
 	fth_channel_free(guest->channel);
 	refuse_askers(guest);
 	fth_hand_give_up(guest, "the agent ends");
+	fth_allow_drop(guest);
 	fth_guest_drop_transition(guest);
 	free(guest->patches);
 	free(guest);
@@ -167,6 +168,11 @@ static void feed_seen_all(struct fth_guest *guest, bool restored)
 		remember(guest);
 }
 
+uint64_t fth_guest_next_op(struct fth_agent *agent)
+{
+	return QUERY_BIT | (agent->epoch & EPOCH_MASK) << 32 | (uint32_t)++agent->query_count;
+}
+
 static void send_query(struct fth_guest *guest)
 {
 	struct fth_agent *agent = guest->agent;
@@ -176,7 +182,7 @@ static void send_query(struct fth_guest *guest)
 	if (!guest->open || guest->query_op ||
 	    agent->now_ms < guest->query_ms + FTH_GUEST_QUERY_EVERY_MS)
 		return;
-	msg.op_id = QUERY_BIT | (agent->epoch & EPOCH_MASK) << 32 | (uint32_t)++agent->query_count;
+	msg.op_id = fth_guest_next_op(agent);
 	if (fth_channel_send(guest->channel, &msg))
 		return;
 	guest->query_op = msg.op_id;
@@ -240,10 +246,27 @@ static bool effect_is_awaited(const struct fth_guest *guest)
 	return false;
 }
 
+static void disconnect(struct fth_guest *guest, const char *why);
+static void reconnect(struct fth_guest *guest, const char *path);
+
+/* What could not be journalled the guest tells again to whoever greets it. */
+static void greet_again(struct fth_guest *guest)
+{
+	char path[FTH_CHANNEL_PATH_MAX];
+
+	if (!guest->retell || !guest->open || !guest->agent->store_ok)
+		return;
+	guest->retell = false;
+	snprintf(path, sizeof(path), "%s", fth_channel_path(guest->channel));
+	disconnect(guest, "it has incidents to tell again");
+	reconnect(guest, path);
+}
+
 void fth_guest_turn(struct fth_guest *guest)
 {
 	uint64_t now_ms = guest->agent->now_ms;
 
+	greet_again(guest);
 	if (guest->query_op && now_ms >= guest->query_ms + FTH_GUEST_ANSWER_MS) {
 		guest->query_op = 0;
 		guest->query_due = guest->query_feeds;
@@ -255,6 +278,8 @@ void fth_guest_turn(struct fth_guest *guest)
 	if (guest->query_due)
 		send_query(guest);
 	fth_hand_turn(guest);
+	fth_allow_turn(guest);
+	fth_extend_turn(guest);
 	tell_taint(guest);
 	fth_executor_turn(guest);
 }
@@ -275,12 +300,17 @@ static void opened(void *context, const struct fth_msg_hello_ack *ack)
 	guest->agent->open_count++;
 	guest->query_op = 0;
 	guest->query_ms = 0;
+	guest->allow_ms = 0;
+	guest->allow_due = true;
+	guest->extend_op = 0;
+	guest->extend_ms = 0;
 	fth_log(FTH_LOG_INFO, "vm '%s': session open", guest->name);
 	if (fth_guest_take_ack(guest, ack)) {
 		fth_guest_query(guest, true, restored);
 		return;
 	}
 	guest->heard = true;
+	fth_incident_take_blocks(guest, ack);
 	feed_seen_all(guest, restored);
 	fth_executor_resend_all(guest);
 	fth_live_turn(guest->agent);
@@ -300,6 +330,7 @@ static void closed(void *context, const char *why)
 	guest->taint_due = false; /* the next greeting says it */
 	refuse_askers(guest);
 	fth_hand_give_up(guest, "its session closed");
+	fth_allow_drop(guest);
 	fth_guest_drop_transition(guest);
 	feed_lost(guest);
 }
@@ -324,6 +355,11 @@ static void take_event(struct fth_guest *guest, const struct fth_msg_event *even
 	if (now_ms >= guest->logged_ms + FTH_GUEST_QUERY_EVERY_MS) {
 		guest->logged_ms = now_ms;
 		guest->logged_count = 0;
+		guest->incident_count = 0;
+	}
+	if (event->incident) {
+		fth_incident_take(guest, event);
+		return;
 	}
 	if (guest->logged_count++ >= FTH_GUEST_EVENTS_MAX)
 		return;
@@ -363,6 +399,8 @@ static void take_result(struct fth_guest *guest, uint64_t op, const struct fth_m
 	if (op & QUERY_BIT) {
 		if (op == guest->query_op)
 			take_answer(guest, result);
+		else if (!fth_allow_result(guest, op, result))
+			fth_extend_result(guest, op, result);
 		return;
 	}
 	if (!fth_hand_result(guest, op, result))

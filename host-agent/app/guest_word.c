@@ -26,6 +26,7 @@ static void take_patch(struct fth_guest_patch *patch, const struct fth_patch_inf
 	patch->functions = info->functions;
 	patch->hits = info->hits;
 	patch->pending = info->pending;
+	patch->confirm_left_ms = info->confirm_left_ms;
 	if (strcmp(fth_model_name(info->leave, info->switches), "?") != 0) {
 		patch->leave = info->leave;
 		patch->switches = info->switches;
@@ -48,6 +49,7 @@ int fth_guest_take_patches(struct fth_guest *guest, const struct fth_patch_info 
 	free(guest->patches);
 	guest->patches = room;
 	guest->patch_count = count;
+	guest->patches_ms = guest->agent->now_ms;
 	return 0;
 }
 
@@ -111,6 +113,7 @@ void fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *l
 	event->capabilities = guest->capabilities;
 	memcpy(event->boot_id, guest->boot_id, FTH_UUID_SIZE);
 	strcpy(event->release, guest->release);
+	fth_incident_fill(guest->agent, guest->name, live, event);
 }
 
 void fth_guest_fill_result(const struct fth_guest *guest, const struct fth_live *live,

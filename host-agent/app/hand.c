@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Commands by hand: nudge or force one patch of one VM.
+ * Commands by hand: nudge, force, confirm or revert one patch of one VM.
  *
  * DESIGN
  * They belong to no rollout.  Who asked for what stands in the journal before
@@ -22,20 +22,41 @@
  * @n: in the journal
  * @op: as on the wire
  * @sent_ms: when
+ * @patience_ms: how long an answer may take
  * @request: the API's, that gets the answer
  */
 struct fth_hand {
 	uint64_t n;
 	uint64_t op;
 	uint64_t sent_ms;
+	uint64_t patience_ms;
 	const char *verb;
 	char patch[FTH_NAME_MAX + 1];
 	struct fth_http_request *request;
 };
 
-const char *fth_hand_verb(uint8_t type)
+static const char *verb_of(const struct fth_hand_order *order)
 {
-	return type == FTH_T_FORCE ? "force" : "nudge";
+	switch (order->type) {
+	case FTH_T_FORCE:
+		return "force";
+	case FTH_T_CONFIRM:
+		return order->extend_ms ? "extend" : "confirm";
+	case FTH_T_REVERT:
+		return order->mode == FTH_REVERT_IMMEDIATE    ? "revert immediate"
+		       : order->mode == FTH_REVERT_CONSISTENT ? "revert consistent"
+							      : "revert";
+	default:
+		return "nudge";
+	}
+}
+
+uint64_t fth_hand_needs(const struct fth_hand_order *order)
+{
+	if (order->type == FTH_T_REVERT)
+		return FTH_CAP_EMERGENCY |
+		       (order->mode > FTH_REVERT_CONSISTENT ? FTH_CAP_REVERT_IMMEDIATE : 0);
+	return order->type == FTH_T_CONFIRM && order->extend_ms ? FTH_CAP_CONFIRM_EXTEND : 0;
 }
 
 /* Takes the guest's command away; it is answered by the caller. */
@@ -62,7 +83,7 @@ void fth_hand_give_up(struct fth_guest *guest, const char *why)
 
 void fth_hand_turn(struct fth_guest *guest)
 {
-	if (guest->hand && guest->agent->now_ms >= guest->hand->sent_ms + FTH_HAND_ANSWER_MS)
+	if (guest->hand && guest->agent->now_ms >= guest->hand->sent_ms + guest->hand->patience_ms)
 		fth_hand_give_up(guest, "no answer came");
 }
 
@@ -103,9 +124,15 @@ bool fth_hand_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_
 	return true;
 }
 
-static int send(struct fth_guest *guest, uint8_t type, const struct fth_hand *hand)
+static int send(struct fth_guest *guest, const struct fth_hand_order *order,
+		const struct fth_hand *hand)
 {
-	struct fth_msg msg = { .type = type, .op_id = hand->op };
+	struct fth_msg msg = { .type = order->type, .op_id = hand->op };
+
+	if (order->type == FTH_T_REVERT)
+		msg.u.command.mode = order->mode;
+	else if (order->type == FTH_T_CONFIRM)
+		msg.u.command.extend_ms = order->extend_ms;
 
 	msg.u.command.epoch = guest->agent->epoch;
 	msg.u.command.name =
@@ -139,7 +166,7 @@ static int write_down(struct fth_guest *guest, const struct fth_hand *hand, cons
 	return -EIO;
 }
 
-int fth_hand_begin(struct fth_guest *guest, uint8_t type, const char *patch, const char *why,
+int fth_hand_begin(struct fth_guest *guest, const struct fth_hand_order *order,
 		   struct fth_http_request *request)
 {
 	struct fth_hand *hand;
@@ -147,23 +174,27 @@ int fth_hand_begin(struct fth_guest *guest, uint8_t type, const char *patch, con
 
 	if (!guest->open)
 		return -ENOTCONN;
+	if (fth_hand_needs(order) & ~guest->capabilities)
+		return -EOPNOTSUPP;
 	if (guest->hand)
 		return -EBUSY;
 	hand = calloc(1, sizeof(*hand));
 	if (!hand)
 		return -ENOMEM;
-	hand->verb = fth_hand_verb(type);
+	hand->verb = verb_of(order);
+	hand->patience_ms = order->type == FTH_T_REVERT ? FTH_HAND_REVERT_MS : FTH_HAND_ANSWER_MS;
 	hand->request = request;
-	strcpy(hand->patch, patch);
-	error = write_down(guest, hand, why, &hand->n);
+	strcpy(hand->patch, order->patch);
+	error = write_down(guest, hand, order->why, &hand->n);
 	if (!error && !guest->open)
 		error = -ENOTCONN;
 	if (!error) {
 		hand->op = hand->n ^ guest->agent->salt;
 		hand->sent_ms = guest->agent->now_ms;
 		fth_log(FTH_LOG_NOTICE, "vm '%s': %s '%s' by hand of uid %u%s%s", guest->name,
-			hand->verb, hand->patch, fth_http_uid(request), *why ? ": " : "", why);
-		error = send(guest, type, hand);
+			hand->verb, hand->patch, fth_http_uid(request), *order->why ? ": " : "",
+			order->why);
+		error = send(guest, order, hand);
 	}
 	if (!error) {
 		guest->hand = hand;

@@ -167,6 +167,7 @@ int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
 	if (guest->known)
 		strcpy(event.release, guest->release);
 	event.reachable = guest->open;
+	fth_incident_fill(live->agent, guest->name, live, &event);
 	error = fth_live_step(live, &event);
 	if (error == -ENOSPC && !live->full) {
 		live->full = true;

@@ -51,6 +51,7 @@ void fth_vm_emergency(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 
 	if (vm->guest_state != run->event->guest_state) {
 		vm->guest_state = run->event->guest_state; /* it goes back alone */
+		vm->staged = vm->guest_state == FTH_LC_STAGED;
 		run->actions->changed = true;
 	}
 	/* The end of one that is known, or the same one told again. */

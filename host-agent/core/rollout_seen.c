@@ -101,7 +101,8 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 /* The op in flight was or will be sent again: wait anew for its answer. */
 static void still_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state)
 {
-	fth_vm_explain(run, vm, "%s", "");
+	if (!vm->blocked) /* why it goes back is worth more than that it was lost */
+		fth_vm_explain(run, vm, "%s", "");
 	fth_vm_enter(run, vm, state);
 }
 

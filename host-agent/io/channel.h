@@ -9,6 +9,7 @@
 struct fth_channel;
 struct fth_loop;
 
+#define FTH_CHANNEL_PATH_MAX 108u	     /* of a socket, with its NUL */
 #define FTH_CHANNEL_OUTPUT_MAX (512u * 1024) /* bytes that wait for the guest */
 #define FTH_CHANNEL_RETRY_MIN_MS 100u	     /* between two connects; doubles */
 #define FTH_CHANNEL_RETRY_MAX_MS 5000u

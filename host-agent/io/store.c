@@ -12,38 +12,21 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "io/loop.h"
+#include "io/store_internal.h"
 
 #define APPLICATION_ID 0x46544848 /* tells our files from others' */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define BUSY_WAIT_MS 5000		/* at the start */
 #define BUSY_WAIT_LOOP_MS 100		/* later: all guests wait meanwhile */
 #define SALT_MASK 0x7fffffff00000000ull /* mixed into the rollout's half of op ids */
 
-enum statement {
-	BEGIN,
-	COMMIT,
-	ROLLBACK,
-	ADD_ROLLOUT,
-	APPEND,
-	PUT_VM,
-	PUT_META,
-	GET_META,
-	LAST_ROLLOUT,
-	ALL_ROLLOUTS,
-	ALL_EVENTS,
-	ALL_VMS,
-	ADD_HAND,
-	END_HAND,
-	ALL_HANDS,
-	STATEMENTS,
-};
+#define BLOCK_COLUMNS "vm, sha256, patch, trigger, incident, at_ms, why, allowed_ms, hand"
 
 static const char *const sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
@@ -65,6 +48,26 @@ static const char *const sql[STATEMENTS] = {
 	[END_HAND] = "UPDATE hands SET code = ?, detail = ? WHERE n = ?",
 	[ALL_HANDS] = "SELECT * FROM (SELECT n, at_ms, uid, vm, patch, verb, why,"
 		      " coalesce(code, -1), detail FROM hands ORDER BY n DESC LIMIT ?) ORDER BY n",
+	[HAS_INCIDENT] = "SELECT count(*) FROM incidents WHERE vm = ? AND boot_id = ?"
+			 " AND incident = ? AND kind = ?"
+			 " AND (happened_ms = ? OR happened_ms = 0 OR ? = 0)",
+	[ADD_INCIDENT] = "INSERT INTO incidents (at_ms, vm, boot_id, incident, kind, trigger, mode,"
+			 " state, patch, sha256, place, detail, report, happened_ms)"
+			 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[TRIM_INCIDENTS] = "DELETE FROM incidents WHERE vm = ? AND n <= (SELECT n FROM incidents"
+			   " WHERE vm = ? ORDER BY n DESC LIMIT 1 OFFSET ?)",
+	[ALL_INCIDENTS] = "SELECT n, at_ms, vm, boot_id, incident, kind, trigger, mode, state,"
+			  " patch, sha256, place, detail, report, happened_ms FROM incidents"
+			  " WHERE vm = ? ORDER BY n",
+	[ADD_BLOCK] = "INSERT OR IGNORE INTO blocks (vm, sha256, patch, trigger, incident, at_ms,"
+		      " why) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	[COUNT_BLOCKS] = "SELECT count(*) FROM blocks WHERE vm = ?",
+	[GET_BLOCK] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE vm = ? AND sha256 = ?",
+	[ALLOW_BLOCK] = "UPDATE blocks SET allowed_ms = ?, hand = ? WHERE vm = ? AND sha256 = ?"
+			" AND patch = ?",
+	[DROP_BLOCK] = "DELETE FROM blocks WHERE vm = ? AND sha256 = ? AND patch = ?",
+	[ALL_BLOCKS] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE ?1 IS NULL OR vm = ?1"
+		       " ORDER BY at_ms, vm, patch",
 };
 
 /* Tables of version 1; what came later is added by the steps below. */
@@ -96,15 +99,22 @@ static const char *const steps[] = {
 	" code INTEGER, detail TEXT);"
 	"PRAGMA user_version = 3;"
 	"COMMIT;",
+	"BEGIN;"
+	"CREATE TABLE incidents (n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, vm TEXT NOT NULL,"
+	" boot_id BLOB NOT NULL, incident INTEGER NOT NULL, kind INTEGER NOT NULL,"
+	" trigger INTEGER NOT NULL, mode INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" patch TEXT NOT NULL, sha256 BLOB NOT NULL, place TEXT NOT NULL, detail TEXT NOT NULL,"
+	" report TEXT NOT NULL, happened_ms INTEGER NOT NULL);"
+	"CREATE INDEX incidents_of ON incidents (vm, n);"
+	"CREATE TABLE blocks (vm TEXT NOT NULL, sha256 BLOB NOT NULL, patch TEXT NOT NULL,"
+	" trigger INTEGER NOT NULL, incident INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+	" why TEXT NOT NULL, allowed_ms INTEGER NOT NULL DEFAULT 0,"
+	" hand INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (vm, sha256, patch)) WITHOUT ROWID;"
+	"PRAGMA user_version = 4;"
+	"COMMIT;",
 };
 
 static_assert(sizeof(steps) / sizeof(steps[0]) == SCHEMA_VERSION - 1, "one step each");
-
-struct fth_store {
-	sqlite3 *db;
-	sqlite3_stmt *statements[STATEMENTS];
-	char why[FTH_STORE_WHY_MAX];
-};
 
 static void explain(struct fth_store *store, const char *operation)
 {
@@ -121,7 +131,7 @@ void fth_store_rollback(struct fth_store *store)
 }
 
 /* The statement ran to its end, or everything since the commit is gone. */
-static int run(struct fth_store *store, enum statement which, const char *operation)
+int fth_store_run(struct fth_store *store, enum fth_store_statement which, const char *operation)
 {
 	sqlite3_stmt *statement = store->statements[which];
 	int code = sqlite3_step(statement);
@@ -136,21 +146,21 @@ static int run(struct fth_store *store, enum statement which, const char *operat
 	return -EIO;
 }
 
-static int begin(struct fth_store *store)
+int fth_store_begin(struct fth_store *store)
 {
 	if (!sqlite3_get_autocommit(store->db))
 		return 0;
-	return run(store, BEGIN, "begin a transaction");
+	return fth_store_run(store, BEGIN, "begin a transaction");
 }
 
 int fth_store_commit(struct fth_store *store)
 {
 	if (sqlite3_get_autocommit(store->db))
 		return 0;
-	return run(store, COMMIT, "commit");
+	return fth_store_run(store, COMMIT, "commit");
 }
 
-static int get_number(struct fth_store *store, enum statement which, int64_t *number)
+int fth_store_number(struct fth_store *store, enum fth_store_statement which, int64_t *number)
 {
 	sqlite3_stmt *statement = store->statements[which];
 	int code = sqlite3_step(statement);
@@ -167,19 +177,19 @@ static int get_number(struct fth_store *store, enum statement which, int64_t *nu
 static int get_meta(struct fth_store *store, const char *key, int64_t *value)
 {
 	sqlite3_bind_text(store->statements[GET_META], 1, key, -1, SQLITE_STATIC);
-	return get_number(store, GET_META, value);
+	return fth_store_number(store, GET_META, value);
 }
 
 static int put_meta(struct fth_store *store, const char *key, int64_t value)
 {
 	sqlite3_stmt *statement = store->statements[PUT_META];
-	int error = begin(store);
+	int error = fth_store_begin(store);
 
 	if (error)
 		return error;
 	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 2, value);
-	return run(store, PUT_META, "write");
+	return fth_store_run(store, PUT_META, "write");
 }
 
 static int read_pragma(struct fth_store *store, const char *pragma, int64_t *ret_value)
@@ -330,7 +340,7 @@ int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t
 int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id)
 {
 	int64_t last = 0;
-	int error = get_number(store, LAST_ROLLOUT, &last);
+	int error = fth_store_number(store, LAST_ROLLOUT, &last);
 
 	if (error)
 		return error;
@@ -343,7 +353,7 @@ int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id)
 int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollout *row)
 {
 	sqlite3_stmt *statement = store->statements[ADD_ROLLOUT];
-	int error = begin(store);
+	int error = fth_store_begin(store);
 
 	if (error)
 		return error;
@@ -357,64 +367,32 @@ int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollou
 	sqlite3_bind_blob(statement, 8, row->sha256, FTH_SHA256_SIZE, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 9, row->leave);
 	sqlite3_bind_int64(statement, 10, row->switches);
-	return run(store, ADD_ROLLOUT, "add a rollout");
+	return fth_store_run(store, ADD_ROLLOUT, "add a rollout");
 }
 
 int fth_store_append(struct fth_store *store, uint64_t id, const uint8_t *record, uint32_t length)
 {
 	sqlite3_stmt *statement = store->statements[APPEND];
-	int error = begin(store);
+	int error = fth_store_begin(store);
 
 	if (error)
 		return error;
 	sqlite3_bind_int64(statement, 1, (int64_t)id);
 	sqlite3_bind_blob(statement, 2, record, (int)length, SQLITE_STATIC);
-	return run(store, APPEND, "append an event");
+	return fth_store_run(store, APPEND, "append an event");
 }
 
 int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm)
 {
 	sqlite3_stmt *statement = store->statements[PUT_VM];
-	int error = begin(store);
+	int error = fth_store_begin(store);
 
 	if (error)
 		return error;
 	sqlite3_bind_text(statement, 1, vm->name, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(statement, 2, vm->boot_id, FTH_UUID_SIZE, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 3, (int64_t)vm->uptime_ms);
-	return run(store, PUT_VM, "remember a VM");
-}
-
-int fth_store_add_hand(struct fth_store *store, const struct fth_store_hand *hand, uint64_t *ret_n)
-{
-	sqlite3_stmt *statement = store->statements[ADD_HAND];
-	int error = begin(store);
-
-	if (error)
-		return error;
-	sqlite3_bind_int64(statement, 1, (int64_t)hand->at_ms);
-	sqlite3_bind_int64(statement, 2, hand->uid);
-	sqlite3_bind_text(statement, 3, hand->vm, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 4, hand->patch, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 5, hand->verb, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 6, hand->why, -1, SQLITE_STATIC);
-	error = run(store, ADD_HAND, "add a command by hand");
-	if (!error)
-		*ret_n = (uint64_t)sqlite3_last_insert_rowid(store->db);
-	return error;
-}
-
-int fth_store_end_hand(struct fth_store *store, uint64_t n, uint16_t code, const char *detail)
-{
-	sqlite3_stmt *statement = store->statements[END_HAND];
-	int error = begin(store);
-
-	if (error)
-		return error;
-	sqlite3_bind_int64(statement, 1, code);
-	sqlite3_bind_text(statement, 2, detail, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 3, (int64_t)n);
-	return run(store, END_HAND, "end a command by hand");
+	return fth_store_run(store, PUT_VM, "remember a VM");
 }
 
 int fth_store_probe(struct fth_store *store)
@@ -425,7 +403,7 @@ int fth_store_probe(struct fth_store *store)
 }
 
 /* The end of a walk: 0, or an error that is still to be explained. */
-static int end_walk(struct fth_store *store, sqlite3_stmt *statement, int code, int error)
+int fth_store_end_walk(struct fth_store *store, sqlite3_stmt *statement, int code, int error)
 {
 	if (!error && code != SQLITE_DONE) {
 		explain(store, "read");
@@ -436,14 +414,14 @@ static int end_walk(struct fth_store *store, sqlite3_stmt *statement, int code, 
 	return error;
 }
 
-static const char *column_text(sqlite3_stmt *statement, int column)
+const char *fth_store_text(sqlite3_stmt *statement, int column)
 {
 	const unsigned char *text = sqlite3_column_text(statement, column);
 
 	return text ? (const char *)text : "";
 }
 
-static void column_copy(sqlite3_stmt *statement, int column, uint8_t *bytes, size_t size)
+void fth_store_copy(sqlite3_stmt *statement, int column, uint8_t *bytes, size_t size)
 {
 	const void *blob = sqlite3_column_blob(statement, column);
 	size_t length = (size_t)sqlite3_column_bytes(statement, column);
@@ -466,16 +444,16 @@ int fth_store_each_rollout(struct fth_store *store,
 		row.seed = (uint64_t)sqlite3_column_int64(s, 1);
 		row.created_ms = (uint64_t)sqlite3_column_int64(s, 2);
 		row.vm_max = (uint32_t)sqlite3_column_int64(s, 3);
-		row.path = column_text(s, 4);
+		row.path = fth_store_text(s, 4);
 		row.text.data = sqlite3_column_blob(s, 5);
 		row.text.length = (uint32_t)sqlite3_column_bytes(s, 5);
-		row.release = column_text(s, 6);
-		column_copy(s, 7, row.sha256, sizeof(row.sha256));
+		row.release = fth_store_text(s, 6);
+		fth_store_copy(s, 7, row.sha256, sizeof(row.sha256));
 		row.leave = (uint8_t)sqlite3_column_int64(s, 8);
 		row.switches = (uint8_t)sqlite3_column_int64(s, 9);
 		error = take(context, &row);
 	}
-	return end_walk(store, s, code, error);
+	return fth_store_end_walk(store, s, code, error);
 }
 
 int fth_store_each_event(struct fth_store *store, uint64_t id,
@@ -489,7 +467,7 @@ int fth_store_each_event(struct fth_store *store, uint64_t id,
 	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW)
 		error = take(context, sqlite3_column_blob(s, 0),
 			     (uint32_t)sqlite3_column_bytes(s, 0));
-	return end_walk(store, s, code, error);
+	return fth_store_end_walk(store, s, code, error);
 }
 
 int fth_store_each_vm(struct fth_store *store,
@@ -500,34 +478,10 @@ int fth_store_each_vm(struct fth_store *store,
 	int code = SQLITE_DONE, error = 0;
 
 	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW) {
-		vm.name = column_text(s, 0);
-		column_copy(s, 1, vm.boot_id, sizeof(vm.boot_id));
+		vm.name = fth_store_text(s, 0);
+		fth_store_copy(s, 1, vm.boot_id, sizeof(vm.boot_id));
 		vm.uptime_ms = (uint64_t)sqlite3_column_int64(s, 2);
 		error = take(context, &vm);
 	}
-	return end_walk(store, s, code, error);
-}
-
-int fth_store_each_hand(struct fth_store *store,
-			int (*take)(void *context, const struct fth_store_hand *hand),
-			void *context)
-{
-	sqlite3_stmt *s = store->statements[ALL_HANDS];
-	struct fth_store_hand hand;
-	int code = SQLITE_DONE, error = 0;
-
-	sqlite3_bind_int64(s, 1, FTH_STORE_HANDS_MAX);
-	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW) {
-		hand.n = (uint64_t)sqlite3_column_int64(s, 0);
-		hand.at_ms = (uint64_t)sqlite3_column_int64(s, 1);
-		hand.uid = (uint32_t)sqlite3_column_int64(s, 2);
-		hand.vm = column_text(s, 3);
-		hand.patch = column_text(s, 4);
-		hand.verb = column_text(s, 5);
-		hand.why = column_text(s, 6);
-		hand.code = (int32_t)sqlite3_column_int64(s, 7);
-		hand.detail = column_text(s, 8);
-		error = take(context, &hand);
-	}
-	return end_walk(store, s, code, error);
+	return fth_store_end_walk(store, s, code, error);
 }

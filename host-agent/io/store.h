@@ -68,6 +68,56 @@ struct fth_store_hand {
 
 #define FTH_STORE_HANDS_MAX 1000u /* the newest, that a walk gives */
 
+#define FTH_STORE_INCIDENTS_MAX 64u /* of one VM, the newest: eight boots' worth and more */
+#define FTH_STORE_BLOCKS_MAX 64u    /* of one VM */
+
+/**
+ * struct fth_store_incident - what a guest told of an emergency; strings are borrowed
+ * @n: set when read
+ * @at_ms: when the agent heard of it
+ * @kind, @trigger, @mode, @state, @incident, @happened_ms: as in struct fth_msg_event
+ * @where, @detail, @text: the guest's, printable
+ */
+struct fth_store_incident {
+	uint64_t n;
+	uint64_t at_ms;
+	const char *vm;
+	uint8_t boot_id[FTH_UUID_SIZE];
+	uint32_t incident;
+	uint8_t kind;
+	uint8_t trigger;
+	uint8_t mode;
+	uint8_t state;
+	const char *patch;
+	bool has_sha256;
+	uint8_t sha256[FTH_SHA256_SIZE];
+	const char *where;
+	const char *detail;
+	const char *text;
+	uint64_t happened_ms;
+};
+
+/**
+ * struct fth_store_block - a payload that a VM may not have; strings are borrowed
+ * @has_sha256: false: what was loaded by hand under that name
+ * @at_ms: since when
+ * @why: for a person
+ * @allowed_ms: somebody allowed it then, and its guest is still to be told; 0: no
+ * @hand: the number of that command
+ */
+struct fth_store_block {
+	const char *vm;
+	bool has_sha256;
+	uint8_t sha256[FTH_SHA256_SIZE];
+	const char *patch;
+	uint8_t trigger;
+	uint32_t incident;
+	uint64_t at_ms;
+	const char *why;
+	uint64_t allowed_ms;
+	uint64_t hand;
+};
+
 /**
  * fth_store_open() - open or create the journal
  * @path: of the file
@@ -129,6 +179,40 @@ int fth_store_add_hand(struct fth_store *store, const struct fth_store_hand *han
 int fth_store_end_hand(struct fth_store *store, uint64_t n, uint16_t code, const char *detail);
 
 /**
+ * fth_store_add_incident() - keep it unless it is known, in the open transaction
+ * @ret_is_new: it was not known; of each VM the newest FTH_STORE_INCIDENTS_MAX stay
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_add_incident(struct fth_store *store, const struct fth_store_incident *row,
+			   bool *ret_is_new);
+
+/** fth_store_knows_incident() - is there one like @row, but of @kind? */
+bool fth_store_knows_incident(struct fth_store *store, const struct fth_store_incident *row,
+			      uint8_t kind);
+
+/**
+ * fth_store_add_block() - unless it is there, in the open transaction
+ * @row: without @allowed_ms and @hand
+ * Return: 0; -ENOSPC: the VM has FTH_STORE_BLOCKS_MAX; -EIO (rolled back).
+ */
+int fth_store_add_block(struct fth_store *store, const struct fth_store_block *row);
+
+/** fth_store_allow_block() - note that it is allowed; 0 or -EIO (rolled back). */
+int fth_store_allow_block(struct fth_store *store, const struct fth_store_block *row);
+
+/** fth_store_drop_block() - it holds no more; 0 or -EIO (rolled back). */
+int fth_store_drop_block(struct fth_store *store, const struct fth_store_block *row);
+
+/**
+ * fth_store_is_blocked() - may a VM not have this payload?
+ * @ret_why: @size bytes, for a person; "" where it is not blocked
+ * Return: also true for one that is allowed but whose guest wasn't told yet, and
+ * when the journal can't be read.
+ */
+bool fth_store_is_blocked(struct fth_store *store, const char *vm, const uint8_t *sha256,
+			  char *ret_why, size_t size);
+
+/**
  * fth_store_commit() - make durable what was added since the last commit
  * Return: 0, also if there is nothing; -EIO: nothing of it is there.
  */
@@ -159,5 +243,15 @@ int fth_store_each_vm(struct fth_store *store,
 int fth_store_each_hand(struct fth_store *store,
 			int (*take)(void *context, const struct fth_store_hand *hand),
 			void *context);
+
+/** fth_store_each_incident() - of one VM, oldest first. */
+int fth_store_each_incident(struct fth_store *store, const char *vm,
+			    int (*take)(void *context, const struct fth_store_incident *row),
+			    void *context);
+
+/** fth_store_each_block() - of @vm, or of all when it is NULL, oldest first. */
+int fth_store_each_block(struct fth_store *store, const char *vm,
+			 int (*take)(void *context, const struct fth_store_block *row),
+			 void *context);
 
 #endif /* FTH_IO_STORE_H */

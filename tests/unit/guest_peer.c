@@ -51,6 +51,8 @@ void guest_peer_reboot(struct guest_peer *peer)
 	peer->staged = 0;
 	peer->result_count = 0;
 	peer->epoch = 0;
+	peer->incident = 0;
+	peer->refuses = false;
 }
 
 size_t guest_peer_write(struct guest_peer *peer, const void *bytes, size_t size)
@@ -97,6 +99,7 @@ static uint8_t list_patches(const struct guest_peer *peer, struct fth_patch_info
 	patches[0].state = peer->state;
 	patches[0].functions = 1;
 	patches[0].hits = peer->hits;
+	patches[0].confirm_left_ms = peer->state == FTH_LC_SOAKING ? peer->confirm_left_ms : 0;
 	patches[0].pending = peer->waiting_op ? 40 : 0;
 	patches[0].flags = peer->forced ? FTH_PATCH_FORCED : 0;
 	patches[0].leave = peer->leave;
@@ -119,7 +122,51 @@ static void answer_hello(struct guest_peer *peer)
 	ack->vcpus = 1;
 	ack->epoch = peer->epoch;
 	ack->patch_count = list_patches(peer, ack->patches);
+	if (peer->refuses) {
+		ack->block_count = 1;
+		ack->blocks[0].name = span(peer->patch, strlen(peer->patch));
+		ack->blocks[0].sha256 = span(peer->sha256, sizeof(peer->sha256));
+		ack->blocks[0].trigger = peer->trigger;
+		ack->blocks[0].incident = peer->incident;
+	}
 	guest_peer_send(peer, &msg, 0);
+	if (!peer->incident)
+		return;
+	guest_peer_tell(peer, FTH_EVENT_TRIGGERED);
+	guest_peer_tell(peer, FTH_EVENT_REVERTED);
+}
+
+void guest_peer_tell(struct guest_peer *peer, uint8_t kind)
+{
+	struct fth_msg msg = { .type = FTH_T_EVENT };
+	struct fth_msg_event *event = &msg.u.event;
+
+	if (!peer->nonce)
+		return;
+	event->kind = kind;
+	event->state = kind == FTH_EVENT_TRIGGERED ? FTH_LC_REVERTING : FTH_LC_STAGED;
+	event->trigger = peer->trigger;
+	event->mode = kind == FTH_EVENT_REVERTED ? FTH_REVERT_CONSISTENT : 0;
+	event->incident = peer->incident;
+	event->name = span(peer->patch, strlen(peer->patch));
+	event->sha256 = span(peer->sha256, sizeof(peer->sha256));
+	event->where = span("fix_it+0x4", 10);
+	event->text = span("BUG: a\x1b[31m\nRIP: b", 18);
+	event->happened_ms = 900 + peer->incident;
+	event->uptime_ms = peer->uptime_ms;
+	event->taint = peer->taint;
+	guest_peer_send(peer, &msg, 0);
+}
+
+void guest_peer_emergency(struct guest_peer *peer, uint8_t trigger)
+{
+	peer->incident++;
+	peer->trigger = trigger;
+	peer->refuses = true;
+	peer->state = FTH_LC_REVERTING;
+	guest_peer_tell(peer, FTH_EVENT_TRIGGERED);
+	peer->state = FTH_LC_STAGED;
+	guest_peer_tell(peer, FTH_EVENT_REVERTED);
 }
 
 static void answer(struct guest_peer *peer, uint64_t op_id, uint16_t code)
@@ -183,8 +230,10 @@ static void take_stage(struct guest_peer *peer, const struct fth_msg *msg)
 	const struct fth_msg_stage *stage = &msg->u.stage;
 	struct fth_msg progress = { .type = FTH_T_PROGRESS, .op_id = msg->op_id };
 
-	if (!stage->offset)
+	if (!stage->offset) {
 		peer->staged = 0;
+		peer->signature_size = stage->signature.length;
+	}
 	if (stage->offset != peer->staged)
 		return;
 	peer->staged += stage->data.length;
@@ -210,6 +259,10 @@ static void take_apply(struct guest_peer *peer, const struct fth_msg *msg)
 
 	peer->leave = msg->u.apply.policy.leave;
 	peer->switches = msg->u.apply.policy.switches;
+	if (peer->refuses) {
+		done(peer, op_id, FTH_E_BLOCKED);
+		return;
+	}
 	if (peer->refuse_apply) {
 		done(peer, op_id, peer->refuse_apply);
 		return;
@@ -277,6 +330,12 @@ static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 	case FTH_T_CONFIRM:
 		if (lacks_patch(peer, msg->op_id))
 			break;
+		if (msg->u.command.extend_ms) {
+			peer->extended++;
+			peer->confirm_left_ms = msg->u.command.extend_ms;
+			done(peer, msg->op_id, FTH_E_OK);
+			break;
+		}
 		peer->confirmed++;
 		peer->state = FTH_LC_APPLIED;
 		done(peer, msg->op_id, FTH_E_OK);
@@ -294,6 +353,20 @@ static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 		peer->unstaged++;
 		peer->state = FTH_LC_ABSENT;
 		done(peer, msg->op_id, FTH_E_OK);
+		break;
+	case FTH_T_REVERT:
+		if (lacks_patch(peer, msg->op_id))
+			break;
+		peer->reverts++;
+		peer->revert_mode = msg->u.command.mode;
+		guest_peer_emergency(peer, FTH_TRIGGER_HOST);
+		done(peer, msg->op_id, FTH_E_OK);
+		break;
+	case FTH_T_ALLOW:
+		peer->allowed++;
+		if (!peer->refuse_allow)
+			peer->refuses = false;
+		answer(peer, msg->op_id, peer->refuse_allow);
 		break;
 	default:
 		break;

@@ -36,6 +36,8 @@ struct guest_peer {
 	bool stuck;	       /* an APPLY waits for a task until it is forced */
 	bool ignores_hands;    /* no answer to NUDGE and FORCE */
 	uint64_t hits;	       /* calls of the new code, as it tells them */
+	uint32_t confirm_left_ms;
+	uint16_t refuse_allow; /* enum fth_error */
 
 	/* what it has, and what was done to it */
 	char patch[FTH_NAME_MAX + 1];
@@ -44,6 +46,12 @@ struct guest_peer {
 	uint8_t leave, switches; /* of the last APPLY */
 	uint64_t waiting_op;	 /* of the APPLY that is stuck */
 	uint32_t nudged, forced;
+	uint32_t incident; /* the last one's number in this boot */
+	uint8_t trigger;   /* of it */
+	bool refuses;	   /* the payload: it reverted it in emergency */
+	uint32_t allowed, extended, reverts;
+	uint8_t revert_mode;	 /* of the last REVERT */
+	uint32_t signature_size; /* of the last STAGE from its start */
 	uint32_t staged;
 	uint32_t hellos, connects, applied, confirmed, reversed, unstaged, queries, commands;
 	uint64_t epoch;
@@ -67,6 +75,12 @@ void guest_peer_reboot(struct guest_peer *peer);
 
 /** guest_peer_pump() - take what has come, answer it; never blocks. */
 void guest_peer_pump(struct guest_peer *peer);
+
+/** guest_peer_emergency() - it reverts its patch for @trigger, and says so if it can. */
+void guest_peer_emergency(struct guest_peer *peer, uint8_t trigger);
+
+/** guest_peer_tell() - the last incident, as EVENT of @kind. */
+void guest_peer_tell(struct guest_peer *peer, uint8_t kind);
 
 /** guest_peer_progress() - tell again that the APPLY is stuck. */
 void guest_peer_progress(struct guest_peer *peer);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the API's files share; nobody else includes this. */
+#ifndef FTH_APP_API_INTERNAL_H
+#define FTH_APP_API_INTERNAL_H
+
+#include "app/agent.h"
+
+/** fth_api_refuse_writes() - answered with an error when the journal can't be written. */
+bool fth_api_refuse_writes(struct fth_agent *agent, struct fth_http_request *request);
+
+/* api_hand.c: what a person does to one VM, and what became of it */
+void fth_api_post_vm(struct fth_agent *agent, struct fth_http_request *request, const char *rest);
+void fth_api_post_allow(struct fth_agent *agent, struct fth_http_request *request);
+void fth_api_get_blocks(struct fth_agent *agent, struct fth_http_request *request);
+void fth_api_get_audit(struct fth_agent *agent, struct fth_http_request *request);
+
+#endif /* FTH_APP_API_INTERNAL_H */

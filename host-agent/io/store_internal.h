@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of the journal share; nobody else includes this. */
+#ifndef FTH_IO_STORE_INTERNAL_H
+#define FTH_IO_STORE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "io/store.h"
+
+/* Prepared once; their texts stand in store.c. */
+enum fth_store_statement {
+	BEGIN,
+	COMMIT,
+	ROLLBACK,
+	ADD_ROLLOUT,
+	APPEND,
+	PUT_VM,
+	PUT_META,
+	GET_META,
+	LAST_ROLLOUT,
+	ALL_ROLLOUTS,
+	ALL_EVENTS,
+	ALL_VMS,
+	ADD_HAND,
+	END_HAND,
+	ALL_HANDS,
+	HAS_INCIDENT,
+	ADD_INCIDENT,
+	TRIM_INCIDENTS,
+	ALL_INCIDENTS,
+	ADD_BLOCK,
+	COUNT_BLOCKS,
+	GET_BLOCK,
+	ALLOW_BLOCK,
+	DROP_BLOCK,
+	ALL_BLOCKS,
+	STATEMENTS,
+};
+
+struct fth_store {
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENTS];
+	char why[FTH_STORE_WHY_MAX];
+};
+
+/** fth_store_begin() - a transaction is open then; 0 or -EIO. */
+int fth_store_begin(struct fth_store *store);
+
+/** fth_store_run() - a statement to its end, or everything since the commit is gone. */
+int fth_store_run(struct fth_store *store, enum fth_store_statement which, const char *operation);
+
+/** fth_store_number() - the first column of the only row; -ENOENT, -EIO. */
+int fth_store_number(struct fth_store *store, enum fth_store_statement which, int64_t *number);
+
+/** fth_store_end_walk() - the end of a walk: 0, or an error, explained. */
+int fth_store_end_walk(struct fth_store *store, sqlite3_stmt *statement, int code, int error);
+
+/** fth_store_text() - a column, never NULL; borrowed until the next step. */
+const char *fth_store_text(sqlite3_stmt *statement, int column);
+
+/** fth_store_copy() - a column's bytes, the rest zeroed. */
+void fth_store_copy(sqlite3_stmt *statement, int column, uint8_t *bytes, size_t size);
+
+#endif /* FTH_IO_STORE_INTERNAL_H */
