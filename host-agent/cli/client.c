@@ -159,14 +159,21 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 		    struct fth_cli_options *ret_options)
 {
 	static const struct option all[] = {
-		{ "json", no_argument, NULL, 'j' },	 { "wait", no_argument, NULL, 'w' },
-		{ "why", required_argument, NULL, 'm' }, { "yes", no_argument, NULL, 'y' },
-		{ "help", no_argument, NULL, 'h' },	 { NULL, 0, NULL, 0 },
+		{ "json", no_argument, NULL, 'j' },
+		{ "wait", no_argument, NULL, 'w' },
+		{ "why", required_argument, NULL, 'm' },
+		{ "yes", no_argument, NULL, 'y' },
+		{ "all", no_argument, NULL, 'a' },
+		{ "mode", required_argument, NULL, 'M' },
+		{ "extend", required_argument, NULL, 'e' },
+		{ "vm", required_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct fth_cli_options options = { 0 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jwm:yh", all, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jwm:yaM:e:v:h", all, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return FTH_EXIT_OK;
@@ -180,8 +187,15 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 		options.json |= c == 'j';
 		options.wait |= c == 'w';
 		options.yes |= c == 'y';
+		options.all |= c == 'a';
 		if (c == 'm')
 			options.why = optarg;
+		else if (c == 'M')
+			options.mode = optarg;
+		else if (c == 'e')
+			options.extend = optarg;
+		else if (c == 'v')
+			options.vm = optarg;
 	}
 	*ret_options = options;
 	return -1;

@@ -37,7 +37,11 @@ struct fth_cli_options {
 	bool json;
 	bool wait;
 	bool yes;
+	bool all;
 	const char *why;
+	const char *mode;
+	const char *extend;
+	const char *vm;
 };
 
 /**
@@ -45,7 +49,8 @@ struct fth_cli_options {
  * @argc: words from the command's name on
  * @argv: permuted: operands stand from optind on
  * @help: printed for --help
- * @accepts: of "jwmy": --json, --wait, --why, --yes
+ * @accepts: of "jwmyaMev": --json, --wait, --why, --yes, --all, --mode, --extend,
+ *	--vm
  * @ret_options: set
  * Return: -1 to go on; else the exit code.
  */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cli/client.h"
+#include "cli/incidents_view.h"
 #include "cli/tasks_view.h"
 #include "cli/verbs.h"
 
@@ -15,7 +16,9 @@ static const char help[] =
 	"Asks the guest for its patches (state, consistency model, how many tasks\n"
 	"are pending) and which tasks hold its transition up: pid, name, the\n"
 	"function on the task's stack or another reason, since when, and what\n"
-	"will be done about it next.\n"
+	"will be done about it next.  Below stands what the journal knows of its\n"
+	"emergencies: trigger, place and the kernel's own lines.  Of a guest that is\n"
+	"gone for good, 'fother vm show VM' says the same.\n"
 	"exit: 0 the guest answered, 1 it does not answer\n"
 	"\n"
 	"example: fother explain db-3\n";
@@ -41,6 +44,7 @@ static void print_answer(const json_t *answer, const char *vm)
 		fth_tasks_print(stragglers, pending);
 	else
 		printf("vm '%s': no task holds a transition up\n", vm);
+	fth_incidents_print(json_object_get(answer, "incidents"));
 }
 
 int fth_cli_explain(int argc, char **argv)

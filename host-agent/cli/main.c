@@ -15,8 +15,11 @@ static const char help[] =
 	"  status                       is the agent well?\n"
 	"  vm list | show VM            the VMs and what runs in them\n"
 	"  vm nudge|force VM PATCH      move a transition on by hand\n"
+	"  vm confirm|revert VM PATCH   keep a patch, or take it back at once\n"
 	"  vm audit                     what was done by hand\n"
-	"  explain VM                   what holds a transition up\n"
+	"  explain VM                   what holds a transition up, what went wrong\n"
+	"  blocks                       what VMs reverted in emergency\n"
+	"  allow PATCH|SHA256           let it go there again\n"
 	"  policy check FILE            is this policy right?\n"
 	"  rollout start POLICY         patch the VMs a policy selects\n"
 	"  rollout status [ID] | list   how far it is\n"
@@ -43,6 +46,7 @@ static const struct verb verbs[] = {
 	{ "explain", fth_cli_explain },	  { "policy", fth_cli_policy },
 	{ "rollout", fth_cli_rollout },	  { "enroll", fth_cli_enroll },
 	{ "unenroll", fth_cli_unenroll }, { "sign", fth_cli_sign },
+	{ "blocks", fth_cli_blocks },	  { "allow", fth_cli_allow },
 };
 
 int main(int argc, char **argv)
@@ -83,7 +87,7 @@ int main(int argc, char **argv)
 		}
 	}
 	fprintf(stderr,
-		"fother: unknown command '%s', expected status, vm, explain, policy, rollout, sign, enroll or unenroll; see 'fother --help'\n",
+		"fother: unknown command '%s', expected status, vm, explain, policy, rollout, blocks, allow, sign, enroll or unenroll; see 'fother --help'\n",
 		argv[optind]);
 	return FTH_EXIT_USAGE;
 }

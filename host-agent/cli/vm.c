@@ -5,18 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/client.h"
+#include "cli/incidents_view.h"
 #include "cli/table.h"
 #include "cli/tasks_view.h"
 #include "cli/verbs.h"
+#include "fother/consistency.h"
+#include "io/policy_value.h"
 
 static const char help[] =
 	"usage: fother vm list [--json]\n"
 	"       fother vm show VM [--json]\n"
 	"       fother vm nudge VM PATCH [--why TEXT] [--json]\n"
 	"       fother vm force VM PATCH --yes [--why TEXT] [--json]\n"
+	"       fother vm confirm VM PATCH [--extend 5m] [--why TEXT] [--json]\n"
+	"       fother vm revert VM PATCH [--mode MODE] [--why TEXT] [--json]\n"
 	"       fother vm audit [--json]\n"
 	"\n"
 	"list   every VM that has a channel, its session, kernel and patches\n"
@@ -26,13 +30,20 @@ static const char help[] =
 	"force  end the patch's transition although tasks hold it up.  This breaks\n"
 	"       its consistency model, and the patch stays until the next boot of\n"
 	"       the VM; needs --yes\n"
-	"audit  which nudges and forces were asked for, by whom, and what came of\n"
-	"       them\n"
+	"confirm  the patch stays; with --extend it doesn't yet, and its time to be\n"
+	"       confirmed begins anew with so much\n"
+	"revert  take the patch back in emergency, whatever its rollout says: as\n"
+	"       its policy says, or by --mode consistent, immediate (all tasks at\n"
+	"       once, whatever they run) or consistent-then-immediate.  Needs\n"
+	"       nothing of the guest's userspace.  The payload is blocked in that\n"
+	"       VM until 'fother allow'\n"
+	"audit  what was asked for by hand, by whom, and what came of it\n"
 	"\n"
 	"exit: 0 as wished, 1 the guest refused or does not answer, 2 usage error,\n"
 	"      3 no agent\n"
 	"\n"
-	"example: fother vm show web-1\n";
+	"example: fother vm show web-1\n"
+	"         fother vm revert web-1 cve_2026_1234 --mode immediate\n";
 
 #define PATCHES_TEXT_SIZE 512
 
@@ -57,21 +68,45 @@ static void patches_text(const json_t *vm, char *text, size_t size)
 	}
 }
 
+/* What it may not have again, and what triggered that. */
+static void blocked_text(const json_t *vm, char *text, size_t size)
+{
+	const json_t *block;
+	size_t i, used = 0;
+
+	snprintf(text, size, "-");
+	json_array_foreach(json_object_get(vm, "blocks"), i, block) {
+		int n = snprintf(text + used, size - used, "%s%s (%s)", i ? ", " : "",
+				 fth_cli_string(block, "patch"), fth_cli_string(block, "trigger"));
+
+		if (n < 0 || (size_t)n >= size - used)
+			return;
+		used += (size_t)n;
+	}
+}
+
+static const char *session_text(const json_t *vm)
+{
+	return json_is_true(json_object_get(vm, "relayed")) ? "open (relay)"
+							    : fth_cli_string(vm, "session");
+}
+
 static void print_list(const json_t *vms)
 {
 	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
-	char patches[PATCHES_TEXT_SIZE];
+	char patches[PATCHES_TEXT_SIZE], blocked[PATCHES_TEXT_SIZE];
 	const json_t *vm;
 	size_t i;
 
 	fth_table_row(&table, "VM", "HOST", "GROUP", "RUNNING", "SESSION", "KERNEL", "PATCHES",
-		      NULL);
+		      "BLOCKED", NULL);
 	json_array_foreach(vms, i, vm) {
 		patches_text(vm, patches, sizeof(patches));
+		blocked_text(vm, blocked, sizeof(blocked));
 		fth_table_row(&table, fth_cli_string(vm, "name"), fth_cli_string(vm, "host"),
 			      fth_cli_string(vm, "group"),
 			      json_is_true(json_object_get(vm, "running")) ? "yes" : "no",
-			      fth_cli_string(vm, "session"), fth_cli_string(vm, "release"), patches,
+			      session_text(vm), fth_cli_string(vm, "release"), patches, blocked,
 			      NULL);
 	}
 	fth_table_print(&table);
@@ -94,10 +129,19 @@ static void print_member(const char *name, const json_t *value)
 	putchar('\n');
 }
 
-static const char *notes(const json_t *patch)
+static const char *notes(const json_t *patch, char *text, size_t size)
 {
 	bool is_forced = json_is_true(json_object_get(patch, "forced"));
 	bool is_by_hand = json_is_true(json_object_get(patch, "by_hand"));
+	int64_t left_ms = fth_cli_number(patch, "confirm_left_ms");
+
+	if (left_ms) {
+		snprintf(text, size, "reverts in %" PRId64 " s unless confirmed%s",
+			 (left_ms + 999) / 1000, is_by_hand ? "; by hand" : "");
+		return text;
+	}
+	if (json_is_true(json_object_get(patch, "immediate")))
+		return "switched at once: consistency was broken";
 
 	if (is_forced)
 		return is_by_hand ? "forced: until the next boot; by hand"
@@ -108,7 +152,7 @@ static const char *notes(const json_t *patch)
 static void print_patches(const json_t *patches)
 {
 	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
-	char pending[24], functions[24], hits[24];
+	char pending[24], functions[24], hits[24], note[80];
 	const json_t *patch;
 	size_t i;
 
@@ -121,7 +165,7 @@ static void print_patches(const json_t *patches)
 		snprintf(hits, sizeof(hits), "%" PRId64, fth_cli_number(patch, "hits"));
 		fth_table_row(&table, fth_cli_string(patch, "name"), fth_cli_string(patch, "state"),
 			      fth_cli_string(json_object_get(patch, "model"), "name"), pending,
-			      functions, hits, notes(patch), NULL);
+			      functions, hits, notes(patch, note, sizeof(note)), NULL);
 	}
 	fth_table_print(&table);
 }
@@ -135,33 +179,30 @@ static void print_vm(json_t *vm)
 
 	json_object_foreach(vm, name, value)
 		print_member(name, value);
-	if (!json_array_size(json_object_get(vm, "patches")))
-		return;
-	putchar('\n');
-	print_patches(json_object_get(vm, "patches"));
-	if (!json_array_size(tasks))
-		return;
-	putchar('\n');
-	fth_tasks_print(tasks, fth_cli_number(transition, "pending"));
+	if (json_array_size(json_object_get(vm, "patches"))) {
+		putchar('\n');
+		print_patches(json_object_get(vm, "patches"));
+	}
+	if (json_array_size(tasks)) {
+		putchar('\n');
+		fth_tasks_print(tasks, fth_cli_number(transition, "pending"));
+	}
+	fth_incidents_print(json_object_get(vm, "incidents"));
+	fth_blocks_print(json_object_get(vm, "blocks"));
 }
 
 static void print_audit(const json_t *hands)
 {
 	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
-	char n[24], uid[24], at[32];
+	char n[24], uid[24], at[FTH_INCIDENTS_TIME_SIZE];
 	const json_t *hand;
 	size_t i;
 
 	fth_table_row(&table, "N", "AT", "UID", "VM", "COMMAND", "PATCH", "RESULT", "WHY", NULL);
 	json_array_foreach(hands, i, hand) {
-		time_t seconds = (time_t)(fth_cli_number(hand, "at_ms") / 1000);
-		struct tm utc;
-
 		snprintf(n, sizeof(n), "%" PRId64, fth_cli_number(hand, "n"));
 		snprintf(uid, sizeof(uid), "%" PRId64, fth_cli_number(hand, "uid"));
-		if (!gmtime_r(&seconds, &utc) ||
-		    !strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &utc))
-			strcpy(at, "?");
+		fth_incidents_time(fth_cli_number(hand, "at_ms"), at);
 		fth_table_row(&table, n, at, uid, fth_cli_string(hand, "vm"),
 			      fth_cli_string(hand, "command"), fth_cli_string(hand, "patch"),
 			      fth_cli_string(hand, "result"), fth_cli_string(hand, "why"), NULL);
@@ -184,14 +225,40 @@ static int audit(const struct fth_cli_options *options)
 	return FTH_EXIT_OK;
 }
 
+static int read_extend(const char *text, uint64_t *ret_ms)
+{
+	uint64_t us;
+
+	if (!fth_policy_value_parse_duration(text, &us) && us / 1000 >= FTH_CONFIRM_WITHIN_MIN_MS &&
+	    us / 1000 <= FTH_CONFIRM_WITHIN_MAX_MS) {
+		*ret_ms = us / 1000;
+		return 0;
+	}
+	fprintf(stderr,
+		"fother: --extend: found '%s', expected a duration such as '5m' (units ms, s, m, h; 1s … 168h)\n",
+		text);
+	return -1;
+}
+
 /* A command that belongs to no rollout. */
 static int command(const char *verb, char *const *operands, const struct fth_cli_options *options)
 {
 	char suffix[16];
 	json_t *request, *answer;
+	uint64_t extend_ms = 0;
 	char *path;
 	int code;
 
+	if (options->mode && strcmp(verb, "revert") != 0) {
+		fprintf(stderr, "fother: --mode is for revert, found it with %s\n", verb);
+		return FTH_EXIT_USAGE;
+	}
+	if (options->extend && strcmp(verb, "confirm") != 0) {
+		fprintf(stderr, "fother: --extend is for confirm, found it with %s\n", verb);
+		return FTH_EXIT_USAGE;
+	}
+	if (options->extend && read_extend(options->extend, &extend_ms))
+		return FTH_EXIT_USAGE;
 	if (!strcmp(verb, "force") && !options->yes) {
 		fprintf(stderr,
 			"fother: force breaks the consistency model of '%s', and it stays until the next boot of '%s'; say --yes if that is wished\n",
@@ -200,8 +267,10 @@ static int command(const char *verb, char *const *operands, const struct fth_cli
 	}
 	snprintf(suffix, sizeof(suffix), "/%s", verb);
 	path = fth_cli_path("vms/", operands[0], suffix);
-	request = options->why ? json_pack("{s:s, s:s}", "patch", operands[1], "why", options->why)
-			       : json_pack("{s:s}", "patch", operands[1]);
+	request = json_pack("{s:s, s:s*, s:s*}", "patch", operands[1], "why", options->why, "mode",
+			    options->mode);
+	if (request && extend_ms)
+		json_object_set_new(request, "extend_ms", json_integer((json_int_t)extend_ms));
 	if (!path || !request) {
 		fputs("fother: the patch's name and --why must be UTF-8 text\n", stderr);
 		free(path);
@@ -259,7 +328,7 @@ static int list(const struct fth_cli_options *options)
 int fth_cli_vm(int argc, char **argv)
 {
 	struct fth_cli_options options;
-	int code = fth_cli_options(argc, argv, help, "jmy", &options);
+	int code = fth_cli_options(argc, argv, help, "jmyMe", &options);
 	int operands = argc - optind;
 	const char *verb;
 
@@ -272,7 +341,8 @@ int fth_cli_vm(int argc, char **argv)
 		return audit(&options);
 	if (operands == 2 && !strcmp(verb, "show"))
 		return show(argv[optind + 1], &options);
-	if (operands == 3 && (!strcmp(verb, "nudge") || !strcmp(verb, "force")))
+	if (operands == 3 && (!strcmp(verb, "nudge") || !strcmp(verb, "force") ||
+			      !strcmp(verb, "confirm") || !strcmp(verb, "revert")))
 		return command(verb, argv + optind + 1, &options);
 	fputs(help, stderr);
 	return FTH_EXIT_USAGE;
