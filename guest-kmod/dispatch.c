@@ -22,6 +22,7 @@
 #include <linux/slab.h>
 
 #include "main.h"
+#include "note.h"
 #include "revert.h"
 
 /* The memory of commands. */
@@ -517,18 +518,12 @@ static void progress(const char *name, u8 state, u32 done, u32 total)
 	}
 }
 
-/* Until the channel can send out of an oops. */
-static int note(const struct fth_msg_event *event)
-{
-	return -ENOTCONN;
-}
-
 const struct fth_engine_client fth_dispatch_client = {
 	.settled = settled,
 	.released = fth_stage_unload,
 	.progress = progress,
 	.incident = fth_dispatch_send_incident,
-	.note = note,
+	.note = fth_note_send,
 	.heard_ns = fth_link_heard_ns,
 };
 
