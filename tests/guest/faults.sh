@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Out of memory at each allocation of a request: a policy is written, a patch is loaded
 # or disabled, a module to be patched comes.  It is refused, and all stays as it was.
-# vm: --smp 2 --timeout 400 --file tests/lib/faults.sh:/tests/lib/faults.sh
+# vm: --smp 1 --timeout 400 --file tests/lib/faults.sh:/tests/lib/faults.sh
 # kernels: debug
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh

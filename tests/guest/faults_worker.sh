@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Out of memory at each allocation of the engine's own work, where nobody can be told:
 # it is made good, or the patch leaves.
-# vm: --smp 2 --timeout 400 --file tests/lib/faults.sh:/tests/lib/faults.sh
+# vm: --smp 1 --timeout 400 --file tests/lib/faults.sh:/tests/lib/faults.sh
 # kernels: debug
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh

@@ -14,7 +14,7 @@ GEN_P=fth_test_gen_p1
 WRAP=fth_test_wrap
 WRAP_P=$PATCHES/$WRAP
 CALLS=__x64_sys_epoll_wait,__x64_sys_epoll_pwait,do_semtimedop,__x64_sys_rt_sigtimedwait
-CALLS=$CALLS,__x64_sys_poll,__x64_sys_futex,__x64_sys_nanosleep,pipe_read
+CALLS=$CALLS,__x64_sys_poll,__x64_sys_futex,__x64_sys_nanosleep,$(function_of pipe_read anon_pipe_read)
 KINDS='epoll epoll_pwait sem semop sigtimedwait poll futex nanosleep pipe'
 TIMED='epoll epoll_pwait sem sigtimedwait poll futex nanosleep'
 BOTH='leave=kernel switch=kernel'

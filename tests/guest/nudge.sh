@@ -13,7 +13,7 @@ WRAP_P=$PATCHES/$WRAP
 SLEEP_P=$PATCHES/fth_test_sleep
 # What the tasks of fth_waits sleep in; not all system calls stay on the stack.
 CALLS=__x64_sys_epoll_wait,__x64_sys_epoll_pwait,do_semtimedop,__x64_sys_rt_sigtimedwait
-CALLS=$CALLS,__x64_sys_poll,__x64_sys_futex,__x64_sys_nanosleep,pipe_read
+CALLS=$CALLS,__x64_sys_poll,__x64_sys_futex,__x64_sys_nanosleep,$(function_of pipe_read anon_pipe_read)
 KINDS='epoll epoll_pwait sem semop sigtimedwait poll futex nanosleep pipe'
 TIMED='epoll epoll_pwait sem sigtimedwait poll futex nanosleep'
 EINTR_KINDS='epoll epoll_pwait sem sigtimedwait' # a signal without a handler shows there

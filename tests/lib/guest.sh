@@ -67,6 +67,16 @@ rounds() {
 	echo $rounds
 }
 
+# function_of NAME...: the first that this kernel has; some are inlined or renamed.
+function_of() {
+	for function; do
+		grep -q " [tT] $function\$" /proc/kallsyms || continue
+		echo "$function"
+		return
+	done
+	return 1
+}
+
 # settle FILE TEXT TRIES: without a test point; 0.02 s between two looks.
 settle() {
 	tries=$(($3 * ${TAP_SLOWER:-1}))
