@@ -44,64 +44,14 @@ greets() { peer hello | grep -q '^ack '; }
 has_line() { grep -q "$1" "$DIR/peer.out"; }
 boot_of() { sed -n 's/^ack .* boot=\([^ ]*\) .*/\1/p' | tail -n 1; }
 
-# hold LINE...: a host that stays, in the background; its output in peer.out.
-hold() {
-	: >"$DIR/peer.out"
-	printf '%s\n' hello "$@" | "$PEER" "$SOCKET" >"$DIR/peer.out" 2>&1 &
-	HOST=$!
-	eventually $WAIT_S "a host is there" has_line '^ack '
-}
-
-# fault HOW: the next insmod brings it about, or the next sending.
-fault() {
-	guest "rmmod $MODULE 2>/dev/null; insmod /tests/mod/$MODULE.ko how=$1" || :
-}
-
-# oops HOW NAME: the note comes, the channel goes on.
-oops() {
-	hold event heartbeat
-	fault "$1"
-	wait $HOST
-	like "$(<"$DIR/peer.out")" "*event 3  absent $1 trigger=2 *heartbeat*" \
-		"the host has a note out of $2, and is answered afterwards"
-	is "$(answer)" 0 "the guest knows that it was read"
-}
-
-test_oopses() {
-	oops oops "an oops of a thread"
-	oops irqoff "an oops with interrupts off"
-	is "$(counter notes_sent)" 2 "both are counted"
-}
-
-# The lock is our own CPU's, and whoever holds it goes on: nothing may be sent.
-test_warn_while_sending() {
-	hold
-	wait $HOST
-	fault warn
-	ok "a warning in the middle of our own sending does no harm" greets
-	is "$(answer)" -16 "its note is refused as busy"
-}
-
-test_panic() {
-	local before after
-	before=$(peer hello | boot_of)
-	hold event
-	GUEST_S=$DYING_S fault "$1" >/dev/null
-	wait $HOST
-	like "$(<"$DIR/peer.out")" "*event 3  absent * trigger=*" "the host has a note out of $2"
-	[ "$1" = panic ] ||
-		like "$(<"$DIR/peer.out")" "*absent $1 trigger=2 *" "and it tells of the oops before"
-	eventually $WAIT_S "the guest has booted again" greets
-	after=$(peer hello | boot_of)
-	ok "and says so" test "$before" != "$after"
-}
-
 # A host that takes its orders by and by, from descriptor 7.
 begin_host() {
-	mkfifo "$DIR/orders.$1"
-	"$PEER" "$SOCKET" <"$DIR/orders.$1" >"$DIR/peer.out" 2>&1 &
+	HOSTS=$((${HOSTS:-0} + 1))
+	mkfifo "$DIR/orders$HOSTS"
+	: >"$DIR/peer.out"
+	"$PEER" "$SOCKET" <"$DIR/orders$HOSTS" >"$DIR/peer.out" 2>&1 &
 	HOST=$!
-	exec 7>"$DIR/orders.$1"
+	exec 7>"$DIR/orders$HOSTS"
 	echo hello >&7
 	eventually $WAIT_S "a host is there" has_line '^ack '
 }
@@ -112,19 +62,80 @@ end_host() {
 	exec 7>&-
 }
 
+# fault HOW [NOTE]: the next insmod brings it about, or the next sending.
+fault() {
+	guest "rmmod $MODULE 2>/dev/null; insmod /tests/mod/$MODULE.ko how=$1 note=${2:-1}" || :
+}
+
+# told NAME PATTERN: the host has a line like it.
+told() {
+	echo heartbeat >&7 # whatever came is printed until it is answered
+	eventually $WAIT_S "$1" has_line "$2"
+}
+
+# What fother finds by itself.
+test_found() {
+	begin_host
+	fault oops 0
+	told "the host is told of an oops as it happens" \
+		'^event 3  absent .* trigger=2 incident=1 .* text=[1-9]'
+	eventually $WAIT_S "and is answered afterwards" has_line '^heartbeat'
+	is "$(counter notes_sent)" 1 "the guest knows that it was read"
+	end_host
+	begin_host
+	told "the next session hears of it again" '^event 3  absent .* trigger=2 incident=1 '
+	end_host
+}
+
+# oops HOW NAME: the note comes, the channel goes on.
+oops() {
+	begin_host
+	fault "$1"
+	told "the host has a note out of $2" "^event 3  absent $1 trigger=2 "
+	eventually $WAIT_S "and is answered afterwards" has_line '^heartbeat'
+	is "$(answer)" 0 "the guest knows that it was read"
+	end_host
+}
+
+test_oopses() {
+	oops oops "an oops of a thread"
+	oops irqoff "an oops with interrupts off"
+}
+
+# The lock is our own CPU's, and whoever holds it goes on: nothing may be sent.
+test_warn_while_sending() {
+	begin_host
+	end_host
+	fault warn
+	ok "a warning in the middle of our own sending does no harm" greets
+	is "$(answer)" -16 "its note is refused as busy"
+}
+
+test_panic() { # HOW NAME NOTE
+	local before after
+	before=$(peer hello | boot_of)
+	begin_host
+	GUEST_S=$DYING_S fault "$1" "$3" >/dev/null
+	told "the host has a note out of $2" '^event 3  absent .* trigger=10 '
+	[ "$1" = panic ] || ok "and one out of the oops before" has_line '^event 3 .* trigger=2 '
+	end_host
+	eventually $WAIT_S "the guest has booted again" greets
+	after=$(peer hello | boot_of)
+	ok "and says so" test "$before" != "$after"
+}
+
 test_oops_while_sending() {
-	begin_host send
+	begin_host
 	fault send
-	echo heartbeat >&7 # the guest looks at its ring
-	eventually $WAIT_S "the host has a note out of an oops in our own sending" \
-		has_line '^event 3  absent send trigger=2 '
+	told "the host has a note out of an oops in our own sending" \
+		'^event 3  absent send trigger=2 '
 	is "$(answer)" 0 "the guest knows that it was read"
 	ok "the guest goes on" lives
 	end_host
 }
 
 test_oops_in_ring() {
-	begin_host ring
+	begin_host
 	fault ring
 	echo heartbeat >&7 # never answered: the ring can't be trusted
 	eventually $WAIT_S "a note out of an oops inside the ring is refused" test_refused
@@ -140,10 +151,11 @@ reboot_guest() {
 
 make -s "$PEER" >&2 || bail "can't build '$PEER'"
 tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --smp 2 || bail "no guest"
+test_found
 test_warn_while_sending
 test_oopses
-test_panic panic "a panic"
-test_panic held "an oops in a softirq, which is a panic"
+test_panic panic "a panic" 0
+test_panic held "an oops in a softirq, which is a panic" 1
 test_oops_while_sending
 reboot_guest
 test_oops_in_ring

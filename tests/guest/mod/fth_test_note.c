@@ -160,4 +160,5 @@ static void __exit fth_test_note_exit(void)
 
 module_init(fth_test_note_init);
 module_exit(fth_test_note_exit);
+MODULE_DESCRIPTION("fother test: faults where a note is hard to send");
 MODULE_LICENSE("GPL");
