@@ -16,8 +16,9 @@ FLEET_FAULT=()
 fleet_init() {
 	FLEET_DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-$1.XXXXXX")
 	FLEET_KREL=${KREL:-$(tools/kernel release 6.1)}
-	FLEET_EXAMPLES=build/guest/$FLEET_KREL/examples
-	FOTHER=$PWD/build/host/fother
+	FLEET_BUILD=${BUILD:-build}
+	FLEET_EXAMPLES=$FLEET_BUILD/guest/$FLEET_KREL/examples
+	FOTHER=$(realpath "$FLEET_BUILD")/host/fother
 	export FOTHER_SOCKET=$FLEET_DIR/api.sock
 	mkdir -p "$FLEET_DIR/vms"
 	FLEET_INVENTORY=(--sockets "$FLEET_DIR/vms")
@@ -48,7 +49,7 @@ fleet_boot() {
 	for vm in "$@"; do
 		tools/vm start --kernel 6.1 --dir "$FLEET_DIR/vms" --name "$vm" \
 			--file "$FLEET_EXAMPLES:/modules" \
-			--file "build/guest/$FLEET_KREL/tests:/modules" || return 1
+			--file "$FLEET_BUILD/guest/$FLEET_KREL/tests:/modules" || return 1
 		FLEET_VMS+=("$vm")
 	done
 }
@@ -56,7 +57,7 @@ fleet_boot() {
 # fleet_agent_start: start fotherd with the options in FLEET_INVENTORY and
 # FLEET_FAULT (both arrays).
 fleet_agent_start() {
-	build/host/fotherd "${FLEET_INVENTORY[@]}" "${FLEET_FAULT[@]}" \
+	"$FLEET_BUILD/host/fotherd" "${FLEET_INVENTORY[@]}" "${FLEET_FAULT[@]}" \
 		--state "$FLEET_DIR/state" --api "$FOTHER_SOCKET" \
 		2>>"$FLEET_DIR/fotherd.log" &
 	FLEET_AGENT_PID=$!
