@@ -13,6 +13,7 @@
 #include <linux/timekeeping.h>
 
 #include "compat/boundary.h"
+#include "compat/cpus.h"
 #include "compat/freeze.h"
 #include "compat/kernel.h"
 #include "engine_priv.h"
@@ -387,7 +388,7 @@ int fth_engine_init(const struct fth_engine_client *client,
 	fth_engine.client = client;
 	INIT_DELAYED_WORK(&fth_engine.work, fth_work_run);
 	INIT_DELAYED_WORK(&fth_engine.release, fth_work_release);
-	error = fth_compat_init() ?: fth_boundary_init() ?: fth_freeze_init();
+	error = fth_compat_init() ?: fth_boundary_init() ?: fth_freeze_init() ?: fth_cpus_init();
 	if (error)
 		return error;
 	fth_engine.queue =
@@ -484,6 +485,7 @@ void fth_engine_exit(void)
 	cancel_delayed_work_sync(&fth_engine.work);
 	cancel_delayed_work_sync(&fth_engine.release);
 	destroy_workqueue(fth_engine.queue);
+	fth_cpus_exit();
 	fth_redirector_exit(&fth_engine.redirector);
 	fth_policies_free(&fth_engine.policies);
 	wait_for_stacks();

@@ -18,6 +18,7 @@
 #include <linux/module.h>
 #include <linux/timekeeping.h>
 
+#include "compat/cpus.h"
 #include "compat/kernel.h"
 #include "engine_priv.h"
 #include "sysfs.h"
@@ -210,7 +211,13 @@ void fth_work_release(struct work_struct *work)
 {
 	struct fth_patch *patch;
 	u64 due, now;
+	int cpu;
 
+	if (!fth_cpus_answer(&cpu)) {
+		queue_delayed_work(fth_engine.queue, &fth_engine.release,
+				   msecs_to_jiffies(FTH_RELEASE_MIN_MS));
+		return;
+	}
 	drain_rosters();
 	do {
 		mutex_lock(&fth_engine.moves);

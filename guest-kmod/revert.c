@@ -166,12 +166,18 @@ static bool is_to_drop(struct fth_patch *patch)
 	       !(patch->flags & FTH_PATCH_FORCED);
 }
 
-struct fth_patch *fth_revert_check(void)
+void fth_revert_check(void)
 {
-	struct fth_patch *patch, *busy = fth_engine_busy();
+	struct fth_patch *patch;
 
 	list_for_each_entry(patch, &fth_engine.patches, list)
 		check_times(patch);
+}
+
+struct fth_patch *fth_revert_take(bool may_drop)
+{
+	struct fth_patch *patch, *busy = fth_engine_busy();
+
 	list_for_each_entry_reverse(patch, &fth_engine.patches, list) {
 		if (!is_waiting(patch))
 			continue;
@@ -179,7 +185,7 @@ struct fth_patch *fth_revert_check(void)
 			begin(patch);
 			return NULL;
 		}
-		if (is_to_drop(patch) && take(patch))
+		if (may_drop && is_to_drop(patch) && take(patch))
 			return patch;
 	}
 	return NULL;

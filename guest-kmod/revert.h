@@ -143,19 +143,23 @@ void fth_revert_watch(struct fth_patch *patch);
  */
 void fth_revert_unwatch(struct fth_patch *patch, const char *detail);
 
+/** fth_revert_check() - raise what is due by time.  Lock held. */
+void fth_revert_check(void);
+
 /**
- * fth_revert_check() - raise what is due by time, take one alarm
+ * fth_revert_take() - take one alarm
+ * @may_drop: false: nothing that needs the CPUs' help now
  *
  * Lock held.  Return: a patch that the worker has to take out now, beside another
  * patch's transition, as its revert is immediate; or NULL.
  */
-struct fth_patch *fth_revert_check(void);
+struct fth_patch *fth_revert_take(bool may_drop);
 
 /** fth_revert_runs() - is there an alarm that isn't settled?  Lock held. */
 bool fth_revert_runs(void);
 
 /**
- * fth_revert_due_ns() - when fth_revert_check() has work, CLOCK_MONOTONIC
+ * fth_revert_due_ns() - when fth_revert_check() or _take() has work, CLOCK_MONOTONIC
  * Context: the lock.  Return: 0 = when it is kicked.
  */
 u64 fth_revert_due_ns(void);

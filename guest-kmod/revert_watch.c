@@ -282,6 +282,18 @@ static bool raise_alarms(const struct fth_finding *finding, bool held)
 	return raised;
 }
 
+/* Is a patch on its way out for it? */
+static bool is_known(u8 trigger)
+{
+	for (u32 i = 0; i < FTH_PATCHES_MAX; i++) {
+		const struct fth_patch *patch = rcu_dereference(watch.patches[i]);
+
+		if (patch && fth_alarm_trigger(READ_ONCE(patch->alarm)) == trigger)
+			return true;
+	}
+	return false;
+}
+
 /* It is told once in a while only: whatever repeats itself does so without end. */
 static bool may_tell_trouble(u8 trigger)
 {
@@ -290,6 +302,8 @@ static bool may_tell_trouble(u8 trigger)
 
 	if (trigger == FTH_TRIGGER_PANIC)
 		return true;
+	if (is_known(trigger))
+		return false;
 	return (!last || now - last >= TROUBLE_EVERY_NS) &&
 	       atomic64_cmpxchg(&watch.trouble_ns, last, now) == last;
 }

@@ -7,11 +7,14 @@
 #include <linux/sched/mm.h>
 #include <linux/timekeeping.h>
 
+#include "compat/cpus.h"
 #include "compat/kernel.h"
 #include "engine_priv.h"
 #include "object.h"
 #include "revert.h"
 #include "states.h"
+
+#define STUCK_RETRY_MS 100u /* while a CPU doesn't answer */
 
 /* What the client is told once the mutexes are dropped; the worker's. */
 static struct news {
@@ -527,23 +530,53 @@ static void tell(const struct news *news)
 	fth_revert_tell();
 }
 
+/*
+ * A CPU spins in the kernel: a stop of all would hold the others until it ends, if
+ * it ever does.  What needs no stop is done: an immediate revert's jump, so that
+ * whatever calls the function again gets the old one.
+ */
+static void step_stuck(int cpu)
+{
+	struct fth_run *run = &fth_engine.run;
+	struct fth_patch *patch;
+	struct fth_report report;
+	bool turned;
+
+	pr_warn_ratelimited("revert: CPU %d doesn't answer; tried again when it does\n", cpu);
+	mutex_lock(&fth_engine.lock);
+	patch = run->patch;
+	turned = run->turned;
+	mutex_unlock(&fth_engine.lock);
+	if (!patch || (turned && (patch->stale || patch->lever.roster || !take_turn(&report))))
+		return;
+	if (fth_revert_is_immediate(patch))
+		fth_transition_jump(&patch->lever, false);
+}
+
 /* One step, with the mutex for moves.  Return: when the next one is due. */
 static u64 move(struct news *news)
 {
 	struct fth_patch *dropped;
 	unsigned int flags = 0;
-	bool emergency;
+	bool emergency, stuck;
+	int cpu;
 	u64 due;
 
 	mutex_lock(&fth_engine.lock);
 	fth_work_drop_rosters();
-	dropped = fth_revert_check();
+	fth_revert_check();
 	emergency = fth_revert_runs();
+	mutex_unlock(&fth_engine.lock);
+	stuck = emergency && !fth_cpus_answer(&cpu);
+	mutex_lock(&fth_engine.lock);
+	dropped = fth_revert_take(!stuck);
 	mutex_unlock(&fth_engine.lock);
 	/* From the reserves, if there is no other memory; and nothing is written back for it. */
 	if (emergency)
 		flags = memalloc_noreclaim_save();
-	if (dropped)
+	if (stuck)
+		step_stuck(cpu);
+	else if (dropped)
 		drop(dropped, news);
 	else
 		step(news);
@@ -552,6 +585,8 @@ static u64 move(struct news *news)
 	mutex_lock(&fth_engine.lock);
 	due = next_due_ns();
 	mutex_unlock(&fth_engine.lock);
+	if (stuck)
+		return max(due, ktime_get_ns() + ms_to_ns(STUCK_RETRY_MS));
 	return due;
 }
 

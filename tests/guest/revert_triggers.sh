@@ -1,0 +1,176 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# What the kernel itself tells of reverts the patches whose policies name it.
+# vm: --smp 2 --timeout 400 --expect-fault 'fth_test_trigger|soft.lockup.*fth_lockup|INFO:.task.fth_hang|BUG:.kernel.NULL|Oops'
+# kernels: 6.1 6.12
+# debug: no: it is full of WARNs and oopses
+. "${TAP_LIB:-tests/lib/tap.sh}"
+# shellcheck source=tests/lib/guest.sh
+. "${TAP_LIB%/*}/guest.sh"
+
+P=fth_test_trigger_p
+T=/sys/module/fth_test_trigger/parameters
+DEMO=/tests/examples/fother_demo_cmdline.ko
+DEMO_P=$PATCHES/fother_demo_cmdline
+
+# soaks POLICY...: the patch that brings trouble is in force
+soaks() {
+	ok "policy: $*" policy "$P confirm-within=none $*"
+	ok "$P loads" insmod $MOD/$P.ko
+	eventually 30 "it is in force" has $PATCHES/$P/state soaking
+}
+
+# goes TRIGGER: it was reverted for it, and is let go
+goes() {
+	eventually 60 "$1: it reverts" gone $P
+	ok "... and is blocked for it" holds $S/blocked "^$P - $1 incident="
+	ok "... which is the newest incident" sh -c "grep -m1 '^[0-9]' $S/incidents | grep -q '^[0-9]* $1 $P at'"
+	ok "... and over" sh -c "grep -m1 '^[0-9]' $S/incidents | grep -q \"patch '$P' reverted\""
+	ok "it is allowed" write $P $S/allow
+	ok "it can be unloaded" rmmod $P
+}
+
+# newest PATTERN: of the newest incident, with the lines of its report
+newest() {
+	awk 'NR > 1 && /^[0-9#]/ { exit } { print }' $S/incidents | grep -q "$1"
+}
+
+# told TRIGGER: it was noticed, and reverted nothing
+told() {
+	eventually 20 "$1: it is told of" newest "^[0-9]* $1 at .*nothing is reverted for it"
+	is "$(state_of $P)" soaking "... and reverts nothing"
+}
+
+lacks_log() { # PATTERN
+	! dmesg | grep -q "$1"
+}
+
+# made FILE KIND: writes it
+made() {
+	ok "$2, $1" write "$2" $T/"$1"
+}
+
+need $MOD/fth_test_trigger.ko $MOD/$P.ko $DEMO
+is "$(cat /proc/sys/kernel/panic_on_oops),$(cat /proc/sys/kernel/panic_on_warn)" 0,0 "nothing panics"
+traced_before=$(cat $TRACED)
+ok "fother loads" insmod "/lib/modules/$(uname -r)/fother.ko"
+ok "the target loads" insmod $MOD/fth_test_trigger.ko
+
+# A hung task: a thread in uninterruptible sleep in the patched function, which only an
+# immediate revert gets past.  First, as the kernel looks for none after an oops.
+timeout=$(cat /proc/sys/kernel/hung_task_timeout_secs)
+soaks revert-on=hung-task revert-mode=consistent-then-immediate deadline=1s
+made inside hang
+ok "a task hangs soon" write 1 /proc/sys/kernel/hung_task_timeout_secs
+eventually 60 "hung task: old code is in force" holds $PATCHES/$P/state immediate
+ok "no other task is looked for" write "$timeout" /proc/sys/kernel/hung_task_timeout_secs
+nok "its text is still in use" rmmod $P
+ok "its stack is shown" newest 'fth_test_trigger_patched'
+made release 1
+goes hung-task
+ok "the target is made new" rmmod fth_test_trigger
+ok "... for those that sleep" insmod $MOD/fth_test_trigger.ko
+
+# A soft lockup: a thread that spins in the patched function.
+thresh=$(cat /proc/sys/kernel/watchdog_thresh)
+ok "the watchdog bites soon" write 1 /proc/sys/kernel/watchdog_thresh
+soaks revert-on=soft-lockup
+dmesg -c >/dev/null
+made inside lockup
+goes soft-lockup
+ok "no other CPU was held for the one that was stuck" lacks_log 'soft lockup.*migration'
+ok "... but waited for" said "doesn't answer; tried again when it does"
+ok "the watchdog's words are there" newest 'watchdog: BUG: soft lockup - CPU#'
+ok "the function is named" newest "with 'fth_test_trigger_inside' of the patch on its stack"
+ok "the watchdog is as it was" write "$thresh" /proc/sys/kernel/watchdog_thresh
+
+# An oops: anywhere, or with a function of the patch on the stack.
+soaks revert-on=oops-in-patch
+made outside oops
+told oops
+made inside oops
+goes oops
+ok "the function is named" newest "task [0-9]* 'fth_oops' with 'fth_test_trigger_inside' of the patch on its stack"
+ok "the report's first line is there" newest 'BUG: kernel NULL pointer dereference, address: 0000000000000008'
+ok "and where it was" newest 'RIP: 0010:fth_test_trigger_patched'
+soaks revert-on=oops-in-patch revert-mode=immediate
+made inside bug
+goes oops
+ok "a BUG's report is there too" newest 'kernel BUG at .*fth_test_trigger.h'
+ok "it was immediate" newest 'at once, without a look at any task'
+soaks revert-on=oops
+made outside oops
+goes oops
+
+# A WARN, the same; a patch whose policy doesn't name it stays.
+soaks revert-on=warn-in-patch
+ok "policy" policy 'fother_demo_cmdline confirm-within=none revert-on=oops'
+ok "another patch loads" insmod $DEMO
+eventually 30 "it is in force" has $DEMO_P/state soaking
+made outside warn
+told warn
+made inside warn
+goes warn
+ok "its words are there" newest 'fth_test_trigger: a warning on purpose'
+ok "and its place" newest 'WARNING: CPU: .* fth_test_trigger_patched'
+is "$(cat $DEMO_P/state)" soaking "the other patch is still there"
+soaks revert-on=warn
+made outside warn
+goes warn
+before=$(cat $S/incidents)
+dmesg -c >/dev/null
+made outside warn
+eventually 20 "a WARN that no policy names" said 'fth_test_trigger: a warning on purpose'
+is "$(cat $S/incidents)" "$before" "... is not told of"
+made outside oops
+eventually 30 "the other patch goes for an oops" gone fother_demo_cmdline
+ok "it is allowed" write fother_demo_cmdline $S/allow
+ok "it can be unloaded" rmmod fother_demo_cmdline
+
+# Two patches, one trigger; the newest goes first.
+ok "policy" policy 'fother_demo_cmdline confirm-within=none revert-on=warn'
+ok "another patch loads" insmod $DEMO
+eventually 30 "it is in force" has $DEMO_P/state soaking
+soaks revert-on=warn
+dmesg -c >/dev/null
+made outside warn
+eventually 30 "both go: one" gone $P
+eventually 30 "both go: the other" gone fother_demo_cmdline
+is "$(dmesg | sed -n "s/.*patch '\([a-z_]*\)' reverted.*/\1/p" | tr '\n' ' ')" \
+	"$P fother_demo_cmdline " "the newest first"
+ok "they are allowed" write all $S/allow
+ok "both can be unloaded" rmmod $P fother_demo_cmdline
+
+# A trigger during a revert changes nothing.
+soaks revert-on=warn nudge-after=manual deadline=none
+made inside sleep
+dmesg -c >/dev/null
+ok "it is taken back" write $P $S/revert
+eventually 20 "... which a thread in it holds up" holds $PATCHES/$P/pending 'fth_sleep'
+made outside warn
+eventually 20 "a WARN meanwhile" said 'fth_test_trigger: a warning on purpose'
+is "$(state_of $P)" reverting "... and changes nothing"
+made release 1
+eventually 30 "it reverts" gone $P
+is "$(grep -c "^[0-9]* sysfs $P at" $S/incidents)" 1 "... as it was asked to"
+ok "it is allowed" write $P $S/allow
+ok "it can be unloaded" rmmod $P
+ok "the target is made new" rmmod fth_test_trigger
+ok "... for those that sleep" insmod $MOD/fth_test_trigger.ko
+
+# The host is lost: here it never was.  Who is confirmed stays.
+soaks revert-on=host-loss revert-host-loss-after=5s
+goes host-loss
+ok "policy" policy 'fother_demo_cmdline revert-on=host-loss revert-host-loss-after=5s'
+ok "another patch loads" insmod $DEMO
+eventually 30 "it is in force" has $DEMO_P/state soaking
+ok "it is confirmed" write 1 $DEMO_P/confirm
+soaks revert-on=host-loss revert-host-loss-after=6s
+goes host-loss
+is "$(cat $DEMO_P/state)" applied "a confirmed one stays"
+revert fother_demo_cmdline
+
+ok "the target unloads" rmmod fth_test_trigger
+eventually 30 "fother unloads" rmmod fother
+is "$(cat $TRACED)" "$traced_before" "ftrace is as it was"
+done_testing
