@@ -35,7 +35,7 @@ unit_bin := $(patsubst tests/unit/%.c,$(H)/unit/%,$(unit_src))
 e2e_bin := $(patsubst tests/e2e/%.c,$(H)/e2e/%,$(wildcard tests/e2e/*.c))
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
 
-.PHONY: all help deps host-agent guest-kmod unit fuzz test-programs demo bench check \
+.PHONY: all help deps host-agent guest-kmod unit fuzz fuzz-long test-programs demo bench check \
 	check-guest check-debug check-host check-e2e e2e-programs host-flags lint format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -156,6 +156,23 @@ $(H)/fuzz/%: tests/fuzz/%.c $(wildcard protocol/*.c protocol/*.h include/fother/
 	$(Q)$(CLANG) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $@ $< $(wildcard protocol/*.c)
+
+# The agent's side that guests see; it includes io/channel.c, and makes the rest of io/ up.
+fuzz_agent_src := $(wildcard host-agent/core/*.c) $(patsubst %,host-agent/app/%.c,allow api_json \
+	executor extend fault guest guest_tasks guest_word hand incident live)
+$(H)/fuzz/fuzz_agent: tests/fuzz/fuzz_agent.c $(fuzz_agent_src) host-agent/io/channel.c \
+		$(wildcard host-agent/*/*.h protocol/*.c protocol/*.h include/fother/*.h)
+	$(call say,FUZZ)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) $(lib_cflags) \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $< $(fuzz_agent_src) $(wildcard protocol/*.c) -ljansson
+
+fuzz-long: $(fuzz_bin) ## fuzz what guests can reach of the agent for ten minutes
+	@mkdir -p $(BUILD)/fuzz/fuzz_agent
+	$(H)/fuzz/fuzz_agent -max_total_time=$(or $(SECONDS),600) -max_len=71680 -print_final_stats=1 \
+		-artifact_prefix=$(BUILD)/fuzz/fuzz_agent- $(BUILD)/fuzz/fuzz_agent \
+		$(wildcard tests/fuzz/corpus/fuzz_agent)
 
 # Static programs for the guests; each file is one.
 test-programs: $(patsubst tests/guest/%.c,$(BUILD)/guest/programs/%,$(wildcard tests/guest/*.c))
