@@ -54,7 +54,7 @@ is_patched() { [ "$(guest 'cat /proc/cmdline')" = "$PATCHED" ]; }
 is_original() { ! is_patched; }
 counter() { guest "cat /sys/kernel/fother/channel/$1"; }
 is_unbound() { [ "$(counter device)" = none ]; }
-greets() { peer hello | grep -q '^ack '; }
+greets() { [[ $(peer hello) == *"ack release="* ]]; }
 
 # qmp COMMAND [ARGUMENTS]: prints the answer; fails when it is an error.
 qmp() {
@@ -163,7 +163,9 @@ held_up() {
 	says "  the patch is taken back" "*result $((OP += 1)) ok*$HELD staged*" \
 		hello "reverse $OP 1 $HELD"
 }
-ends_soaking() { peer hello "apply $1 1 $HELD $HELD_MODULE -" "result $1" | grep -q "^result $1 ok"; }
+ends_soaking() {
+	[[ $(peer hello "apply $1 1 $HELD $HELD_MODULE -" "result $1") == *"result $1 ok"* ]]
+}
 
 soaking() {
 	local apply=$((OP += 1)) confirm=$((OP += 1)) reverse=$((OP += 1))

@@ -40,7 +40,7 @@ guest() {
 answer() { guest "cat /sys/module/$MODULE/parameters/answer"; }
 counter() { guest "cat /sys/kernel/fother/channel/$1"; }
 lives() { [ "$(guest 'echo yes')" = yes ]; }
-greets() { peer hello | grep -q '^ack '; }
+greets() { [[ $(peer hello) == *"ack release="* ]]; }
 has_line() { grep -q "$1" "$DIR/peer.out"; }
 boot_of() { sed -n 's/^ack .* boot=\([^ ]*\) .*/\1/p' | tail -n 1; }
 
