@@ -25,7 +25,7 @@
 
 #define LOOK_NS 20000000L
 #define CHUNK (64u * 1024)
-#define SPARE_KIB 1024L	 /* beside the kernel's reserves */
+#define HOGS 2
 #define SPARE_THREADS 40 /* until the limit */
 #define CHILDREN_MAX 10000
 
@@ -116,26 +116,69 @@ static void free_threads(long before)
 	put("/proc/sys/kernel/threads-max", text);
 }
 
-static int exhaust_memory(void)
+/* Until the kernel kills it. */
+static void hog(void)
 {
-	long reserve = number_in("/proc/sys/vm/min_free_kbytes", NULL);
 	char *chunk;
 
-	if (put("/proc/self/oom_score_adj", "-1000") || mlockall(MCL_CURRENT))
-		return -1;
+	put("/proc/self/oom_score_adj", "1000");
 	for (;;) {
-		if (number_in("/proc/meminfo", "MemFree:") <= reserve + SPARE_KIB)
-			return 0;
 		chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
-		if (chunk == MAP_FAILED)
-			return -1;
-		memset(chunk, 1, CHUNK);
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (chunk != MAP_FAILED)
+			memset(chunk, 1, CHUNK);
 	}
 }
 
+static void add_hog(void)
+{
+	pid_t child = fork();
+
+	if (!child)
+		hog();
+	if (child > 0)
+		children[child_count++ % HOGS] = child;
+}
+
+/* One that was killed is replaced.  Return: was there one? */
+static int feed_hogs(void)
+{
+	int status, killed = 0;
+
+	for (int i = 0; i < HOGS; i++) {
+		if (waitpid(children[i], &status, WNOHANG) != children[i])
+			continue;
+		killed = killed || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		child_count = i;
+		add_hog();
+	}
+	return killed;
+}
+
+/* From here on somebody always asks for the last page. */
+static int exhaust_memory(void)
+{
+	const struct timespec look = { .tv_nsec = LOOK_NS };
+
+	if (put("/proc/self/oom_score_adj", "-1000") || mlockall(MCL_CURRENT | MCL_FUTURE))
+		return -1;
+	for (int i = 0; i < HOGS; i++)
+		add_hog();
+	while (!feed_hogs())
+		nanosleep(&look, NULL);
+	return 0;
+}
+
+static void free_memory(void)
+{
+	for (int i = 0; i < HOGS; i++)
+		kill(children[i], SIGKILL);
+	while (wait(NULL) > 0)
+		;
+}
+
 /* Return: did it go? */
-static int wait_gone(const char *path, int seconds)
+static int wait_gone(const char *path, int seconds, int feed)
 {
 	const struct timespec look = { .tv_nsec = LOOK_NS };
 	struct timespec now, begun;
@@ -144,6 +187,8 @@ static int wait_gone(const char *path, int seconds)
 	do {
 		if (access(path, F_OK))
 			return 1;
+		if (feed)
+			feed_hogs();
 		nanosleep(&look, NULL);
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while (now.tv_sec - begun.tv_sec < seconds);
@@ -166,11 +211,13 @@ int main(int argc, char **argv)
 	if (done && argc == 6)
 		written = put(argv[4], argv[5]);
 	if (done && !written)
-		gone = wait_gone(argv[2], atoi(argv[3]));
+		gone = wait_gone(argv[2], atoi(argv[3]), !strcmp(argv[1], "memory"));
 	if (!strcmp(argv[1], "stop"))
 		cont_all();
 	else if (!strcmp(argv[1], "forks") && done)
 		free_threads(before);
+	else if (!strcmp(argv[1], "memory"))
+		free_memory();
 	if (!done)
 		printf("userspace could not be made as dead as asked\n");
 	else if (written)
