@@ -224,6 +224,150 @@ static void a_journal_of_a_newer_agent_is_refused(void **state)
 	assert_non_null(strstr(why, "version 99"));
 }
 
+static struct fth_store_incident incident_of(uint32_t number, uint8_t kind)
+{
+	return (struct fth_store_incident){
+		.at_ms = 5,
+		.vm = "web-1",
+		.boot_id = { 9 },
+		.incident = number,
+		.kind = kind,
+		.trigger = FTH_TRIGGER_OOPS,
+		.patch = "fix",
+		.has_sha256 = true,
+		.sha256 = { 1, 2 },
+		.where = "f+0x1",
+		.detail = "d",
+		.text = "BUG\nRIP",
+		.happened_ms = 100 + number,
+	};
+}
+
+static bool add_incident(struct fth_store *store, const struct fth_store_incident *row)
+{
+	bool is_new = false;
+
+	assert_int_equal(fth_store_add_incident(store, row, &is_new), 0);
+	return is_new;
+}
+
+static int check_incident(void *context, const struct fth_store_incident *row)
+{
+	uint32_t *last = context;
+
+	assert_string_equal(row->vm, "web-1");
+	assert_int_equal(row->boot_id[0], 9);
+	assert_int_equal(row->trigger, FTH_TRIGGER_OOPS);
+	assert_true(row->has_sha256);
+	assert_int_equal(row->sha256[1], 2);
+	assert_string_equal(row->text, "BUG\nRIP");
+	assert_true(row->incident > *last);
+	*last = row->incident;
+	return 0;
+}
+
+/* Told in every session, kept once; a snapshot's guest numbers anew. */
+static void an_incident_is_kept_once(void **state)
+{
+	struct fth_store_incident row = incident_of(1, FTH_EVENT_TRIGGERED);
+	struct fth_store *store = open_store();
+
+	(void)state;
+	assert_true(add_incident(store, &row));
+	assert_false(add_incident(store, &row));
+	assert_true(fth_store_knows_incident(store, &row, FTH_EVENT_TRIGGERED));
+	assert_false(fth_store_knows_incident(store, &row, FTH_EVENT_REVERTED));
+	row.kind = FTH_EVENT_REVERTED;
+	assert_true(add_incident(store, &row));
+	row.happened_ms = 0; /* the note out of the oops had no time to say when */
+	assert_false(add_incident(store, &row));
+	row.happened_ms = 77;
+	assert_true(add_incident(store, &row));
+	row.boot_id[0]++;
+	assert_true(add_incident(store, &row));
+	row.vm = "web-2";
+	assert_true(add_incident(store, &row));
+	fth_store_rollback(store);
+	assert_true(add_incident(store, &row));
+	fth_store_close(store);
+}
+
+static void incidents_of_a_vm_are_bounded(void **state)
+{
+	struct fth_store *store = open_store();
+	struct fth_store_incident row;
+	uint32_t i, last = 0;
+
+	(void)state;
+	row = incident_of(1000, FTH_EVENT_TRIGGERED);
+	row.vm = "web-2";
+	assert_true(add_incident(store, &row));
+	for (i = 1; i <= 3 * FTH_STORE_INCIDENTS_MAX; i++) {
+		row = incident_of(i, FTH_EVENT_TRIGGERED);
+		assert_true(add_incident(store, &row));
+	}
+	assert_int_equal(fth_store_commit(store), 0);
+	fth_store_close(store);
+	store = open_store();
+	last = 2 * FTH_STORE_INCIDENTS_MAX;
+	assert_int_equal(fth_store_each_incident(store, "web-1", check_incident, &last), 0);
+	assert_int_equal(last, 3 * FTH_STORE_INCIDENTS_MAX);
+	row = incident_of(1000, FTH_EVENT_TRIGGERED);
+	row.vm = "web-2";
+	assert_false(add_incident(store, &row));
+	fth_store_close(store);
+}
+
+static int count_block(void *context, const struct fth_store_block *row)
+{
+	(void)row;
+	++*(uint32_t *)context;
+	return 0;
+}
+
+static void a_block_holds_until_it_is_dropped(void **state)
+{
+	static const uint8_t other[FTH_SHA256_SIZE] = { 3 };
+	struct fth_store_block row = {
+		.vm = "web-1",
+		.has_sha256 = true,
+		.sha256 = { 1 },
+		.patch = "fix",
+		.at_ms = 5,
+		.why = "oops",
+	};
+	struct fth_store *store = open_store();
+	char text[64];
+	uint32_t i, count = 0;
+
+	(void)state;
+	assert_int_equal(fth_store_add_block(store, &row), 0);
+	row.why = "another reason";
+	assert_int_equal(fth_store_add_block(store, &row), 0);
+	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
+	assert_string_equal(text, "oops");
+	assert_false(fth_store_is_blocked(store, "web-1", other, text, sizeof(text)));
+	assert_false(fth_store_is_blocked(store, "web-2", row.sha256, text, sizeof(text)));
+	row.allowed_ms = 6;
+	assert_int_equal(fth_store_allow_block(store, &row), 0);
+	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
+	assert_int_equal(fth_store_drop_block(store, &row), 0);
+	assert_false(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
+	for (i = 0; i < FTH_STORE_BLOCKS_MAX; i++) {
+		row.sha256[0] = (uint8_t)i;
+		assert_int_equal(fth_store_add_block(store, &row), 0);
+	}
+	row.sha256[0] = 200;
+	assert_int_equal(fth_store_add_block(store, &row), -ENOSPC);
+	row.vm = "web-2";
+	assert_int_equal(fth_store_add_block(store, &row), 0);
+	assert_int_equal(fth_store_each_block(store, "web-1", count_block, &count), 0);
+	assert_int_equal(count, FTH_STORE_BLOCKS_MAX);
+	assert_int_equal(fth_store_each_block(store, NULL, count_block, &count), 0);
+	assert_int_equal(count, 2 * FTH_STORE_BLOCKS_MAX + 1);
+	fth_store_close(store);
+}
+
 static int check_vm(void *context, const struct fth_store_vm *vm)
 {
 	++*(int *)context;
@@ -352,6 +496,9 @@ int main(void)
 		TEST(epochs_rise_and_salt_stays),
 		TEST(what_is_committed_comes_back),
 		TEST(a_journal_of_version_1_is_taken_over),
+		TEST(an_incident_is_kept_once),
+		TEST(incidents_of_a_vm_are_bounded),
+		TEST(a_block_holds_until_it_is_dropped),
 		TEST(a_journal_of_a_newer_agent_is_refused),
 		TEST(a_vm_is_remembered_once),
 		TEST(another_file_is_refused),
