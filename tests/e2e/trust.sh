@@ -258,7 +258,7 @@ test_replay() {
 test_apply() {
 	OP=$((OP + 2))
 	peer hello "apply $OP 1 $NAME $MODULE 0"
-	like "$OUT" "*result $OP ok*patch $NAME applied*" "what was signed is applied"
+	like "$OUT" "*result $OP ok*patch $NAME soaking*" "what was signed is applied"
 	OP=$((OP + 1))
 	peer hello "reverse $OP 1 $NAME"
 	like "$OUT" "*result $OP ok*" "and taken back"
