@@ -107,15 +107,17 @@ static struct fth_incident *find(u32 number)
 	return NULL;
 }
 
-bool fth_incidents_has(u32 number)
+bool fth_incidents_why(u32 number, char *ret_why)
 {
+	const struct fth_incident *incident;
 	unsigned long flags;
-	bool has;
 
 	raw_spin_lock_irqsave(&memory.lock, flags);
-	has = find(number);
+	incident = find(number);
+	if (incident)
+		memcpy(ret_why, incident->why, FTH_INCIDENT_WHY_MAX);
 	raw_spin_unlock_irqrestore(&memory.lock, flags);
-	return has;
+	return incident;
 }
 
 void fth_incidents_end(u32 number, u8 mode, const char *detail)

@@ -56,8 +56,12 @@ u32 fth_incidents_number(void);
  */
 bool fth_incidents_add(const struct fth_incident *incident);
 
-/** fth_incidents_has() - is @number remembered?  Task context. */
-bool fth_incidents_has(u32 number);
+/**
+ * fth_incidents_why() - why the emergency @number began
+ * @ret_why: FTH_INCIDENT_WHY_MAX bytes
+ * Context: task.  Return: false when it isn't remembered.
+ */
+bool fth_incidents_why(u32 number, char *ret_why);
 
 /** fth_incidents_end() - what its revert came to.  Task context. */
 void fth_incidents_end(u32 number, u8 mode, const char *detail);

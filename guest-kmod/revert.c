@@ -112,12 +112,16 @@ static void print_why(const struct fth_patch *patch, char *text, size_t size)
 static bool take(struct fth_patch *patch)
 {
 	u64 alarm = READ_ONCE(patch->alarm);
+	const char *trigger = fth_trigger_name(fth_alarm_trigger(alarm));
 	u32 number = fth_alarm_number(alarm);
-	char why[FTH_WHY_MAX];
+	char why[FTH_INCIDENT_WHY_MAX];
 
 	patch->alarm_taken = true;
-	if (!fth_incidents_has(number))
-		write_down(patch, alarm, fth_trigger_name(fth_alarm_trigger(alarm)));
+	/* The trigger could not write it down, or one of SysRq has nothing to say. */
+	if (!fth_incidents_why(number, why)) {
+		strscpy(why, trigger, sizeof(why));
+		write_down(patch, alarm, why);
+	}
 	if (patch->flags & FTH_PATCH_FORCED) {
 		fth_incidents_end(number, 0, "it was forced meanwhile, and stays");
 		return false;
@@ -125,9 +129,8 @@ static bool take(struct fth_patch *patch)
 	WRITE_ONCE(patch->revert_mode, fth_alarm_mode(alarm) ?: patch->policy.revert_mode);
 	fth_blocks_add(patch->name, patch->has_sha256 ? patch->sha256 : NULL,
 		       fth_alarm_trigger(alarm), number);
-	print_why(patch, why, sizeof(why));
-	pr_warn("patch '%s': %s; it is reverted, mode '%s'; see 'incidents'\n", patch->name, why,
-		fth_revert_mode_name(patch->revert_mode));
+	pr_warn("patch '%s': emergency %u (%s): %s; it is reverted, mode '%s'\n", patch->name,
+		number, trigger, why, fth_revert_mode_name(patch->revert_mode));
 	return true;
 }
 

@@ -38,7 +38,8 @@ refused_policy 'p wibble=1' "policy 'p': unknown key 'wibble'"
 refused_policy 'p nudge-after' "policy 'p': 'nudge-after' is not key=value"
 refused_policy 'p deadline=1s deadline=2s' "policy 'p': key 'deadline' stands twice"
 refused_policy 'p flags=none leave=kernel' "policy 'p': either flags or leave and switch, not both"
-refused_policy 'p revert-on=oops' 'policy refused: not supported by this guest:'
+refused_policy 'p revert-on=oops,oops-in-patch' 'policy refused: revert.on:'
+refused_policy 'p revert-mode=consistent-then-immediate deadline=none' 'policy refused: revert.mode:'
 refused_policy 'p leave=function switch=thread' 'policy refused: leave: function checks no task'
 refused_policy 'p leave=function switch=kernel' 'policy refused: leave: function redirects each call at once'
 refused_policy 'p leave=patched-set switch=function' 'policy refused: switch: function redirects each function alone'
