@@ -26,6 +26,7 @@
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
 
+#include "compat/virtio.h"
 #include "main.h"
 
 #define FIND_CONTROLLERS_MAX 32 /* looked at in one scan */
@@ -123,7 +124,7 @@ static u32 max_ports(struct device *device)
 	if (!lock_registers(device))
 		return 0;
 	/* Without a driver no feature is accepted yet: ask what is offered. */
-	if (vdev->config->get_features(vdev) & BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT))
+	if (fth_virtio_offers(vdev, VIRTIO_CONSOLE_F_MULTIPORT))
 		virtio_cread(vdev, struct virtio_console_config, max_nr_ports, &count);
 	unlock_registers(device);
 	return count;

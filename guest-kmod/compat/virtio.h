@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Virtqueue set-up under one name for every kernel. */
+/* Features and virtqueues of a device under one name for every kernel. */
 #ifndef FOTHER_COMPAT_VIRTIO_H
 #define FOTHER_COMPAT_VIRTIO_H
 
@@ -36,6 +36,26 @@ static inline int fth_virtio_find_vqs(struct virtio_device *vdev, unsigned int c
 	return virtio_find_vqs(vdev, count, ret_vqs, info, NULL);
 #else
 	return virtio_find_vqs(vdev, count, ret_vqs, callbacks, names, NULL);
+#endif
+}
+
+/**
+ * fth_virtio_offers() - does a device offer a feature?
+ * @vdev: its registers are there; no driver need be bound
+ * @bit: VIRTIO_..._F_..., below 64
+ *
+ * Source: devices with more than 64 features leave get_features() away and have
+ * get_extended_features(), from 6.17 on.
+ */
+static inline bool fth_virtio_offers(struct virtio_device *vdev, unsigned int bit)
+{
+#ifdef VIRTIO_FEATURES_U64S
+	u64 features[VIRTIO_FEATURES_U64S];
+
+	virtio_get_features(vdev, features);
+	return features[0] & BIT_ULL(bit);
+#else
+	return vdev->config->get_features(vdev) & BIT_ULL(bit);
 #endif
 }
 
