@@ -123,7 +123,8 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 	if (fth_vm_is_patched(ours)) {
 		fth_vm_applied(run, vm);
 	} else if (vm->op == FTH_OP_APPLY) {
-		if (anew)
+		/* Out of a snapshot in which it was at it already: it is asked the same again. */
+		if (anew && ours != FTH_LC_APPLYING)
 			fth_vm_gone(run, vm, rebooted, run->event->restored);
 		else
 			still_in_flight(run, vm, FTH_RV_APPLYING);

@@ -434,6 +434,25 @@ static void test_boots_the_right_kernel(void **state)
 	m_expect(0, FTH_RV_STAGING);
 }
 
+/* Back to a moment in the same transition: the op that is in flight is the guest's too. */
+static void test_snapshot_in_the_transition(void **state)
+{
+	struct fth_rollout_event event;
+	uint64_t op;
+
+	(void)state;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	op = m_vm_of(0)->op_id;
+	event = m_seen_event(0, FTH_LC_APPLYING);
+	event.restored = true;
+	assert_int_equal(m_step(&event), 0);
+	m_expect(0, FTH_RV_APPLYING);
+	assert_true(m_vm_of(0)->op_id == op);
+	m_result(0, FTH_E_OK, FTH_LC_SOAKING);
+	m_expect(0, FTH_RV_SOAKING);
+}
+
 static void test_restored_too_often_fails(void **state)
 {
 	struct fth_rollout_event event;
@@ -455,6 +474,7 @@ static void test_restored_too_often_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(test_snapshot_in_the_transition),
 		MACHINE_TEST(test_restored_too_often_fails),
 		MACHINE_TEST(test_missing_capability_sends_nothing),
 		MACHINE_TEST(test_other_kernel_is_skipped),
