@@ -48,7 +48,7 @@ help: ## list the targets
 	@echo "Variables: KREL=<release or flavour> (default: Debian's newest $(DEFAULT_KERNEL) cloud kernel),"
 	@echo "BUILD=<folder> (build), FOTHER_CACHE=<folder> (build/cache), V=1 (show commands),"
 	@echo "FOTHER_KEY=<certificates in DER> (guest-kmod: accept what they sign)."
-	@echo "Kernels: 6.1, 6.1-generic, 6.12, debug, 7.2 (of Debian sid; 200 MB, not part of make check)."
+	@echo "Kernels: 6.1, 6.1-generic, 6.12, debug, 7.2 (of Debian sid; 130 MB, not part of make check)."
 
 deps: ## install the Debian packages that are missing
 	tools/deps build
