@@ -3,7 +3,7 @@
  * Payloads that this guest refuses.
  *
  * DESIGN
- * What an emergency reverted is refused until the next boot, or until somebody
+ * What an emergency reverted is refused until the next boot (lasting.h), or until somebody
  * allows it: by its SHA-256 when a host sent it, by its name when it was loaded
  * by hand.  `fother.block=` on the kernel's command line does the same before
  * anything is loaded; it is read here, since insmod doesn't apply it.
@@ -17,13 +17,9 @@
 #include <linux/string.h>
 
 #include "hostinfo.h"
+#include "lasting.h"
 
 #define CMDLINE_MAX 4096u
-
-static struct {
-	u32 count;
-	struct fth_block blocks[FTH_BLOCKS_MAX];
-} list;
 
 static bool is_all(const struct fth_block *block)
 {
@@ -39,20 +35,21 @@ static bool is_same(const struct fth_block *block, const char *name, const u8 *s
 
 void fth_blocks_add(const char *name, const u8 *sha256, u8 trigger, u32 incident)
 {
+	struct fth_lasting *list = fth_lasting();
 	struct fth_block *block;
 
-	for (u32 i = 0; i < list.count; i++) {
-		if (is_same(&list.blocks[i], name, sha256))
+	for (u32 i = 0; i < list->block_count; i++) {
+		if (is_same(&list->blocks[i], name, sha256))
 			return;
 	}
-	if (list.count == FTH_BLOCKS_MAX) {
+	if (list->block_count == FTH_BLOCKS_MAX) {
 		pr_err("patch '%s': %u payloads are blocked already; everything is blocked from now on, 'echo all' to 'allow' lifts it\n",
 		       name, FTH_BLOCKS_MAX);
-		list.count--;
+		list->block_count--;
 		name = FTH_BLOCK_ALL;
 		sha256 = NULL;
 	}
-	block = &list.blocks[list.count++];
+	block = &list->blocks[list->block_count++];
 	*block = (struct fth_block){ .trigger = trigger,
 				     .incident = incident,
 				     .since_ms = fth_hostinfo_uptime_ms() };
@@ -65,8 +62,10 @@ void fth_blocks_add(const char *name, const u8 *sha256, u8 trigger, u32 incident
 
 const struct fth_block *fth_blocks_find(const char *name, const u8 *sha256)
 {
-	for (u32 i = 0; i < list.count; i++) {
-		const struct fth_block *block = &list.blocks[i];
+	struct fth_lasting *list = fth_lasting();
+
+	for (u32 i = 0; i < list->block_count; i++) {
+		const struct fth_block *block = &list->blocks[i];
 		bool by_hash = sha256 && block->has_sha256;
 
 		if (is_all(block))
@@ -102,10 +101,11 @@ int fth_blocks_check(const char *verb, const char *name, const u8 *sha256,
 
 u32 fth_blocks_allow(const char *name, const u8 *sha256)
 {
+	struct fth_lasting *list = fth_lasting();
 	u32 lifted = 0;
 
-	for (u32 i = 0; i < list.count;) {
-		struct fth_block *block = &list.blocks[i];
+	for (u32 i = 0; i < list->block_count;) {
+		struct fth_block *block = &list->blocks[i];
 		bool meant = !strcmp(name, FTH_BLOCK_ALL) || !strcmp(name, block->name);
 
 		if (sha256 && block->has_sha256)
@@ -114,7 +114,7 @@ u32 fth_blocks_allow(const char *name, const u8 *sha256)
 			i++;
 			continue;
 		}
-		memmove(block, block + 1, (--list.count - i) * sizeof(*block));
+		memmove(block, block + 1, (--list->block_count - i) * sizeof(*block));
 		lifted++;
 	}
 	return lifted;
@@ -122,9 +122,10 @@ u32 fth_blocks_allow(const char *name, const u8 *sha256)
 
 u32 fth_blocks_list(struct fth_block *blocks, u32 max)
 {
-	u32 count = min(list.count, max);
+	const struct fth_lasting *list = fth_lasting();
+	u32 count = min(list->block_count, max);
 
-	memcpy(blocks, list.blocks, count * sizeof(*blocks));
+	memcpy(blocks, list->blocks, count * sizeof(*blocks));
 	return count;
 }
 
@@ -193,8 +194,8 @@ void fth_blocks_init(const char *parameter)
 		add_parameter(parameter);
 	if (error) {
 		/* Who wanted something kept out can't be told from who did not. */
-		pr_warn("init: the kernel's command line can't be read (%d): '" FTH_BLOCK_PARAMETER
-			"' there has no effect\n",
+		pr_warn("init: no effect of '" FTH_BLOCK_PARAMETER
+			"', as the kernel's command line can't be read (%d)\n",
 			error);
 	} else {
 		add_words(line);

@@ -52,6 +52,7 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 		gap = TICK_NS;
 	WRITE_ONCE(clock.places[next & 1].lived_ns, clock.places[count & 1].lived_ns + gap);
 	WRITE_ONCE(clock.places[next & 1].at_ns, now);
+	/* Pairs with the acquire in fth_clock_lived_ns(). */
 	smp_store_release(&clock.count, next);
 	/* From now: ticks that were missed are not made up for. */
 	hrtimer_forward_now(timer, ns_to_ktime(TICK_NS));

@@ -18,6 +18,7 @@
 #include "compat/kernel.h"
 #include "engine_priv.h"
 #include "engine_sysfs.h"
+#include "lasting.h"
 #include "nudge.h"
 #include "revert.h"
 #include "states.h"
@@ -401,6 +402,9 @@ int fth_engine_init(const struct fth_engine_client *client,
 	error = fth_sysfs_init();
 	if (error)
 		goto err_redirector;
+	error = fth_lasting_init();
+	if (error)
+		goto err_sysfs;
 	fth_blocks_init(options->block);
 	error = fth_revert_init(fth_sysfs_root(), options->sysrq_key);
 	if (error)

@@ -18,6 +18,7 @@
 
 #include "fother/lifecycle.h"
 #include "hostinfo.h"
+#include "lasting.h"
 
 #define LOCK_TRIES 100000u
 #define HEAD_USUAL 320u /* bytes that an incident takes on a page, without its text */
@@ -26,19 +27,17 @@
 /*
  * @lock: protects @incidents; nothing is locked inside, nothing that may fault
  *	is touched
- * @numbers: given out so far
  * @missed: never remembered
  */
 static struct {
 	raw_spinlock_t lock;
 	struct fth_incident incidents[FTH_INCIDENTS_MAX];
-	atomic_t numbers;
 	atomic_t missed;
 } memory = { .lock = __RAW_SPIN_LOCK_UNLOCKED(memory.lock) };
 
 u32 fth_incidents_number(void)
 {
-	return atomic_inc_return(&memory.numbers);
+	return atomic_inc_return(&fth_lasting()->incidents);
 }
 
 void fth_incidents_missed(void)

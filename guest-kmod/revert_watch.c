@@ -4,7 +4,7 @@
  *
  * DESIGN
  * Patches in force stand in a fixed table that is read under RCU.  What is worked
- * with is allocated before, once: one finding is looked at at a time, and another
+ * with is allocated before, once: one finding is worked on at a time, and another
  * CPU's waits a bounded time for it.  If that is not enough (it is this CPU's own
  * finding that was interrupted) the stack is not looked at: then every patch
  * whose policy has anything to do with the trigger is reverted, as nobody can say

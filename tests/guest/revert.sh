@@ -127,7 +127,7 @@ refused $PAUSE_P/enabled 1 "enable 'fth_test_pause' refused: it is reverted in e
 nok "it can't be confirmed" write 1 $PAUSE_P/confirm
 is "$(cat $S/incidents)" "$before" "none of this is an incident"
 ok "it is wanted at once" write 'fth_test_pause immediate' $S/revert
-eventually 20 "then it is over" holds $PAUSE_P/state 'immediate: all tasks were switched'
+eventually 20 "then it is over" holds $PAUSE_P/state 'immediate: all tasks were switched without a look'
 is "$(cat $PAUSE_P/transition)" 0 "... for all tasks"
 ok "the log says so" said "reverted at once, without a look at any task, which may break consistency"
 nok "its module can't be unloaded while they sleep in it" rmmod fth_test_pause
@@ -171,17 +171,25 @@ eventually 20 "... as tasks sleep in it" holds $PAUSE_P/pending 'fth_pausers'
 ok "SysRq" write y /proc/sysrq-trigger
 reverted fth_test_pause
 end_pausers
+in_force $DEMO
+ok "one more is reverted" write 1 $S/revert
+eventually 30 "it reverts" gone fother_demo_cmdline
+ok "it can be unloaded" rmmod fother_demo_cmdline
+last=$(sed -n '1s/ .*//p' $S/incidents)
 
 fother_out
 
 # Parameters.
 ok "fother loads with another key and a block" insmod "/lib/modules/$(uname -r)/fother.ko" \
-	sysrq_key=x block=fother-demo-cmdline
-ok "the block is there" holds $S/blocked '^fother_demo_cmdline - command-line'
+	sysrq_key=x block=fother-demo-pipe
+ok "what an emergency took back is still blocked" \
+	holds $S/blocked "^fother_demo_cmdline - sysfs incident=$last "
+ok "the parameter's block is there" holds $S/blocked '^fother_demo_pipe - command-line'
 ok "and the one of the command line" holds $S/blocked '^fother_demo_version - command-line'
 ok "all are allowed" write all $S/allow
 in_force $DEMO
 ok "SysRq with that key" write x /proc/sysrq-trigger
+eventually 30 "no number is used again" holds $S/incidents "^$((last + 1)) sysrq fother_demo_cmdline"
 reverted fother_demo_cmdline
 ok "fother unloads" rmmod fother
 dmesg -c >/dev/null

@@ -9,7 +9,6 @@
 . "${TAP_LIB%/*}/guest.sh"
 
 DEMO=/tests/examples/fother_demo_cmdline.ko
-DEMO_P=$PATCHES/fother_demo_cmdline
 PAUSE_P=$PATCHES/fth_test_pause
 SECONDS_MAX=$((60 * ${TAP_SLOWER:-1}))
 
@@ -29,7 +28,7 @@ goes_alone() {
 	name=$2
 	trigger=$3
 	shift 3
-	is "$(/tests/fth_alone "$how" "$PATCHES/$name" $SECONDS_MAX "$@")" gone \
+	is "$(/tests/fth_alone "$how" "$PATCHES/$name" "$SECONDS_MAX" "$@")" gone \
 		"userspace dead ($how): it goes ($trigger)"
 	ok "... for that reason" holds $S/incidents "^[0-9]* $trigger $name at .*reverted"
 	ok "it is allowed" write "$name" $S/allow
@@ -43,19 +42,19 @@ fother_in
 
 for how in stop forks memory; do
 	in_force $DEMO confirm-within=2s
-	goes_alone $how fother_demo_cmdline unconfirmed
+	goes_alone "$how" fother_demo_cmdline unconfirmed
 	in_force $DEMO confirm-within=none
-	goes_alone $how fother_demo_cmdline sysrq /proc/sysrq-trigger y
+	goes_alone "$how" fother_demo_cmdline sysrq /proc/sysrq-trigger y
 	in_force $DEMO confirm-within=none revert-mode=immediate flags=in-time
-	goes_alone $how fother_demo_cmdline sysrq /proc/sysrq-trigger y
+	goes_alone "$how" fother_demo_cmdline sysrq /proc/sysrq-trigger y
 	in_force $DEMO confirm-within=none flags=in-time
-	goes_alone $how fother_demo_cmdline sysfs $S/revert fother_demo_cmdline
+	goes_alone "$how" fother_demo_cmdline sysfs $S/revert fother_demo_cmdline
 	# Sleepers in the patched function are nudged, and go on sleeping; stopped ones are
 	# outside of it.
-	[ $how = forks ] && continue
+	[ "$how" = forks ] && continue
 	in_force $MOD/fth_test_pause.ko confirm-within=none nudge-after=100ms
 	pausers 20
-	goes_alone $how fth_test_pause sysrq /proc/sysrq-trigger y
+	goes_alone "$how" fth_test_pause sysrq /proc/sysrq-trigger y
 	end_pausers
 done
 
@@ -65,7 +64,7 @@ for how in forks memory; do
 		revert-mode=consistent-then-immediate
 	pausers 20
 	dmesg -c >/dev/null
-	nok "userspace dead ($how), sleepers in it: its folder stays" /tests/fth_alone $how \
+	nok "userspace dead ($how), sleepers in it: its folder stays" /tests/fth_alone "$how" \
 		$PAUSE_P 5 /proc/sysrq-trigger y
 	ok "... but old code is in force" holds $PAUSE_P/state 'immediate'
 	ok "... as the log says" said "reverted at once"
