@@ -76,7 +76,8 @@ struct side {
 	int fd; /* -1: absent */
 	bool readable;
 	bool writable;
-	bool connected; /* the port: a host is at the other end */
+	bool is_port;
+	bool connected; /* somebody is at its other end */
 	int said;	/* errno that was logged last, of opening it */
 };
 
@@ -239,6 +240,13 @@ static void side_failed(struct side *side, bool *possible, int error)
 	side_close(side);
 }
 
+static void side_connected(struct side *side, bool connected)
+{
+	if (connected != side->connected && side->is_port)
+		say("host %s", connected ? "is connected" : "is not connected");
+	side->connected = connected;
+}
+
 /* Fill the buffer; false when nothing came. */
 static bool flow_read(struct flow *flow)
 {
@@ -249,6 +257,8 @@ static bool flow_read(struct flow *flow)
 		return false;
 	length = read(from->fd, flow->bytes, sizeof(flow->bytes));
 	if (length > 0) {
+		/* The word of a host's coming may be later than its bytes. */
+		side_connected(from, true);
 		flow->begin = 0;
 		flow->end = (size_t)length;
 		return true;
@@ -302,10 +312,8 @@ static bool pump(struct relay *relay)
 
 /* What happens. */
 
-static void side_event(struct relay *relay, struct side *side, uint32_t events)
+static void side_event(struct side *side, uint32_t events)
 {
-	bool connected = !(events & EPOLLHUP);
-
 	if (side->fd < 0) /* closed by an event before this one */
 		return;
 	if (events & EPOLLERR) {
@@ -316,9 +324,7 @@ static void side_event(struct relay *relay, struct side *side, uint32_t events)
 	/* A port that hangs up may hold bytes still, or be unplugged: reading tells. */
 	side->readable |= !!(events & (EPOLLIN | EPOLLHUP));
 	side->writable |= !!(events & EPOLLOUT);
-	if (connected != side->connected && side == &relay->port)
-		say("host %s", connected ? "is connected" : "is not connected");
-	side->connected = connected;
+	side_connected(side, !(events & EPOLLHUP));
 }
 
 static void take_signal(struct relay *relay)
@@ -358,7 +364,7 @@ static void wait_for_events(struct relay *relay, int wait_ms)
 
 	for (i = 0; i < count; i++) {
 		if (events[i].data.ptr)
-			side_event(relay, events[i].data.ptr, events[i].events);
+			side_event(events[i].data.ptr, events[i].events);
 		else
 			take_signal(relay);
 	}
@@ -455,7 +461,7 @@ int main(int argc, char **argv)
 	static struct relay relay = {
 		.port_name = FTH_RELAY_PORT_NAME,
 		.device_path = DEVICE,
-		.port = { .name = "port", .fd = -1 },
+		.port = { .name = "port", .fd = -1, .is_port = true },
 		.device = { .name = "device", .fd = -1 },
 		.to_guest = { .from = &relay.port, .to = &relay.device },
 		.to_host = { .from = &relay.device, .to = &relay.port },

@@ -72,6 +72,20 @@ relayed() { [ $((0x$(sed -n 's/.* caps=//p' <<<"$OUT" | tail -n 1) & CAP_RELAYED
 not_relayed() { ! relayed; }
 stops() { [ "$(guest "cut -d' ' -f3 /proc/\$(pidof fother-relay)/stat")" = T ]; }
 
+# A patch that was just taken out may be in use still: APPLY is answered with busy then.
+applies() { # LINE...
+	peer "$@" >/dev/null
+	! grep -q "^result [0-9]* busy " <<<"$OUT"
+}
+
+# applied NAME PATTERN LINE...: as says, of an APPLY that may have to wait.
+applied() {
+	local name=$1 pattern=$2
+	shift 2
+	eventually $WAIT_S "$name: not busy" applies "$@"
+	like "$OUT" "$pattern" "$name"
+}
+
 qmp() {
 	local arguments=${2:-'{}'} answer
 	answer=$(printf '%s\n' '{"execute":"qmp_capabilities"}' \
@@ -111,13 +125,15 @@ test_commands() {
 	says "it is confirmed" "*result 12 ok*patch $NAME applied*" hello "confirm 12 3 $NAME"
 	says "and reversed" "*result 13 ok*patch $NAME staged*" hello "reverse 13 3 $NAME"
 	ok "the guest runs the original" is_original
-	says "unconfirmed, it reverts with an event" "*result 14 ok*event 2 $NAME *" \
-		hello "apply 14 3 $NAME $MODULE 1000" event
-	eventually $WAIT_S "the guest runs the original again" is_original
+	applied "it is applied again, unconfirmed" "*result 14 ok*" \
+		hello "apply 14 3 $NAME $MODULE 1000"
+	eventually $WAIT_S "it reverts" is_original
+	says "which the next session is told" "*event 4 $NAME *event 2 $NAME *" hello heartbeat
+	ok "and blocks it until it is allowed" guest "echo $NAME >/sys/kernel/fother/allow"
 }
 
 test_killed() {
-	says "a patch is applied" "*result 20 ok*" hello "apply 20 3 $NAME $MODULE"
+	applied "a patch is applied" "*result 20 ok*" hello "apply 20 3 $NAME $MODULE"
 	ok "the relay is killed" relay_signal KILL
 	eventually $WAIT_S "the session ends" counter_is session down
 	ok "the patch stays" is_patched
@@ -218,7 +234,7 @@ test_both() {
 	is "$(counter takeovers)" 1 "the take-over is counted"
 	says "a payload goes over the relay" "*result 61 ok*" hello "stage 61 6 $NAME $MODULE"
 	SOCKET=$DEDICATED
-	says "and is applied over the channel" "*ack*result 62 ok*$NAME soaking*" hello \
+	applied "and is applied over the channel" "*ack*result 62 ok*$NAME soaking*" hello \
 		"apply 62 6 $NAME $MODULE"
 	ok "the relay is killed" relay_signal KILL
 	eventually $WAIT_S "and gone" relay_is_gone
