@@ -12,21 +12,33 @@
 #include "compat/kernel.h"
 #include "fother/consistency.h"
 #include "restart.h"
+#include "uring.h"
 
 #define TABLE_BITS 10
 #define EXIT_LOOK_MS 10u
+
+enum state {
+	QUEUED,
+	RUNS,
+	EXPELLED, /* it ran inside io_uring and is to be queued again on the way out */
+};
 
 struct nudge {
 	struct callback_head head;
 	struct hlist_node link;
 	struct task_struct *task; /* referenced */
+	enum state state;
+	bool expels; /* it may, once more */
+	bool marked; /* ... and did */
 	u8 timed;
-	bool runs;
 	u32 which;
 	fth_nudge_stay *stay;
 };
 
-/* @lock protects the table and what it holds; task context only. */
+/*
+ * @lock protects the table and what it holds; task context only, and at the
+ * beginning of signal delivery.
+ */
 static struct {
 	spinlock_t lock;
 	u32 count;
@@ -54,6 +66,44 @@ static void drop(struct nudge *nudge)
 	kfree(nudge);
 }
 
+/* Lock held. */
+static void requeued(struct nudge *nudge)
+{
+	nudge->state = QUEUED;
+	fth_uring_delivered();
+}
+
+void fth_nudge_deliver(void)
+{
+	struct nudge *nudge;
+
+	spin_lock(&all.lock);
+	hash_for_each_possible(all.nudges, nudge, link, (unsigned long)current) {
+		if (nudge->task != current || nudge->state != EXPELLED)
+			continue;
+		/* It is not exiting, so this can't fail; and it looks for works next. */
+		if (!task_work_add(current, &nudge->head, TWA_NONE))
+			requeued(nudge);
+	}
+	spin_unlock(&all.lock);
+}
+
+/* Only once: where the stack can't be read, it would go on for ever. */
+static bool expel(struct nudge *nudge)
+{
+	bool expelled;
+
+	spin_lock(&all.lock);
+	expelled = nudge->expels && fth_uring_expel();
+	if (expelled) {
+		nudge->state = EXPELLED;
+		nudge->expels = false;
+		nudge->marked = true;
+	}
+	spin_unlock(&all.lock);
+	return expelled;
+}
+
 /*
  * In the task's own context, not always in signal delivery: whoever finds the
  * work queued runs it, io_uring and do_exit() among them.
@@ -63,11 +113,15 @@ static void run(struct callback_head *head)
 	struct nudge *nudge = container_of(head, struct nudge, head);
 	enum fth_stack_exit where = fth_stack_exit();
 	fth_nudge_stay *stay;
+	bool marked;
 	u32 which;
 	u8 timed;
 
+	if (where == FTH_EXIT_NOT && expel(nudge))
+		return;
 	spin_lock(&all.lock);
-	nudge->runs = true;
+	nudge->state = RUNS;
+	marked = nudge->marked;
 	stay = nudge->stay;
 	which = nudge->which;
 	timed = nudge->timed;
@@ -78,10 +132,24 @@ static void run(struct callback_head *head)
 	 */
 	if (where == FTH_EXIT_SIGNAL ||
 	    (where == FTH_EXIT_PATH && test_thread_flag(TIF_NOTIFY_SIGNAL)))
-		fth_restart_call(timed);
+		fth_restart_call(timed, marked);
 	if (stay)
 		stay(which, where);
 	drop(nudge);
+}
+
+/*
+ * Once more, for one that was expelled: whatever ran after us in the loop may
+ * have taken the mark back.  Under the lock, or the task might leave in between.
+ * Return: false when it exits.
+ */
+static bool queue_again(struct nudge *nudge)
+{
+	if (task_work_add(nudge->task, &nudge->head, TWA_SIGNAL))
+		return false;
+	nudge->expels = true;
+	requeued(nudge);
+	return true;
 }
 
 /* Return: as fth_nudge_task(), -ENOENT when none is queued. */
@@ -94,13 +162,15 @@ static int join(struct task_struct *task, u8 timed, fth_nudge_stay *stay, u32 wh
 	nudge = find(task);
 	if (nudge) {
 		joined = stay && (nudge->stay != stay || nudge->which != which);
-		if (joined && nudge->runs) {
+		if (joined && nudge->state == RUNS) {
 			joined = -EAGAIN;
 		} else if (joined) {
 			nudge->stay = stay;
 			nudge->which = which;
 		}
 		nudge->timed = timed;
+		if (nudge->state == EXPELLED && !queue_again(nudge))
+			joined = -ESRCH;
 	} else if (all.count == FTH_NUDGES_MAX) {
 		joined = -ENOSPC;
 	}
@@ -115,10 +185,12 @@ int fth_nudge_task(struct task_struct *task, u8 timed, fth_nudge_stay *stay, u32
 
 	if (error != -ENOENT)
 		return error;
+	fth_uring_watch(task);
 	nudge = kzalloc(sizeof(*nudge), GFP_KERNEL);
 	if (!nudge)
 		return -ENOMEM;
 	nudge->task = get_task_struct(task);
+	nudge->expels = true;
 	nudge->timed = timed;
 	nudge->stay = stay;
 	nudge->which = which;
@@ -188,7 +260,7 @@ static bool take_back_one(void)
 
 	spin_lock(&all.lock);
 	hash_for_each(all.nudges, bucket, nudge, link) {
-		if (!nudge->runs && fth_task_work_cancel(nudge->task, is_head, nudge)) {
+		if (nudge->state == QUEUED && fth_task_work_cancel(nudge->task, is_head, nudge)) {
 			taken = nudge;
 			break;
 		}
@@ -199,6 +271,26 @@ static bool take_back_one(void)
 	return taken;
 }
 
+/* Nobody comes back for one whose task died inside io_uring. */
+static void push_expelled(void)
+{
+	struct nudge *nudge;
+	struct hlist_node *next;
+	int bucket;
+
+	spin_lock(&all.lock);
+	hash_for_each_safe(all.nudges, bucket, next, nudge, link) {
+		if (nudge->state != EXPELLED || queue_again(nudge))
+			continue;
+		fth_uring_delivered();
+		hash_del(&nudge->link);
+		all.count--;
+		put_task_struct(nudge->task);
+		kfree(nudge);
+	}
+	spin_unlock(&all.lock);
+}
+
 void fth_nudge_exit(void)
 {
 	bool some;
@@ -206,6 +298,7 @@ void fth_nudge_exit(void)
 	do {
 		while (take_back_one())
 			cond_resched();
+		push_expelled();
 		spin_lock(&all.lock);
 		some = all.count;
 		spin_unlock(&all.lock);
@@ -213,4 +306,5 @@ void fth_nudge_exit(void)
 		if (some)
 			msleep(EXIT_LOOK_MS);
 	} while (some);
+	fth_uring_exit();
 }

@@ -53,6 +53,13 @@ int fth_nudge_task(struct task_struct *task, u8 timed, fth_nudge_stay *stay, u32
 u32 fth_nudge_stragglers(struct fth_roster *roster, u8 timed);
 
 /**
+ * fth_nudge_deliver() - queue current's nudge again, if io_uring ran it too early
+ *
+ * Context: the beginning of signal delivery, which will run it next; preemption off.
+ */
+void fth_nudge_deliver(void);
+
+/**
  * fth_nudge_exit() - take back what is queued, wait for what runs
  *
  * Nobody nudges or parks any more.  What runs may still stand in its last

@@ -12,6 +12,8 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/io_uring.h>
 
 #include "compat/kernel.h"
 #include "fother/consistency.h"
@@ -24,6 +26,7 @@ enum limit {
 	IPC,	 /* ipc(2): by its first argument */
 	SOCKET,	 /* EINTR tells; while it sleeps nobody knows */
 	SOCKETS, /* socketcall(2): the same, for some first arguments */
+	RING,	 /* a flag says that it may; how long stands in user memory */
 };
 
 struct call {
@@ -49,6 +52,7 @@ static const struct call native_calls[] = {
 	{ __NR_sendto, SOCKET },
 	{ __NR_sendmsg, SOCKET },
 	{ __NR_sendmmsg, SOCKET },
+	{ __NR_io_uring_enter, RING },
 };
 
 /* No header that a module may include has the names of these. */
@@ -70,10 +74,18 @@ enum {
 	I386_RECVMMSG_TIME64 = 417,
 	I386_SEMTIMEDOP_TIME64 = 420,
 	I386_RT_SIGTIMEDWAIT_TIME64 = 421,
+	I386_IO_URING_ENTER = 426,
 	I386_EPOLL_PWAIT2 = 441,
 	IPC_SEMOP = 1,
 	IPC_SEMTIMEDOP = 4,
 	IPC_CALL_MASK = 0xffff, /* above it stands a version */
+};
+
+/* io_uring_enter(2)'s arguments. */
+enum {
+	RING_FLAGS = 3,
+	RING_EXTENDED = 4,
+	RING_REGISTERED = 1 << 6, /* 6.13: the extended one is an offset */
 };
 
 /* Those of socketcall() that are listed with numbers of their own too. */
@@ -101,6 +113,7 @@ static const struct call i386_calls[] = {
 	{ I386_SENDTO, SOCKET },
 	{ I386_SENDMSG, SOCKET },
 	{ I386_SENDMMSG, SOCKET },
+	{ I386_IO_URING_ENTER, RING },
 };
 
 static bool is_i386(const struct task_struct *task)
@@ -147,6 +160,8 @@ static bool is_limited(const struct call *call, const struct pt_regs *regs, bool
 	case SOCKETS:
 		/* Without a time-out the kernel asks for a restart itself. */
 		return (long)regs->ax == -EINTR;
+	case RING:
+		return argument(regs, i386, RING_FLAGS) & IORING_ENTER_EXT_ARG;
 	default:
 		return false;
 	}
@@ -185,19 +200,40 @@ bool fth_restart_is_timed(struct task_struct *task)
 	return fth_task_call(task, look_at, NULL);
 }
 
-void fth_restart_call(u8 timed)
+/* Of current: what its flag only hints at can be read. */
+static bool has_ring_timeout(const struct pt_regs *regs, bool i386)
+{
+	const void __user *from = (const void __user *)argument(regs, i386, RING_EXTENDED);
+	struct io_uring_getevents_arg extended;
+
+	if (argument(regs, i386, RING_FLAGS) & RING_REGISTERED)
+		return true;
+	return copy_from_user(&extended, from, sizeof(extended)) || extended.ts;
+}
+
+bool fth_restart_in_uring(void)
+{
+	const struct call *call = find_call(task_pt_regs(current), is_i386(current));
+
+	return call && call->limit == RING;
+}
+
+void fth_restart_call(u8 timed, bool marked)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 	bool i386 = is_i386(current);
 	const struct call *call;
 
 	/* orig_ax is not negative after a system call only. */
-	if ((long)regs->ax != -EINTR || (long)regs->orig_ax < 0 || task_sigpending(current))
+	if ((long)regs->ax != -EINTR || (long)regs->orig_ax < 0)
+		return;
+	if (!marked && task_sigpending(current))
 		return;
 	call = find_call(regs, i386);
 	if (!is_ours(call, regs))
 		return;
-	if (timed == FTH_NUDGE_TIMED_INTERRUPT && is_limited(call, regs, i386))
+	if (timed == FTH_NUDGE_TIMED_INTERRUPT && is_limited(call, regs, i386) &&
+	    (call->limit != RING || has_ring_timeout(regs, i386)))
 		return;
 	regs->ax = -ERESTARTNOHAND;
 }

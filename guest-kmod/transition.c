@@ -14,9 +14,16 @@
 
 #include "compat/kernel.h"
 #include "compat/breakage.h"
+#include "uring.h"
 
 #define CLOCK_EVERY_WALKS 8u  /* stacks between two looks at the clock */
 #define CLOCK_EVERY_SLOTS 16u /* slots of a roster, most of them free */
+
+/*
+ * Of the one transition, for those who don't know which it is.  Set with its
+ * lever's, so the same holds for who looks at it.
+ */
+static struct fth_roster *present;
 
 /* What the walk before the stop found out about a task. */
 struct seen {
@@ -268,6 +275,7 @@ static void begin_mixed(struct flip_stopped *stopped)
 	if (lever->roster)
 		lever->roster->live = false;
 	stopped->roster->live = true;
+	WRITE_ONCE(present, stopped->roster);
 	/* In this order, for handlers in NMIs; see struct fth_lever. */
 	WRITE_ONCE(lever->roster, stopped->roster);
 	WRITE_ONCE(lever->phase, stopped->flip->to_new ? FTH_PHASE_TO_NEW : FTH_PHASE_TO_OLD);
@@ -280,6 +288,7 @@ static void begin_uniform(struct flip_stopped *stopped)
 
 	if (lever->roster)
 		lever->roster->live = false;
+	WRITE_ONCE(present, NULL);
 	WRITE_ONCE(lever->roster, NULL);
 	fth_transition_jump(lever, stopped->flip->to_new);
 }
@@ -391,10 +400,13 @@ static void visit(struct callback_head *head)
 
 	preempt_disable();
 	straggler = fth_roster_find(roster, current);
-	if (roster->live && straggler && READ_ONCE(straggler->holds) &&
-	    !judge(straggler, &roster->rule) && let_go(straggler))
-		tell = atomic_dec_and_test(&roster->holding);
-	/* Pairs with the acquire in fth_roster_visit(): done with @head. */
+	if (roster->live && straggler && READ_ONCE(straggler->holds)) {
+		if (judge(straggler, &roster->rule))
+			fth_uring_return();
+		else if (let_go(straggler))
+			tell = atomic_dec_and_test(&roster->holding);
+	}
+	/* Pairs with fth_roster_visit(): done with @head. */
 	smp_store_release(&visit->queued, false);
 	/* The roster may be freed from here on. */
 	if (atomic_dec_and_test(&roster->users) || tell)
@@ -423,19 +435,27 @@ bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler
 {
 	struct fth_visit *queue = &straggler->leave;
 
-	/* Pairs with the release in visit(). */
-	if (smp_load_acquire(&queue->queued))
+	/* The engine's worker and the task itself may come at once.  Pairs with visit(). */
+	if (READ_ONCE(queue->queued) || xchg(&queue->queued, true))
 		return false;
-	queue->queued = true;
 	queue->roster = roster;
 	init_task_work(&queue->head, visit);
 	atomic_inc(&roster->users);
 	if (!task_work_add(straggler->task, &queue->head, TWA_RESUME))
 		return true;
 	/* It is exiting: it will be found dead, or clean. */
-	queue->queued = false;
+	smp_store_release(&queue->queued, false);
 	atomic_dec(&roster->users);
 	return false;
+}
+
+void fth_transition_deliver(void)
+{
+	struct fth_roster *roster = READ_ONCE(present);
+	struct fth_straggler *straggler = roster ? fth_roster_find(roster, current) : NULL;
+
+	if (straggler && READ_ONCE(straggler->holds))
+		fth_roster_visit(roster, straggler);
 }
 
 static bool is_visit(struct callback_head *head, void *arg)
@@ -578,8 +598,10 @@ void fth_transition_retry(struct fth_roster *roster, bool stop)
 			straggler->hold = FTH_HOLD_RUNNING;
 			need_stop = true;
 		}
-		if (READ_ONCE(straggler->holds) && !(straggler->task->flags & PF_KTHREAD))
+		if (READ_ONCE(straggler->holds) && !(straggler->task->flags & PF_KTHREAD)) {
+			fth_uring_watch(straggler->task);
 			fth_roster_visit(roster, straggler);
+		}
 		cond_resched();
 	}
 	if (stop && need_stop)
@@ -599,6 +621,7 @@ struct fth_roster *fth_transition_end(struct fth_lever *lever, bool to_new)
 	fth_transition_jump(lever, to_new);
 	smp_wmb(); /* pairs with the barrier in fth_lever_is_new() */
 	WRITE_ONCE(lever->roster, NULL);
+	WRITE_ONCE(present, NULL);
 	if (roster)
 		roster->lingers = FTH_LINGERS;
 	return roster;

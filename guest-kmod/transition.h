@@ -358,6 +358,15 @@ struct fth_roster *fth_transition_end(struct fth_lever *lever, bool to_new);
 bool fth_roster_visit(struct fth_roster *roster, struct fth_straggler *straggler);
 
 /**
+ * fth_transition_deliver() - current leaves io_uring, or any call, by signal delivery
+ *
+ * If it is a straggler it looks at itself again, in a task work that signal
+ * delivery will run next: io_uring's loop ran the one before too early.
+ * Context: task context, preemption off.
+ */
+void fth_transition_deliver(void);
+
+/**
  * fth_roster_set_text() - replace the set that stragglers must leave
  * @set: sealed; outlives the roster or the next call
  *
