@@ -177,7 +177,7 @@ fuzz-long: $(fuzz_bin) ## fuzz what guests can reach of the agent for ten minute
 # Static programs for the guests; each file is one.
 test-programs: $(patsubst tests/guest/%.c,$(BUILD)/guest/programs/%,$(wildcard tests/guest/*.c))
 
-$(BUILD)/guest/programs/%: tests/guest/%.c
+$(BUILD)/guest/programs/%: tests/guest/%.c $(wildcard tests/guest/*.h)
 	$(call say,CC)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) -static -pthread -o $@.tmp $<

@@ -13,31 +13,11 @@
 GEN_P=fth_test_gen_p1
 WRAP=fth_test_wrap
 WRAP_P=$PATCHES/$WRAP
-CALLS=__x64_sys_epoll_wait,__x64_sys_epoll_pwait,do_semtimedop,__x64_sys_rt_sigtimedwait
-CALLS=$CALLS,__x64_sys_poll,__x64_sys_futex,__x64_sys_nanosleep,$(function_of pipe_read anon_pipe_read)
-KINDS='epoll epoll_pwait sem semop sigtimedwait poll futex nanosleep pipe'
-TIMED='epoll epoll_pwait sem sigtimedwait poll futex nanosleep'
+WAIT_CALLS=$(wait_calls)
 BOTH='leave=kernel switch=kernel'
 IN_TIME='leave=patched-set switch=kernel'
 BUDGET='freeze-budget=2s freeze-attempts=20'
 COMMON='confirm-within=none deadline=none nudge-after=manual stop-max=1s'
-
-waiters() { # COUNT TIMEOUT_MS KIND...: leaves the pid in $waiters
-	background /tmp/waits /tests/fth_waits "$@"
-	waiters=$background
-	eventually 30 "$1 tasks wait" has /tmp/waits ready
-}
-
-end_waiters() {
-	kill $waiters
-	wait $waiters
-	is "$(tail -n 1 /tmp/waits)" end "they told what they saw"
-}
-
-# sum NAME: over all kinds
-sum() {
-	sed -n "s/^.* $1=\([0-9]*\).*/\1/p" /tmp/waits | awk '{ total += $1 } END { print total + 0 }'
-}
 
 # to_and_fro NAME PATCH COUNT [PARAMETER...]: applies and reverts it.
 to_and_fro() {
@@ -99,34 +79,31 @@ witness_in 0
 for way in park kernel; do
 	ok "policy: always, $way" policy "$GEN_P $BOTH freeze-use=always freeze-way=$way $BUDGET $COMMON"
 	# shellcheck disable=SC2086 # words
-	waiters 50 0 $KINDS
+	waiters 56 0 $WAIT_KINDS
 	dmesg -c >/dev/null
-	to_and_fro "50 sleepers, freeze always by $way" $GEN_P 2
+	to_and_fro "56 sleepers, freeze always by $way" $GEN_P 2
 	ok "the log says that tasks were held" said 'tasks held for at most'
 	end_waiters
-	is "$(sum eintr)" 0 "none of 50 sleepers saw EINTR"
-	is "$(sum failed)" 0 "and none came back for any other reason"
-	[ "$(sum eintr)" -eq 0 ] || diag "$(cat /tmp/waits)"
+	unharmed "none of 56 sleepers"
 done
 
 # Inside the patched functions; a freeze moves them where no nudge is wanted.
 ok "policy: in-time, if needed" policy "$WRAP $IN_TIME freeze-use=if-needed $BUDGET $COMMON"
 # shellcheck disable=SC2086 # words
-waiters 50 0 $KINDS
-to_and_fro "50 sleepers inside, freeze if needed" $WRAP 2 functions=$CALLS
+waiters 52 0 $WAIT_WRAPPED
+to_and_fro "52 sleepers inside, freeze if needed" $WRAP 2 functions=$WAIT_CALLS
 end_waiters
-is "$(sum eintr)" 0 "none of 50 sleepers saw EINTR"
-is "$(sum failed)" 0 "and none came back for any other reason"
+unharmed "none of 52 sleepers"
 ok "policy: default model, freeze always" policy "$WRAP freeze-use=always $BUDGET $COMMON"
 # shellcheck disable=SC2086 # words
-waiters 27 0 $KINDS
-to_and_fro "27 sleepers inside, default model, freeze always" $WRAP 1 functions=$CALLS
+waiters 26 0 $WAIT_WRAPPED
+to_and_fro "26 sleepers inside, default model, freeze always" $WRAP 1 functions=$WAIT_CALLS
 end_waiters
-is "$(sum eintr)" 0 "none of them saw EINTR"
+unharmed
 ok "policy: in-time, never" policy "$WRAP $IN_TIME freeze-use=never $BUDGET $COMMON"
 waiters 4 0 pipe futex
 dmesg -c >/dev/null
-ok "the patch loads" insmod $MOD/$WRAP.ko functions=$CALLS
+ok "the patch loads" insmod $MOD/$WRAP.ko functions=$WAIT_CALLS
 eventually 30 "without a freeze it waits for them" holds $WRAP_P/pending fth_waits
 is "$(cat $WRAP_P/state)" applying "it is not in force"
 ok "it is turned round" write 0 $WRAP_P/enabled
@@ -139,17 +116,17 @@ end_waiters
 for timed in restart interrupt; do
 	ok "policy: nudge-timed=$timed" policy "$GEN_P $BOTH nudge-timed=$timed $BUDGET $COMMON"
 	# shellcheck disable=SC2086 # words
-	waiters 28 60000 $TIMED
-	to_and_fro "28 with time-outs, $timed" $GEN_P 1
+	waiters 36 60000 $WAIT_TIMED
+	to_and_fro "36 with time-outs, $timed" $GEN_P 1
 	end_waiters
-	is "$(sum early),$(sum failed)" 0,0 "$timed: none ended early"
-	[ $timed = restart ] || ok "interrupt: each of 16 saw EINTR, at least once" [ "$(sum eintr)" -ge 16 ]
-	[ $timed = interrupt ] || is "$(sum eintr)" 0 "restart: none saw EINTR"
+	is "$(waits_sum early),$(waits_sum failed)" 0,0 "$timed: none ended early"
+	[ $timed = restart ] || ok "interrupt: each of 27 saw EINTR, at least once" [ "$(waits_sum eintr)" -ge 27 ]
+	[ $timed = interrupt ] || is "$(waits_sum eintr)" 0 "restart: none saw EINTR"
 done
 
 # Signals while tasks are parked.
 ok "policy: both" policy "$GEN_P $BOTH $BUDGET $COMMON"
-waiters 20 0 epoll sem sigtimedwait pipe
+waiters 30 0 epoll sem sigtimedwait pipe uring recv
 children=$(cat /proc/$waiters/task/$waiters/children)
 round=0
 while [ $round -lt 5 ]; do
@@ -167,8 +144,8 @@ while [ $round -lt 5 ]; do
 	rmmod $GEN_P
 done
 end_waiters
-is "$(sum handled)" 200 "all 200 signals were handled"
-is "$(sum lost),$(sum eintr)" 0,0 "each in the call that it interrupted, and in no other"
+is "$(waits_sum handled)" 300 "all 300 signals were handled"
+is "$(waits_sum lost),$(waits_sum eintr)" 0,0 "each in the call that it interrupted, and in no other"
 
 # Held while somebody can't be moved: no longer than the budget, and one may die.
 ok "policy: a long budget, reverse" \
@@ -188,7 +165,7 @@ ok "the log says so" said '3 freezes of at most 1000 ms failed with'
 ok "and who was in the way" said fth_gen
 ok "its module can be unloaded" rmmod $GEN_P
 end_waiters
-is "$(sum eintr),$(sum failed)" 0,0 "the others were let go unharmed"
+unharmed "let go, none of the others"
 
 # Turned round, and its module unloaded, while freezes are tried.
 ok "policy: many attempts" policy "$GEN_P $BOTH freeze-budget=500ms freeze-attempts=100 $COMMON"
@@ -200,7 +177,7 @@ ok "it is turned round" write 0 $P1/enabled
 eventually 30 "and gone" gone $GEN_P
 ok "its module can be unloaded" rmmod $GEN_P
 end_waiters
-is "$(sum eintr),$(sum failed)" 0,0 "the sleepers were let go unharmed"
+unharmed "let go, none of the sleepers"
 release_visitors $blocking 0 "the blocked ones go on"
 
 # Who can't be parked.
@@ -209,8 +186,9 @@ passes stopped
 passes signal-stop
 passes syscall-stop # with nothing but the way in on its stack
 passes seccomp
-# io_uring runs our task work in its own loop, and goes on waiting there.
-holds_up io_uring
+for kind in io_uring io_uring-poll io_uring-submit; do
+	passes $kind
+done
 holds_up event-stop
 holds_up vfork
 

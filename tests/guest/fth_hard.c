@@ -10,23 +10,24 @@
  *	vfork		a parent that waits for its vfork child
  *	seccomp		in strict mode, asleep in read()
  *	io_uring	asleep in io_uring_enter(), the work done by an io worker
+ *	io_uring-poll	... the work done by itself when the pipe has something
+ *	io_uring-submit	... in the call that submitted the work
  * Prints "ready PID" of the task in question.  On SIGTERM it lets the task go on
  * and exits with 0 if it then ends as it should, else with 1.
  */
 #include <errno.h>
-#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "fth_common.h"
 
 static int pipe_fds[2];
 
@@ -89,41 +90,48 @@ static int be_strict(void)
 	return 1;
 }
 
-/* One read of the pipe, pushed to a worker, then a wait for it. */
+/*
+ * One read of the pipe, and a wait for it.  The read must be done once and well,
+ * and the wait must not end before, nor with an error.
+ */
+static int read_by_ring(unsigned int flags, int together)
+{
+	static char byte;
+	struct io_uring_sqe read = {
+		.opcode = IORING_OP_READ,
+		.flags = (__u8)flags,
+		.fd = pipe_fds[0],
+		.addr = (unsigned long)&byte,
+		.len = 1,
+	};
+	struct ring ring;
+
+	if (ring_open(&ring))
+		return 1;
+	ring_prepare(&ring, &read);
+	if (ring_enter(&ring, 1, together) != 1)
+		return 1;
+	/* A wait that also submitted may end before its time, as by any signal. */
+	if (!ring_ready(&ring) && ring_enter(&ring, 0, 1))
+		return 1;
+	if (ring_ready(&ring) != 1 || atomic_load(ring.sq_head) != 1)
+		return 1;
+	return ring.cqes[0].res != 1 || byte != 'x';
+}
+
 static int be_uring(void)
 {
-	struct io_uring_params params = {};
-	int fd = (int)syscall(SYS_io_uring_setup, 4, &params);
-	static char byte;
-	struct io_uring_sqe *sqe;
-	unsigned int *head, *tail;
-	char *ring;
-	long done;
+	return read_by_ring(IOSQE_ASYNC, 0);
+}
 
-	if (fd < 0)
-		return 1;
-	ring = mmap(NULL,
-		    params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe) +
-			    params.sq_off.array + params.sq_entries * sizeof(int),
-		    PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
-	sqe = mmap(NULL, params.sq_entries * sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		   IORING_OFF_SQES);
-	if (ring == MAP_FAILED || sqe == MAP_FAILED || !(params.features & IORING_FEAT_SINGLE_MMAP))
-		return 1;
-	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_READ,
-				      .flags = IOSQE_ASYNC,
-				      .fd = pipe_fds[0],
-				      .addr = (unsigned long)&byte,
-				      .len = 1 };
-	((unsigned int *)(ring + params.sq_off.array))[0] = 0;
-	atomic_store((atomic_uint *)(ring + params.sq_off.tail), 1);
-	head = (unsigned int *)(ring + params.cq_off.head);
-	tail = (unsigned int *)(ring + params.cq_off.tail);
-	done = syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0);
-	/* A nudge may end this wait, as any signal may; the work goes on. */
-	while (atomic_load((atomic_uint *)tail) == *head && (done >= 0 || errno == EINTR))
-		done = syscall(SYS_io_uring_enter, fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
-	return ((struct io_uring_cqe *)(ring + params.cq_off.cqes))->res != 1;
+static int be_uring_polling(void)
+{
+	return read_by_ring(0, 0);
+}
+
+static int be_uring_submitting(void)
+{
+	return read_by_ring(IOSQE_ASYNC, 1);
 }
 
 static const struct kind {
@@ -132,26 +140,16 @@ static const struct kind {
 	char state; /* of /proc/PID/stat when it is there */
 	int traced;
 } kinds[] = {
-	{ "stopped", be_reader, 'T', 0 },     { "signal-stop", be_signalled, 't', 1 },
-	{ "event-stop", be_forking, 't', 1 }, { "syscall-stop", be_calling, 't', 1 },
-	{ "vfork", be_vforking, 'D', 0 },     { "seccomp", be_strict, 'S', 0 },
+	{ "stopped", be_reader, 'T', 0 },
+	{ "signal-stop", be_signalled, 't', 1 },
+	{ "event-stop", be_forking, 't', 1 },
+	{ "syscall-stop", be_calling, 't', 1 },
+	{ "vfork", be_vforking, 'D', 0 },
+	{ "seccomp", be_strict, 'S', 0 },
 	{ "io_uring", be_uring, 'S', 0 },
+	{ "io_uring-poll", be_uring_polling, 'S', 0 },
+	{ "io_uring-submit", be_uring_submitting, 'S', 0 },
 };
-
-static char state_of(pid_t pid)
-{
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	fclose(file);
-	return state;
-}
 
 /* Brings a traced task to where it is wanted. */
 static int trace(const struct kind *kind, pid_t pid)

@@ -3,7 +3,8 @@
  * Tasks that wait in system calls, and what they saw when they came back.
  *
  * usage: fth_waits COUNT TIMEOUT_MS KIND...
- *	KIND	epoll, epoll_pwait, sem, semop, sigtimedwait, poll, futex, nanosleep, pipe
+ *	KIND	epoll, epoll_pwait, sem, semop, sigtimedwait, poll, futex, nanosleep, pipe,
+ *		uring; of a socket recv, send, accept, connect
  *		COUNT tasks are divided among the kinds.  TIMEOUT_MS 0 waits without
  *		one (nanosleep: for an hour).
  * Prints "ready" when all of them wait.  On SIGTERM it ends them, prints for
@@ -17,6 +18,7 @@
  *	failed	calls that came back for no reason of these
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
@@ -28,10 +30,15 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sem.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "fth_common.h"
 
 #define TASKS_MAX 256
 #define EARLY_MS 5 /* a clock's tick, and rounding */
@@ -146,6 +153,121 @@ static long wait_pipe(int fd)
 	return read(fd, &byte, 1);
 }
 
+/* No work is in flight, so nothing ever completes. */
+static long wait_uring(int fd)
+{
+	struct __kernel_timespec time = { .tv_sec = timeout_ms / 1000,
+					  .tv_nsec = timeout_ms % 1000 * 1000000ll };
+	struct io_uring_getevents_arg limit = { .ts = (unsigned long)&time };
+	unsigned int flags = IORING_ENTER_GETEVENTS;
+
+	if (!timeout_ms)
+		return syscall(SYS_io_uring_enter, fd, 0, 1, flags, NULL, 0);
+	flags |= IORING_ENTER_EXT_ARG;
+	return syscall(SYS_io_uring_enter, fd, 0, 1, flags, &limit, sizeof(limit));
+}
+
+static long wait_recv(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, 0);
+}
+
+static long wait_send(int fd)
+{
+	return send(fd, "x", 1, 0);
+}
+
+static long wait_accept(int fd)
+{
+	return accept(fd, NULL, NULL);
+}
+
+/* An address of this task alone; without a file. */
+static struct sockaddr_un own_address(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "fth_waits.%d", (int)getpid());
+	return address;
+}
+
+static long wait_connect(int fd)
+{
+	struct sockaddr_un address = own_address();
+
+	return connect(fd, (struct sockaddr *)&address, sizeof(address));
+}
+
+static int make_uring(void)
+{
+	struct ring ring;
+
+	return ring_open(&ring) ? -1 : ring.fd;
+}
+
+static int set_limits(int fd)
+{
+	struct timeval time = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
+
+	if (!timeout_ms)
+		return fd;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)))
+		return -1;
+	return fd;
+}
+
+static int make_recv(void)
+{
+	int fds[2];
+
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, fds) ? -1 : set_limits(fds[0]);
+}
+
+/* As full as it gets. */
+static int make_send(void)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		return -1;
+	while (send(fds[0], "x", 1, MSG_DONTWAIT) == 1)
+		;
+	return errno == EAGAIN ? set_limits(fds[0]) : -1;
+}
+
+static int make_accept(void)
+{
+	struct sockaddr_un address = own_address();
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 0))
+		return -1;
+	return set_limits(fd);
+}
+
+/* Others stand in the listener's queue already. */
+static int make_connect(void)
+{
+	struct sockaddr_un address = own_address();
+
+	if (make_accept() < 0)
+		return -1;
+	for (;;) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+		if (fd < 0)
+			return -1;
+		if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+			continue;
+		if (errno != EAGAIN || fcntl(fd, F_SETFL, 0))
+			return -1;
+		return set_limits(fd);
+	}
+}
+
 static int make_pipe(void)
 {
 	int fds[2];
@@ -180,6 +302,11 @@ static const struct kind {
 	{ "futex", NULL, wait_futex },
 	{ "nanosleep", NULL, wait_nanosleep },
 	{ "pipe", make_pipe, wait_pipe },
+	{ "uring", make_uring, wait_uring },
+	{ "recv", make_recv, wait_recv },
+	{ "send", make_send, wait_send },
+	{ "accept", make_accept, wait_accept },
+	{ "connect", make_connect, wait_connect },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -196,7 +323,8 @@ static const struct kind *kind_of(const char *name)
 /* What a call came back with; -1 and an error, or success (nothing ever comes). */
 static void judge(long result, int error, long long took_ms)
 {
-	int timed_out = timeout_ms && (!result || error == ETIMEDOUT || error == EAGAIN);
+	int timed_out = timeout_ms &&
+			(!result || error == ETIMEDOUT || error == EAGAIN || error == ETIME);
 
 	if (result < 0 && error == EINTR) {
 		if (!handled)
@@ -234,21 +362,6 @@ static void work(const struct kind *kind)
 		if (self->failed)
 			_exit(1);
 	}
-}
-
-static int is_asleep(pid_t pid)
-{
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	fclose(file);
-	return state == 'S';
 }
 
 static void show(const struct kind *kind, int first, int count, int step)
@@ -303,7 +416,7 @@ int main(int argc, char **argv)
 		tasks[i].pid = pid;
 	}
 	for (int i = 0; i < count; i++) {
-		while (!tasks[i].calls || !is_asleep(tasks[i].pid))
+		while (!tasks[i].calls || state_of(tasks[i].pid) != 'S')
 			usleep(1000);
 	}
 	puts("ready");

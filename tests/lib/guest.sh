@@ -123,6 +123,54 @@ end_pausers() {
 	is $? 143 "no sleeper came back from pause()"
 }
 
+# What the tasks of fth_waits sleep in, for fth_test_wrap to replace.  Not all
+# system calls stay on the stack, and ftrace can't get at uring's on every kernel.
+wait_calls() {
+	printf '%s,' __x64_sys_epoll_wait __x64_sys_epoll_pwait do_semtimedop \
+		__x64_sys_rt_sigtimedwait __x64_sys_poll __x64_sys_futex __x64_sys_nanosleep \
+		__sys_recvfrom __sys_sendto __sys_accept4 __sys_connect
+	function_of pipe_read anon_pipe_read
+}
+
+# Its kinds; those that can have a time-out; those of them where EINTR shows
+# after a signal without a handler, by what is known of their time-outs.
+WAIT_SOCKETS='recv send accept connect'
+WAIT_KNOWN='epoll epoll_pwait sem sigtimedwait uring'
+WAIT_EINTR="$WAIT_KNOWN $WAIT_SOCKETS"
+WAIT_TIMED="$WAIT_EINTR poll futex nanosleep"
+WAIT_KINDS="$WAIT_TIMED semop pipe"
+WAIT_WRAPPED=$(echo "$WAIT_KINDS" | sed 's/ uring//')
+export WAIT_SOCKETS WAIT_KNOWN WAIT_EINTR WAIT_TIMED WAIT_KINDS WAIT_WRAPPED
+
+waiters() { # COUNT TIMEOUT_MS KIND...: leaves the pid in $waiters
+	background /tmp/waits /tests/fth_waits "$@"
+	waiters=$background
+	eventually 30 "$1 tasks wait" has /tmp/waits ready
+}
+
+end_waiters() {
+	kill "$waiters"
+	wait "$waiters"
+	is "$(tail -n 1 /tmp/waits)" end "they told what they saw"
+}
+
+# waits_sum NAME [KIND...]: what they saw, over all kinds or those given.
+waits_sum() {
+	name=$1
+	shift
+	# shellcheck disable=SC2086 # words
+	[ $# -gt 0 ] || set -- $WAIT_KINDS
+	for kind; do
+		sed -n "s/^$kind .*$name=\([0-9]*\).*/\1/p" /tmp/waits
+	done | awk '{ total += $1 } END { print total + 0 }'
+}
+
+# unharmed [WHO]: nobody saw EINTR or came back for no reason.
+unharmed() {
+	is "$(waits_sum eintr),$(waits_sum failed)" 0,0 "${1:-none of them} saw EINTR or failed" ||
+		diag "$(cat /tmp/waits)"
+}
+
 # background FILE COMMAND...: FILE gets its output; leaves the pid in $background.
 background() {
 	output=$1
