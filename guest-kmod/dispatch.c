@@ -256,11 +256,16 @@ static int reverse(const char *name, struct fth_report *report)
 static int revert(const char *name, u8 mode, struct fth_report *report)
 {
 	u8 state = fth_dispatch_patch_state(name);
+	bool loading;
 
+	fth_stage_holds(name, &loading);
 	if (mode > FTH_REVERT_CONSISTENT_THEN_IMMEDIATE)
 		return fth_report_set(report, FTH_E_MALFORMED, -EINVAL,
 				      "revert '%s' refused: mode %u, expected 0 to %u", name, mode,
 				      FTH_REVERT_CONSISTENT_THEN_IMMEDIATE);
+	if (state == FTH_LC_STAGED && loading && !fth_engine_is_leaving(name))
+		return fth_report_set(report, FTH_E_BUSY, -EBUSY,
+				      "revert '%s' refused: its module is being loaded", name);
 	if (state == FTH_LC_STAGED)
 		return fth_report_set(report, FTH_E_OK, 1, "revert '%s': it is staged, not applied",
 				      name);

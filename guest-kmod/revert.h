@@ -91,7 +91,7 @@ struct fth_finding {
 /**
  * fth_revert_found() - raise the alarms that a finding means, tell the host
  *
- * Context: any but NMI, with anything locked.
+ * Context: any, with anything locked.  In an NMI no stack is looked at.
  */
 void fth_revert_found(const struct fth_finding *finding);
 

@@ -14,6 +14,7 @@
 #include <linux/kernel.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -332,7 +333,8 @@ void fth_revert_found(const struct fth_finding *finding)
 	/* Nothing on this CPU can want the memory meanwhile, but what goes wrong here. */
 	local_irq_save(flags);
 	rcu_read_lock();
-	held = take_memory();
+	/* An NMI may have interrupted anything, the kernel's own tables of symbols too. */
+	held = !in_nmi() && take_memory();
 	if (held)
 		read_finding(finding);
 	raised = raise_alarms(finding, held);
