@@ -43,17 +43,22 @@ life() {
 	bench_life "$root" "/bench/$module.ko" "$@"
 }
 
-# samples WHAT=NAME...: lines "WHAT VALUE" of the input become samples of the result NAME.
+# samples WHAT=NAME...: lines "WHAT VALUE" of the input become samples of the result NAME,
+# or of several, where WHAT stands several times.
 samples() {
 	awk -v engine="$engine" '
 		BEGIN {
 			for (i = 1; i < ARGC; i++) {
 				split(ARGV[i], pair, "=")
-				name[pair[1]] = pair[2]
+				name[pair[1]] = name[pair[1]] " " pair[2]
 			}
 			ARGC = 1
 		}
-		$1 in name { print "sample", name[$1], engine, $2 }' "$@"
+		$1 in name {
+			count = split(name[$1], names, " ")
+			for (i = 1; i <= count; i++)
+				print "sample", names[i], engine, $2
+		}' "$@"
 }
 
 # sample NAME VALUE
