@@ -226,6 +226,22 @@ test_running() {
 	ok "its definition is as it was" as_kept busy
 }
 
+# A saved machine comes back as it was, whatever its definition says by now.
+test_saved() {
+	ok "a domain runs" virsh -q start busy
+	ok "and is saved" virsh -q managedsave busy
+	run 0 "it is enrolled" enroll busy
+	like "$OUT" "*does not run*note: It was saved*" "and told when that takes effect"
+	ok "it is restored" virsh -q start busy
+	nok "without the channel" has live busy "$DEDICATED"
+	run 0 "it is enrolled now" enroll --json busy
+	is "$(json '[.now, .next, (.changes | length)] | @text')" '["relay","dedicated",1]' \
+		"through a relay"
+	run 0 "and unenrolled" unenroll busy
+	virsh -q destroy busy
+	ok "its definition is as it was" as_kept busy
+}
+
 test_no_way_now() {
 	define bare pc "<controller type='usb' model='none'/>"
 	ok "a domain without virtio-serial runs" virsh -q start bare
@@ -285,6 +301,12 @@ test_guest() {
 	tap_result $? "the agent starts anew"
 	ok "and has a session without a relay" fleet_until "the guest to greet" fleet_open 1
 	ok "and knows that too" incapable
+	channel org.fother.relay 0 1 >"$FLEET_DIR/channel"
+	ok "a relay's port beside it" virsh -q attach-device vm-1 --live "$FLEET_DIR/channel"
+	fleet_agent_stop
+	fleet_agent_start
+	ok "is not what the agent takes" fleet_until "the guest to greet" fleet_open 1
+	is "$("$FOTHER" vm show vm-1 --json | jq .relayed)" false "it prefers the dedicated one"
 	ok "the guest is well" tools/vm check --dir "$FLEET_DIR/vms" --name vm-1
 	run 0 "it is unenrolled" unenroll vm-1
 	ok "and defined as it was" as_kept vm-1
@@ -302,6 +324,7 @@ test_bridges
 test_shared_by_others
 test_refusals
 test_running
+test_saved
 test_no_way_now
 test_guest
 done_testing

@@ -2,55 +2,24 @@
 # SPDX-License-Identifier: GPL-2.0
 # A rollout over a real libvirtd with domains of type qemu; one domain is
 # destroyed and started again in the middle, and caught up.
-#
-# libvirtd gets folders of its own: the script runs in a mount namespace in
-# which libvirt's places are bound to a temporary folder.
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-if [ -z "${FTH_E2E_NAMESPACE:-}" ]; then
-	FTH_E2E_NAMESPACE=1 exec unshare --mount --propagation private bash "$0"
-fi
+# shellcheck source=tests/lib/libvirt.sh
+. tests/lib/libvirt.sh
+libvirt_namespace "$0"
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
 # shellcheck source=tests/lib/fleet.sh
 . tests/lib/fleet.sh
 
 DOMAINS=(db-1 db-2 db-3)
+LIBVIRT_DOMAINS=("${DOMAINS[@]}")
 NAME=fother_demo_cmdline
-LIBVIRTD_PID=
 
-libvirt_start() {
-	local root=$FLEET_DIR/libvirt pair
-	for pair in etc:/etc/libvirt run:/run/libvirt lib:/var/lib/libvirt \
-		cache:/var/cache/libvirt log:/var/log/libvirt; do
-		mkdir -p "$root/${pair%%:*}" "${pair#*:}"
-		mount --bind "$root/${pair%%:*}" "${pair#*:}" || return 1
-	done
-	echo 'auth_unix_rw = "none"' >"$root/etc/libvirtd.conf"
-	cat >"$root/etc/qemu.conf" <<-'END'
-		user = "root"
-		group = "root"
-		security_driver = "none"
-		stdio_handler = "file"
-		namespaces = []
-		cgroup_controllers = []
-		remember_owner = 0
-	END
-	libvirtd --timeout 0 >"$root/libvirtd.log" 2>&1 &
-	LIBVIRTD_PID=$!
-	fleet_until "libvirtd to answer" virsh -q list
-}
-
-libvirt_stop() {
-	local status=$? domain
-	for domain in "${DOMAINS[@]}"; do
-		virsh -q destroy "$domain" >/dev/null 2>&1
-	done
-	if [ -n "$LIBVIRTD_PID" ]; then
-		kill "$LIBVIRTD_PID" 2>/dev/null
-		wait "$LIBVIRTD_PID" 2>/dev/null
-	fi
+stop() {
+	local status=$?
+	libvirt_stop
 	(exit "$status")
 	fleet_clean_up
 }
@@ -65,9 +34,8 @@ settled() { "$FOTHER" rollout status --wait; }
 wave_is() { [ "$(fleet_rollout wave "$(fleet_last_rollout)")" = "$1" ]; }
 
 fleet_init libvirt
-trap libvirt_stop EXIT
-export LIBVIRT_DEFAULT_URI=qemu:///system
-libvirt_start
+trap stop EXIT
+libvirt_start "$FLEET_DIR/libvirt"
 tap_result $? "libvirtd starts" || bail "no libvirtd"
 
 for domain in "${DOMAINS[@]}"; do
