@@ -112,7 +112,7 @@ told warn
 made inside warn
 goes warn
 ok "its words are there" newest 'fth_test_trigger: a warning on purpose'
-ok "and its place" newest 'WARNING: CPU: .* fth_test_trigger_patched'
+ok "and its place" newest 'WARNING: .* fth_test_trigger_patched'
 is "$(cat $DEMO_P/state)" soaking "the other patch is still there"
 soaks revert-on=warn
 made outside warn
