@@ -173,17 +173,21 @@ static int take_match(void *context, const struct fth_store_block *row)
 	return 0;
 }
 
+static uint8_t nibble(char digit)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	return (uint8_t)(strchr(digits, tolower((unsigned char)digit)) - digits);
+}
+
 static bool read_hash(const char *text, uint8_t *ret_sha256)
 {
-	unsigned int byte = 0;
 	size_t i;
 
 	if (strlen(text) != HEX_DIGITS || strspn(text, "0123456789abcdefABCDEF") != HEX_DIGITS)
 		return false;
-	for (i = 0; i < FTH_SHA256_SIZE; i++) {
-		sscanf(text + 2 * i, "%2x", &byte);
-		ret_sha256[i] = (uint8_t)byte;
-	}
+	for (i = 0; i < FTH_SHA256_SIZE; i++)
+		ret_sha256[i] = (uint8_t)(nibble(text[2 * i]) << 4 | nibble(text[2 * i + 1]));
 	return true;
 }
 

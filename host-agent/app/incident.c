@@ -69,9 +69,9 @@ static void fill_row(const struct fth_guest *guest, const struct fth_msg_event *
 }
 
 /* The VM's page of blocks may be full; that is its own loss. */
-static int block(struct fth_guest *guest, const struct fth_store_block *row)
+static int block(struct fth_guest *guest, const struct fth_store_block *row, bool explains)
 {
-	int error = fth_store_add_block(guest->agent->store, row);
+	int error = fth_store_add_block(guest->agent->store, row, explains);
 
 	if (error != -ENOSPC)
 		return error;
@@ -102,7 +102,7 @@ static int write_down(struct fth_guest *guest, const struct fth_store_incident *
 	if (error || !*ret_is_new || !is_first || !*row->patch)
 		return error;
 	memcpy(blocked.sha256, row->sha256, FTH_SHA256_SIZE);
-	return block(guest, &blocked);
+	return block(guest, &blocked, true);
 }
 
 static void tell_rollouts(struct fth_guest *guest, const struct fth_store_incident *row,
@@ -231,7 +231,7 @@ static int add_told(struct fth_guest *guest, const struct fth_block_info *info)
 	row.patch = name;
 	if (row.has_sha256)
 		memcpy(row.sha256, info->sha256.data, FTH_SHA256_SIZE);
-	return block(guest, &row);
+	return block(guest, &row, false);
 }
 
 void fth_incident_take_blocks(struct fth_guest *guest, const struct fth_msg_hello_ack *ack)

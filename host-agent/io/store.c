@@ -59,8 +59,9 @@ static const char *const sql[STATEMENTS] = {
 	[ALL_INCIDENTS] = "SELECT n, at_ms, vm, boot_id, incident, kind, trigger, mode, state,"
 			  " patch, sha256, place, detail, report, happened_ms FROM incidents"
 			  " WHERE vm = ? ORDER BY n",
-	[ADD_BLOCK] = "INSERT OR IGNORE INTO blocks (vm, sha256, patch, trigger, incident, at_ms,"
-		      " why) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	[ADD_BLOCK] = "INSERT INTO blocks (vm, sha256, patch, trigger, incident, at_ms, why)"
+		      " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET why = excluded.why,"
+		      " trigger = excluded.trigger, incident = excluded.incident WHERE ?",
 	[COUNT_BLOCKS] = "SELECT count(*) FROM blocks WHERE vm = ?",
 	[GET_BLOCK] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE vm = ? AND sha256 = ?",
 	[ALLOW_BLOCK] = "UPDATE blocks SET allowed_ms = ?, hand = ? WHERE vm = ? AND sha256 = ?"

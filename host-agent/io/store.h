@@ -193,9 +193,10 @@ bool fth_store_knows_incident(struct fth_store *store, const struct fth_store_in
 /**
  * fth_store_add_block() - unless it is there, in the open transaction
  * @row: without @allowed_ms and @hand
+ * @explains: if it is there, @row says better why
  * Return: 0; -ENOSPC: the VM has FTH_STORE_BLOCKS_MAX; -EIO (rolled back).
  */
-int fth_store_add_block(struct fth_store *store, const struct fth_store_block *row);
+int fth_store_add_block(struct fth_store *store, const struct fth_store_block *row, bool explains);
 
 /** fth_store_allow_block() - note that it is allowed; 0 or -EIO (rolled back). */
 int fth_store_allow_block(struct fth_store *store, const struct fth_store_block *row);

@@ -117,7 +117,7 @@ int fth_store_each_incident(struct fth_store *store, const char *vm,
 	return fth_store_end_walk(store, s, code, error);
 }
 
-int fth_store_add_block(struct fth_store *store, const struct fth_store_block *row)
+int fth_store_add_block(struct fth_store *store, const struct fth_store_block *row, bool explains)
 {
 	sqlite3_stmt *s = store->statements[ADD_BLOCK];
 	int64_t count = 0;
@@ -138,6 +138,7 @@ int fth_store_add_block(struct fth_store *store, const struct fth_store_block *r
 	sqlite3_bind_int64(s, 5, row->incident);
 	sqlite3_bind_int64(s, 6, (int64_t)row->at_ms);
 	bind_text(s, 7, row->why);
+	sqlite3_bind_int(s, 8, explains);
 	return fth_store_run(store, ADD_BLOCK, "add a block");
 }
 

@@ -353,9 +353,10 @@ bool fth_store_knows_incident(struct fth_store *unused, const struct fth_store_i
 	return (row->incident ^ kind) & 2;
 }
 
-int fth_store_add_block(struct fth_store *unused, const struct fth_store_block *row)
+int fth_store_add_block(struct fth_store *unused, const struct fth_store_block *row, bool explains)
 {
 	(void)unused;
+	(void)explains;
 	world.is_blocked |= row->has_sha256;
 	return store();
 }

@@ -341,11 +341,14 @@ static void a_block_holds_until_it_is_dropped(void **state)
 	uint32_t i, count = 0;
 
 	(void)state;
-	assert_int_equal(fth_store_add_block(store, &row), 0);
+	assert_int_equal(fth_store_add_block(store, &row, false), 0);
 	row.why = "another reason";
-	assert_int_equal(fth_store_add_block(store, &row), 0);
+	assert_int_equal(fth_store_add_block(store, &row, false), 0);
 	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
 	assert_string_equal(text, "oops");
+	assert_int_equal(fth_store_add_block(store, &row, true), 0);
+	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
+	assert_string_equal(text, "another reason");
 	assert_false(fth_store_is_blocked(store, "web-1", other, text, sizeof(text)));
 	assert_false(fth_store_is_blocked(store, "web-2", row.sha256, text, sizeof(text)));
 	row.allowed_ms = 6;
@@ -355,12 +358,12 @@ static void a_block_holds_until_it_is_dropped(void **state)
 	assert_false(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
 	for (i = 0; i < FTH_STORE_BLOCKS_MAX; i++) {
 		row.sha256[0] = (uint8_t)i;
-		assert_int_equal(fth_store_add_block(store, &row), 0);
+		assert_int_equal(fth_store_add_block(store, &row, false), 0);
 	}
 	row.sha256[0] = 200;
-	assert_int_equal(fth_store_add_block(store, &row), -ENOSPC);
+	assert_int_equal(fth_store_add_block(store, &row, false), -ENOSPC);
 	row.vm = "web-2";
-	assert_int_equal(fth_store_add_block(store, &row), 0);
+	assert_int_equal(fth_store_add_block(store, &row, false), 0);
 	assert_int_equal(fth_store_each_block(store, "web-1", count_block, &count), 0);
 	assert_int_equal(count, FTH_STORE_BLOCKS_MAX);
 	assert_int_equal(fth_store_each_block(store, NULL, count_block, &count), 0);
