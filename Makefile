@@ -143,11 +143,13 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)
 
-# Programs of the end-to-end tests that stand beside the agent.
+# Programs of the end-to-end tests that stand beside the agent; a folder of the same
+# name has more of one.
+$(H)/e2e/peer: $(patsubst %.c,$(H)/obj/%.o,$(wildcard tests/e2e/peer/*.c))
 $(H)/e2e/%: $(H)/obj/tests/e2e/%.o $(H)/libfother.a
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(lib_ldlibs)
 
 # The fuzzers see the pure parts only; these need no library.
 $(H)/fuzz/%: tests/fuzz/%.c $(wildcard protocol/*.c protocol/*.h include/fother/*.h tests/fuzz/*.h)

@@ -16,15 +16,16 @@ struct virtqueue;
 /* Limits. */
 #define FTH_CHANNEL_PORTS 2 /* max_nr_ports of a dedicated controller */
 #define FTH_CHANNEL_VQS ((FTH_CHANNEL_PORTS + 1) * 2)
-#define FTH_CHANNEL_RX_BUFFERS 64	 /* pages given to the host at once */
-#define FTH_CHANNEL_RX_BATCH 64		 /* buffers taken before others may run */
-#define FTH_CHANNEL_CONTROL_BUFFERS 16	 /* pages for control messages */
-#define FTH_CHANNEL_TX_MAX (1u << 20)	 /* bytes queued or in flight */
-#define FTH_CHANNEL_NOTE_MAX 4096	 /* bytes of a note's frame */
-#define FTH_CHANNEL_NOTE_LOCK_US 20000	 /* until a lock is taken for lost */
-#define FTH_CHANNEL_NOTE_ALIVE_US 20000	 /* until the host has read a note */
-#define FTH_CHANNEL_NOTE_DEAD_US 1000000 /* in a panic: nothing else is to do */
-#define FTH_CHANNEL_NAME_WAIT_MS 1000	 /* until the host names a port */
+#define FTH_CHANNEL_RX_BUFFERS 64	  /* pages given to the host at once */
+#define FTH_CHANNEL_RX_BATCH 64		  /* buffers taken before others may run */
+#define FTH_CHANNEL_CONTROL_BUFFERS 16	  /* pages for control messages */
+#define FTH_CHANNEL_TX_MAX (1u << 20)	  /* bytes queued or in flight */
+#define FTH_CHANNEL_NOTE_MAX 4096	  /* bytes of a note's frame */
+#define FTH_CHANNEL_NOTE_LOCK_US 20000	  /* until a lock is taken for lost */
+#define FTH_CHANNEL_NOTE_ALIVE_US 20000	  /* until the host has read a note */
+#define FTH_CHANNEL_NOTE_DYING_US 200000  /* printing an oops takes as long */
+#define FTH_CHANNEL_NOTE_PANIC_US 1000000 /* nothing else is to do */
+#define FTH_CHANNEL_NAME_WAIT_MS 1000	  /* until the host names a port */
 
 /*
  * Port 0 has queues 0 and 1, control 2 and 3, port 1 has 4 and 5 (virtio 1.2,

@@ -265,59 +265,68 @@ static int note_lock(struct fth_channel *channel, enum fth_transport_now now)
 	return -EBUSY;
 }
 
-/* Until the host has it: then it is no longer in the ring. */
-static int note_push(struct fth_channel *channel, struct fth_port *port, u32 limit_us)
+static int note_add(struct fth_channel *channel, struct fth_port *port, const void *frame,
+		    u32 length)
 {
-	int err = -ENOBUFS;
-	u32 waited_us;
+	int err;
 
-	for (waited_us = 0; waited_us < limit_us; waited_us += NOTE_POLL_US) {
-		put_aside(channel, port->vqs[OUT_0]);
-		put_aside(channel, port->vqs[OUT_1]);
-		if (!err && !channel->note_in_ring)
-			return 0;
-		if (err && !channel->note_in_ring) {
-			err = ring_add(channel, fth_port_out(port), channel->note);
-			channel->note_in_ring = !err;
-			virtqueue_kick(fth_port_out(port));
-		}
-		udelay(NOTE_POLL_US);
-	}
-	return err ? -ENOBUFS : -ETIMEDOUT;
+	memcpy(channel->note->data, frame, length);
+	channel->note->length = length;
+	err = ring_add(channel, fth_port_out(port), channel->note);
+	channel->note_in_ring = !err;
+	/* Also where there was no room: the host may sleep. */
+	virtqueue_kick(fth_port_out(port));
+	return err;
 }
 
+/* Until the host has it: then it is no longer in the ring.  The one before may be. */
 static int note_locked(struct fth_channel *channel, const void *frame, u32 length, u32 limit_us)
 {
 	struct fth_port *port = channel->port;
+	bool added = false;
+	u32 waited_us;
 
 	if (!port)
 		return -ENOTCONN;
 	/* Mapping for such a device takes locks that are not ours to judge. */
 	if (!virtio_has_dma_quirk(port->vdev))
 		return -EOPNOTSUPP;
-	put_aside(channel, fth_port_out(port));
-	if (channel->note_in_ring)
-		return -EBUSY;
-	memcpy(channel->note->data, frame, length);
-	channel->note->length = length;
-	return note_push(channel, port, limit_us);
+	for (waited_us = 0; waited_us < limit_us; waited_us += NOTE_POLL_US) {
+		put_aside(channel, port->vqs[OUT_0]);
+		put_aside(channel, port->vqs[OUT_1]);
+		if (added && !channel->note_in_ring)
+			return 0;
+		if (!channel->note_in_ring)
+			added = !note_add(channel, port, frame, length);
+		udelay(NOTE_POLL_US);
+	}
+	return added ? -ETIMEDOUT : -ENOBUFS;
+}
+
+static u32 note_limit_us(enum fth_transport_now now)
+{
+	switch (now) {
+	case FTH_TRANSPORT_PANIC:
+		return FTH_CHANNEL_NOTE_PANIC_US;
+	case FTH_TRANSPORT_DYING:
+		return FTH_CHANNEL_NOTE_DYING_US;
+	default:
+		return FTH_CHANNEL_NOTE_ALIVE_US;
+	}
 }
 
 static int channel_send_now(const void *frame, u32 length, enum fth_transport_now now)
 {
 	struct fth_channel *channel = &fth_guest.channel;
-	u32 limit_us = FTH_CHANNEL_NOTE_ALIVE_US;
 	unsigned long flags;
 	int err;
 
 	if (length > FTH_CHANNEL_NOTE_MAX)
 		return -EMSGSIZE;
-	if (now == FTH_TRANSPORT_PANIC)
-		limit_us = FTH_CHANNEL_NOTE_DEAD_US;
 	local_irq_save(flags);
 	err = note_lock(channel, now);
 	if (!err) {
-		err = note_locked(channel, frame, length, limit_us);
+		err = note_locked(channel, frame, length, note_limit_us(now));
 		WRITE_ONCE(channel->tx_cpu, 0);
 		spin_unlock(&channel->tx_lock);
 	}

@@ -27,7 +27,7 @@ static bool read_session(struct fth_link_open *open, u64 *ret_nonce,
 	*ret_nonce = READ_ONCE(open->nonce);
 	smp_rmb(); /* pairs with close_locked() and open_locked() of link.c */
 	*ret_owner = READ_ONCE(open->owner);
-	smp_rmb();
+	smp_rmb(); /* pairs with the same: the nonce is looked at again */
 	return *ret_nonce && *ret_owner && READ_ONCE(open->nonce) == *ret_nonce;
 }
 

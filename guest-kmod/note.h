@@ -38,8 +38,8 @@ void fth_note_exit(void);
  *	in.  The trigger says where we are: PANIC: the other CPUs stand still; OOPS:
  *	the current task won't go on.  Borrowed
  *
- * One attempt, by polling, bounded by some 20 ms (a second in a panic).  At most
- * one at a time.  What can't be sent is counted; the host hears of it when it is
+ * One attempt, by polling, bounded by some 20 ms (200 in an oops, a second in a
+ * panic).  At most one at a time.  What can't be sent is counted; the host hears of it when it is
  * told again.
  * Context: any but NMI, interrupts on or off, inside an oops or a panic: allocates
  * nothing, sleeps never, waits for no lock that may be held for ever.

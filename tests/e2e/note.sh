@@ -15,6 +15,7 @@ KREL=${KREL:-$(tools/kernel release 6.1)}
 PEER=$BUILD/host/e2e/peer
 MODULE=fth_test_note
 WAIT_S=60
+BOOT_S=180
 DYING_S=3 # a command that ends the guest is never answered
 RC_TAINTED=125
 
@@ -119,7 +120,7 @@ test_panic() { # HOW NAME NOTE
 	told "the host has a note out of $2" '^event 3  absent .* trigger=10 '
 	[ "$1" = panic ] || ok "and one out of the oops before" has_line '^event 3 .* trigger=2 '
 	end_host
-	eventually $WAIT_S "the guest has booted again" greets
+	eventually $BOOT_S "the guest has booted again" greets
 	after=$(peer hello | boot_of)
 	ok "and says so" test "$before" != "$after"
 }
@@ -146,7 +147,7 @@ test_refused() { [ "$(answer)" = -5 ]; }
 
 reboot_guest() {
 	GUEST_S=$DYING_S guest "echo b >/proc/sysrq-trigger" >/dev/null
-	eventually $WAIT_S "a reboot brings the channel back" greets
+	eventually $BOOT_S "a reboot brings the channel back" greets
 }
 
 make -s "$PEER" >&2 || bail "can't build '$PEER'"

@@ -2,7 +2,7 @@
 /*
  * Faults of a kernel thread, in places where a note is hard to send.
  *
- *	how=oops	a BUG in a thread
+ *	how=oops	a write to nowhere in a thread
  *	how=irqoff	the same with interrupts off
  *	how=held	the same with a spinlock held, interrupts off, in a timer's
  *			softirq: the kernel panics
@@ -65,12 +65,19 @@ static int on_panic(struct notifier_block *block, unsigned long event, void *dat
 static struct notifier_block die_block = { .notifier_call = on_die };
 static struct notifier_block panic_block = { .notifier_call = on_panic };
 
+static int *nowhere;
+
+static void notrace fall_over(void)
+{
+	WRITE_ONCE(*READ_ONCE(nowhere), 1);
+}
+
 static DEFINE_SPINLOCK(held);
 
 static void die_in_softirq(struct timer_list *timer)
 {
 	spin_lock_irq(&held);
-	BUG();
+	fall_over();
 }
 
 static DEFINE_TIMER(timer, die_in_softirq);
@@ -85,7 +92,7 @@ static int fault(void *data)
 		panic("fth_test_note: as asked");
 	if (!strcmp(how, "irqoff"))
 		local_irq_disable();
-	BUG();
+	fall_over();
 	return 0;
 }
 
@@ -101,7 +108,7 @@ static void notrace on_ring(unsigned long ip, unsigned long parent, struct ftrac
 	    strncmp(vq->name, "fother-out", strlen("fother-out")) || !atomic_xchg(&armed, 0))
 		return;
 	if (strcmp(how, "warn"))
-		BUG();
+		fall_over();
 	send_note(FTH_TRIGGER_WARN, "warn");
 }
 
