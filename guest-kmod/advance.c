@@ -14,11 +14,7 @@
 #include "park.h"
 #include "patch.h"
 #include "restart.h"
-
-static u64 ms_to_ns(u32 ms)
-{
-	return (u64)ms * NSEC_PER_MSEC;
-}
+#include "times.h"
 
 static bool is_whole(const struct fth_guest_policy *policy)
 {
@@ -417,11 +413,6 @@ void fth_advance_finish(struct fth_advance *advance)
 	advance->flipped = false;
 	set_blockers(advance, NULL);
 	advance->retire(roster);
-}
-
-static u64 earlier(u64 a, u64 b)
-{
-	return a && (!b || a < b) ? a : b;
 }
 
 u64 fth_advance_due_ns(const struct fth_advance *advance)

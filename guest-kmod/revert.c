@@ -17,6 +17,7 @@
 #include "hostinfo.h"
 #include "incidents.h"
 #include "sysfs.h"
+#include "times.h"
 
 /* @one: to write an incident down; under the engine's lock. @copy: the worker's. */
 static struct {
@@ -203,11 +204,6 @@ bool fth_revert_runs(void)
 			return true;
 	}
 	return false;
-}
-
-static u64 earlier(u64 a, u64 b)
-{
-	return a && (!b || a < b) ? a : b;
 }
 
 /* When a moment of lived time comes at the earliest. */

@@ -13,6 +13,7 @@
 #include "object.h"
 #include "revert.h"
 #include "states.h"
+#include "times.h"
 
 #define STUCK_RETRY_MS 100u /* while a CPU doesn't answer */
 
@@ -26,11 +27,6 @@ static struct news {
 	u32 done;
 	u32 total;
 } work_news;
-
-static u64 ms_to_ns(u32 ms)
-{
-	return (u64)ms * NSEC_PER_MSEC;
-}
 
 static bool is_interrupted(void)
 {
@@ -497,11 +493,6 @@ static void step(struct news *news)
 	if (end == FTH_ADVANCE_REVERSE || end == FTH_ADVANCE_FORCE)
 		meet_end(end);
 	tell_progress(news);
-}
-
-static u64 earlier(u64 a, u64 b)
-{
-	return a && (!b || a < b) ? a : b;
 }
 
 /* When there is something to do again, CLOCK_MONOTONIC; 0 = on a kick only. */
