@@ -212,7 +212,7 @@ static uint32_t ports_of(const struct fth_domain_xml *xml, uint32_t controller)
 
 int fth_domain_xml_dedicated(const struct fth_domain_xml *xml, char *ret_why)
 {
-	struct fth_domain_port port;
+	struct fth_domain_port port = { 0 };
 	uint32_t ports, others, count;
 
 	count = count_of(xml, "/domain/devices/channel/target[@name='" FTH_PORT_NAME "']");
