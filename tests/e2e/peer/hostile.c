@@ -119,9 +119,20 @@ static uint32_t encode_reverse(struct peer *peer, uint64_t op)
 	return peer_encode(peer, &msg);
 }
 
-/* Each cut is a host that died; the next one is answered all the same. */
+/* A host that died; the next one is answered all the same. */
+static void cut_at(struct peer *peer, const uint8_t *frame, uint32_t length)
+{
+	peer_write(peer, frame, length);
+	peer_close(peer);
+	peer_open(peer);
+	peer_hello(peer, 0);
+	peer_heartbeat(peer);
+}
+
+/* The last cut is of a frame that would swallow all HELLOs of many minutes. */
 void peer_cuts(struct peer *peer)
 {
+	struct fth_wire_header *header;
 	uint8_t frame[LINE_MAX_BYTES];
 	uint32_t length, i;
 
@@ -129,14 +140,13 @@ void peer_cuts(struct peer *peer)
 	if (length > sizeof(frame))
 		errx(2, "a frame of %u bytes is too long", length);
 	memcpy(frame, peer->out, length);
-	for (i = 1; i < length; i++) {
-		peer_write(peer, frame, i);
-		peer_close(peer);
-		peer_open(peer);
-		peer_hello(peer, 0);
-		peer_heartbeat(peer);
-	}
-	printf("cut %u times\n", length - 1);
+	for (i = 1; i < length; i++)
+		cut_at(peer, frame, i);
+	header = (struct fth_wire_header *)frame;
+	header->length = htole32(FTH_FRAME_PAYLOAD_MAX);
+	header->header_crc = htole32(fth_crc32(frame, FTH_HEADER_SIZE - 4));
+	cut_at(peer, frame, length);
+	printf("cut %u times\n", length);
 }
 
 /* A changed header or payload gets its checksums again. */
