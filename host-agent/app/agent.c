@@ -86,6 +86,7 @@ int fth_agent_flush(struct fth_agent *agent)
 		return -EIO;
 	}
 	agent->dirty = false;
+	agent->commits++;
 	for (i = 0; i < agent->live_count; i++) {
 		agent->lives[i]->uncommitted = false;
 		agent->lives[i]->stored = true;
@@ -156,6 +157,9 @@ static void ask_again(struct fth_guest *guest, void *context)
 
 	for (i = 0; guest->present && i < agent->live_count; i++)
 		fth_live_add_guest(agent->lives[i], guest);
+	/* What it told of emergencies went with the commit; a QUERY has none of it. */
+	if (guest->told_in > agent->commits)
+		guest->retell = true;
 	if (guest->open)
 		fth_guest_query(guest, true, false);
 	fth_executor_queue(guest);

@@ -119,6 +119,7 @@ struct fth_binding {
  * @logged_ms, @logged_count: EVENTs logged since then
  * @patches_ms: when @patches were told
  * @retell: an emergency could not be journalled: the guest is to tell it again
+ * @told_in: number of the commit that has what it told last of emergencies
  * @allow_due: perhaps a block of it was allowed that it wasn't told of
  * @allow: ALLOW on its way, or NULL; @allow_ms: when the last one was sent
  * @extend_op, @extend_ms: the same for a CONFIRM that extends
@@ -181,6 +182,7 @@ struct fth_guest {
 	uint32_t incident_count;
 
 	bool retell;
+	uint64_t told_in;
 	bool allow_due;
 	struct fth_allow *allow;
 	uint64_t allow_ms;
@@ -244,6 +246,7 @@ struct fth_agent {
 	char store_why[FTH_STORE_WHY_MAX];
 	uint64_t store_retry_ms;
 	bool dirty;	  /* something waits for a commit */
+	uint64_t commits; /* since the agent started */
 	bool rebuild_due; /* rollouts are ahead of the journal until the next turn */
 	struct fth_timer *flush_timer;
 	struct fth_timer *turn_timer;

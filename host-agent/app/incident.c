@@ -15,6 +15,13 @@
 #include "app/agent.h"
 #include "io/log.h"
 
+/* An emergency is in the open transaction; if that fails, the guest is asked again. */
+static void mark(struct fth_guest *guest)
+{
+	guest->told_in = guest->agent->commits + 1;
+	fth_agent_mark(guest->agent);
+}
+
 /* The guest's words of one EVENT, made printable. */
 struct words {
 	char patch[FTH_NAME_MAX + 1];
@@ -167,7 +174,7 @@ void fth_incident_take(struct fth_guest *guest, const struct fth_msg_event *even
 	}
 	if (!is_new)
 		return;
-	fth_agent_mark(agent);
+	mark(guest);
 	say(guest, &row, words.why);
 	if (row.kind == FTH_EVENT_TRIGGERED || row.kind == FTH_EVENT_REVERTED)
 		tell_rollouts(guest, &row, words.why);
@@ -240,15 +247,19 @@ void fth_incident_take_blocks(struct fth_guest *guest, const struct fth_msg_hell
 	uint32_t i, dropped = 0;
 	int error;
 
-	if (!agent->store_ok)
+	if (!agent->store_ok) {
+		guest->retell = true;
 		return;
+	}
 	error = drop_gone(guest, ack, &dropped);
 	for (i = 0; !error && i < ack->block_count; i++)
 		error = add_told(guest, &ack->blocks[i]);
-	if (error)
+	if (error) {
+		guest->retell = true;
 		fth_agent_fail_store(agent, fth_store_why(agent->store));
-	else if (ack->block_count || dropped)
-		fth_agent_mark(agent);
+	} else if (ack->block_count || dropped) {
+		mark(guest);
+	}
 }
 
 void fth_incident_refused(struct fth_guest *guest, const struct fth_live *live)
@@ -264,7 +275,7 @@ void fth_incident_refused(struct fth_guest *guest, const struct fth_live *live)
 	if (add_told(guest, &info))
 		fth_agent_fail_store(guest->agent, fth_store_why(guest->agent->store));
 	else
-		fth_agent_mark(guest->agent);
+		mark(guest);
 }
 
 void fth_incident_fill(struct fth_agent *agent, const char *vm, const struct fth_live *live,

@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent_api.h"
@@ -132,6 +134,30 @@ static void an_emergency_reverses_and_blocks(void **unused)
 	AF_UNTIL(peer->queries && !af.agent->dirty);
 	assert_int_equal(vm_of(peer)->state, FTH_RV_DONE);
 	assert_int_equal(blocks(), 0);
+}
+
+/* The commit fails that has the incident; the guest is asked for all of it again. */
+static void an_emergency_outlives_a_full_disk(void **unused)
+{
+	struct guest_peer *peer = begin_soak();
+	struct rlimit old, small;
+	uint32_t hellos = peer->hellos;
+
+	(void)unused;
+	AF_UNTIL(!af.agent->dirty);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = old;
+	small.rlim_cur = 4096;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	guest_peer_emergency(peer, FTH_TRIGGER_OOPS);
+	AF_UNTIL(!af.agent->store_ok && !af.agent->rebuild_due);
+	assert_int_equal(blocks(), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	AF_UNTIL(peer->hellos > hellos);
+	AF_UNTIL(blocks() == 1);
+	assert_string_equal(vm_of(peer)->why, "reverted in emergency: oops in fix_it+0x4");
 }
 
 /* The agent was away; the guest tells it when it is back. */
@@ -410,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		AF_TEST(an_emergency_reverses_and_blocks),
+		AF_TEST(an_emergency_outlives_a_full_disk),
 		AF_TEST(a_dead_agent_learns_why),
 		AF_TEST(an_allowed_guest_is_told_when_it_returns),
 		AF_TEST(a_guest_that_refuses_is_blocked),
