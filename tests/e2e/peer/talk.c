@@ -148,6 +148,9 @@ void peer_print(const struct fth_msg *msg)
 			       event->where.data, event->text.length);
 		printf("\n");
 		break;
+	case FTH_T_HEARTBEAT:
+		printf("heartbeat uptime=%" PRIu64 "\n", msg->u.heartbeat.uptime_ms);
+		break;
 	default:
 		printf("%s\n", fth_msg_type_name(msg->type));
 	}
