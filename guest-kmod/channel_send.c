@@ -147,10 +147,12 @@ static int queue_locked(struct fth_channel *channel, struct fth_channel_tx *tx)
 	return 0;
 }
 
+/* Link's lock is held, and a revert may wait for it: no memory is waited for. */
 static int channel_send(const void *frame, u32 length)
 {
 	struct fth_channel *channel = &fth_guest.channel;
-	struct fth_channel_tx *tx = kmalloc(struct_size(tx, data, length), GFP_KERNEL);
+	struct fth_channel_tx *tx =
+		kmalloc(struct_size(tx, data, length), GFP_ATOMIC | __GFP_NOWARN);
 	unsigned long flags;
 	int err = -EIO;
 

@@ -384,6 +384,15 @@ void fth_dispatch_new_session(void)
 		forget(id);
 }
 
+/* What has no room now is told by the engine's worker. */
+static void tell_incident(const struct fth_incident *incident, u8 kind)
+{
+	int error = fth_dispatch_send_incident(incident, kind);
+
+	if (fth_revert_is_untold(error))
+		fth_revert_tell_again(incident->number, kind);
+}
+
 /* A host that was away, or another one: it knows by their numbers what is new to it. */
 static void tell_incidents(struct fth_dispatch *dispatch)
 {
@@ -391,10 +400,10 @@ static void tell_incidents(struct fth_dispatch *dispatch)
 
 	incident->number = 0;
 	while (fth_incidents_next(incident->number, incident)) {
-		fth_dispatch_send_incident(incident, incident->trouble ? FTH_EVENT_TROUBLE
-								       : FTH_EVENT_TRIGGERED);
+		tell_incident(incident,
+			      incident->trouble ? FTH_EVENT_TROUBLE : FTH_EVENT_TRIGGERED);
 		if (incident->ended)
-			fth_dispatch_send_incident(incident, FTH_EVENT_REVERTED);
+			tell_incident(incident, FTH_EVENT_REVERTED);
 	}
 }
 

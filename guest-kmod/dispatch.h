@@ -98,7 +98,7 @@ void fth_dispatch_load_failed(const char *name, const struct fth_report *report)
 void fth_dispatch_send_result(u64 op_id, const struct fth_report *report, bool with_stragglers);
 void fth_dispatch_send_progress(u64 op_id, const char *name, u8 state, u32 done, u32 total);
 void fth_dispatch_send_event(u8 kind, const char *name, u8 state, const char *detail);
-void fth_dispatch_send_incident(const struct fth_incident *incident, u8 kind);
+int fth_dispatch_send_incident(const struct fth_incident *incident, u8 kind);
 void fth_dispatch_send_heartbeat(u64 op_id);
 void fth_dispatch_send_hello_ack(u64 epoch);
 

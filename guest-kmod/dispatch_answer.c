@@ -3,7 +3,8 @@
  * Messages to the host, filled from the engine, the stage and the machine.
  *
  * A message that can't be sent is counted by link and not sent again: the host
- * asks again with the same op id, or says HELLO and sees the states.
+ * asks again with the same op id, or says HELLO and sees the states.  Nobody asks
+ * for an incident: the engine tells it until it was sent.
  */
 #include "dispatch.h"
 
@@ -31,10 +32,12 @@ static struct fth_answer *answer_begin(u8 type, u64 op_id)
 	return answer;
 }
 
-static void answer_end(struct fth_answer *answer)
+static int answer_end(struct fth_answer *answer)
 {
-	fth_link_send(&answer->msg);
+	int error = fth_link_send(&answer->msg);
+
 	mutex_unlock(&fth_guest.dispatch.reply_lock);
+	return error;
 }
 
 static bool is_listed(const struct fth_answer *answer, u32 count, const char *name)
@@ -159,7 +162,7 @@ void fth_dispatch_send_event(u8 kind, const char *name, u8 state, const char *de
 	answer_end(answer);
 }
 
-void fth_dispatch_send_incident(const struct fth_incident *incident, u8 kind)
+int fth_dispatch_send_incident(const struct fth_incident *incident, u8 kind)
 {
 	u8 state = fth_dispatch_patch_state(incident->name);
 	struct fth_answer *answer = answer_begin(FTH_T_EVENT, 0);
@@ -168,7 +171,7 @@ void fth_dispatch_send_incident(const struct fth_incident *incident, u8 kind)
 	fth_incidents_event(incident, kind, event);
 	if (!incident->trouble)
 		event->state = state;
-	answer_end(answer);
+	return answer_end(answer);
 }
 
 void fth_dispatch_send_heartbeat(u64 op_id)

@@ -89,7 +89,8 @@ struct fth_settled {
  *	may be unloaded
  * @progress: tasks switched so far; at most twice a second
  * @incident: an emergency has begun (TRIGGERED) or is over (REVERTED), or
- *	something went wrong for which nothing is reverted (TROUBLE)
+ *	something went wrong for which nothing is reverted (TROUBLE).  Return: 0;
+ *	-ENOMEM, -ENOBUFS: it could not be told now; else there is nobody to tell
  * @note: the same at once, out of an oops or a panic: any context but NMI, with
  *	anything locked.  Return: 0 it was handed to the host.
  * @heard_ns: lived time (clock.h) when the host was heard of last, 0 = never
@@ -98,7 +99,7 @@ struct fth_engine_client {
 	void (*settled)(const struct fth_settled *settled);
 	void (*released)(const char *name);
 	void (*progress)(const char *name, u8 state, u32 done, u32 total);
-	void (*incident)(const struct fth_incident *incident, u8 kind);
+	int (*incident)(const struct fth_incident *incident, u8 kind);
 	int (*note)(const struct fth_msg_event *event);
 	u64 (*heard_ns)(void);
 };

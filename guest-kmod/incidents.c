@@ -134,7 +134,7 @@ void fth_incidents_end(u32 number, u8 mode, const char *detail)
 	raw_spin_unlock_irqrestore(&memory.lock, flags);
 }
 
-void fth_incidents_told(u32 number, u8 kind)
+void fth_incidents_told(u32 number, u8 kind, bool told)
 {
 	struct fth_incident *incident;
 	unsigned long flags;
@@ -142,8 +142,10 @@ void fth_incidents_told(u32 number, u8 kind)
 	if (!try_lock(&flags))
 		return;
 	incident = find(number);
-	if (incident)
+	if (incident && told)
 		incident->told |= 1u << kind;
+	else if (incident)
+		incident->told &= ~(1u << kind);
 	raw_spin_unlock_irqrestore(&memory.lock, flags);
 }
 

@@ -66,8 +66,8 @@ bool fth_incidents_why(u32 number, char *ret_why);
 /** fth_incidents_end() - what its revert came to.  Task context. */
 void fth_incidents_end(u32 number, u8 mode, const char *detail);
 
-/** fth_incidents_told() - an event of @kind was sent.  Context: as _add(). */
-void fth_incidents_told(u32 number, u8 kind);
+/** fth_incidents_told() - an event of @kind was sent, or not.  Context: as _add(). */
+void fth_incidents_told(u32 number, u8 kind, bool told);
 
 /** fth_incidents_missed() - count one that is not told of.  Any context. */
 void fth_incidents_missed(void);

@@ -297,24 +297,36 @@ u32 fth_revert_settled(struct fth_patch *patch, bool immediate, const char *deta
 	return number;
 }
 
-static void tell(const struct fth_incident *incident, u8 kind)
+/* Return: false when it has to be tried again. */
+static bool tell(const struct fth_incident *incident, u8 kind)
 {
 	if (incident->told & (1u << kind))
-		return;
-	fth_incidents_told(incident->number, kind);
-	fth_engine.client->incident(incident, kind);
+		return true;
+	/* With no session it is told at the start of the next one. */
+	if (fth_revert_is_untold(fth_engine.client->incident(incident, kind)))
+		return false;
+	fth_incidents_told(incident->number, kind, true);
+	return true;
 }
 
-void fth_revert_tell(void)
+bool fth_revert_tell(void)
 {
 	struct fth_incident *copy = &revert.copy;
 
 	copy->number = 0;
 	while (fth_incidents_next(copy->number, copy)) {
-		tell(copy, copy->trouble ? FTH_EVENT_TROUBLE : FTH_EVENT_TRIGGERED);
-		if (copy->ended)
-			tell(copy, FTH_EVENT_REVERTED);
+		if (!tell(copy, copy->trouble ? FTH_EVENT_TROUBLE : FTH_EVENT_TRIGGERED))
+			return false;
+		if (copy->ended && !tell(copy, FTH_EVENT_REVERTED))
+			return false;
 	}
+	return true;
+}
+
+void fth_revert_tell_again(u32 number, u8 kind)
+{
+	fth_incidents_told(number, kind, false);
+	fth_engine_kick();
 }
 
 /* Requests. */

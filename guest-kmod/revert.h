@@ -17,6 +17,7 @@
 #ifndef FOTHER_GUEST_REVERT_H
 #define FOTHER_GUEST_REVERT_H
 
+#include <linux/errno.h>
 #include <linux/types.h>
 
 #include "fother/codec.h"
@@ -183,7 +184,21 @@ void fth_revert_arm_confirm(struct fth_patch *patch);
  */
 u32 fth_revert_settled(struct fth_patch *patch, bool immediate, const char *detail);
 
-/** fth_revert_tell() - hand what is news to the client.  The worker, no mutex held. */
-void fth_revert_tell(void);
+/**
+ * fth_revert_tell() - hand what is news to the client
+ *
+ * Context: the worker, no mutex held.
+ * Return: false: the client has no room for all of it now.
+ */
+bool fth_revert_tell(void);
+
+/** fth_revert_is_untold() - is @error of the client's incident() a passing one? */
+static inline bool fth_revert_is_untold(int error)
+{
+	return error == -ENOMEM || error == -ENOBUFS;
+}
+
+/** fth_revert_tell_again() - an event was lost on its way.  Context: task. */
+void fth_revert_tell_again(u32 number, u8 kind);
 
 #endif /* FOTHER_GUEST_REVERT_H */

@@ -231,7 +231,7 @@ static void tell(u8 kind)
 
 	fth_incidents_event(&watch.one, kind, &watch.event);
 	if (!fth_engine.client->note(&watch.event) && kept)
-		fth_incidents_told(watch.one.number, kind);
+		fth_incidents_told(watch.one.number, kind, true);
 }
 
 static void raise_told(struct fth_patch *patch, const struct fth_finding *finding, u64 alarm)

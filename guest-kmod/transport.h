@@ -19,7 +19,7 @@ enum fth_transport_now {
  * @name: for sysfs
  * @relayed: bytes go through a program of this guest's userspace
  * @send: a whole frame, copied.  Called under link.lock: it may allocate, and
- *	never waits for the host or for userspace.
+ *	never waits for the host, for userspace or for memory.
  *	Return: 0; -ENOTCONN no way; -ENOBUFS it is not read (counted in
  *	@tx_dropped); -ENOMEM
  * @flush: drop what was not handed on yet; it is of a session that is gone.

@@ -16,6 +16,7 @@
 #include "times.h"
 
 #define STUCK_RETRY_MS 100u /* while a CPU doesn't answer */
+#define TELL_RETRY_MS 1000u /* while the host has no room for an incident */
 
 /* What the client is told once the mutexes are dropped; the worker's. */
 static struct news {
@@ -510,7 +511,8 @@ static u64 next_due_ns(void)
 	return earlier(fth_advance_due_ns(&run->advance), due);
 }
 
-static void tell(const struct news *news)
+/* Return: false when something has to be told again. */
+static bool tell(const struct news *news)
 {
 	if (news->has_settled) {
 		pr_info("%s\n", news->settled.report.detail);
@@ -518,7 +520,7 @@ static void tell(const struct news *news)
 	} else if (news->has_progress) {
 		fth_engine.client->progress(news->name, news->state, news->done, news->total);
 	}
-	fth_revert_tell();
+	return fth_revert_tell();
 }
 
 /*
@@ -591,7 +593,8 @@ void fth_work_run(struct work_struct *work)
 	mutex_lock(&fth_engine.moves);
 	due = move(news);
 	mutex_unlock(&fth_engine.moves);
-	tell(news);
+	if (!tell(news))
+		due = earlier(due, ktime_get_ns() + ms_to_ns(TELL_RETRY_MS));
 	if (!due)
 		return;
 	/* A kick meanwhile has queued it already, and wins. */
