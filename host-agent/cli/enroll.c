@@ -159,7 +159,7 @@ static int complete_record(struct fth_enrollment *run, struct plan *plan)
 static int plug(struct fth_enrollment *run, const char *channel)
 {
 	struct fth_domain_record record = { 0 };
-	char text[FTH_DOMAIN_TEXT_MAX], why[FTH_DOMAIN_ERROR_MAX];
+	char text[FTH_DOMAIN_TEXT_MAX], why[FTH_DOMAIN_ERROR_MAX], ignored[FTH_DOMAIN_ERROR_MAX];
 	bool had_record = fth_domain_xml_record(run->live, &record);
 	int error;
 
@@ -171,7 +171,7 @@ static int plug(struct fth_enrollment *run, const char *channel)
 		record.relay = false;
 		fth_domain_record_element(&record, text);
 		if (error)
-			fth_domain_record(run->domain, true, had_record ? text : NULL, text);
+			fth_domain_record(run->domain, true, had_record ? text : NULL, ignored);
 	}
 	if (!error)
 		return -1;
