@@ -130,7 +130,8 @@ static void look_at(struct fth_guest *guest, void *context)
 		return;
 	draft->selected++;
 	draft->blocked += fth_store_is_blocked(draft->agent->store, guest->name,
-					       draft->payload.sha256, why, sizeof(why));
+					       draft->payload.sha256, draft->policy->name, why,
+					       sizeof(why));
 	if (guest->known && strcmp(guest->release, draft->payload.release) != 0) {
 		draft->other_kernel++;
 		draft->other_guest = guest;

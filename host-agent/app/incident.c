@@ -269,8 +269,12 @@ void fth_incident_refused(struct fth_guest *guest, const struct fth_live *live)
 		.name = { (const uint8_t *)policy->name, (uint32_t)strlen(policy->name) },
 		.sha256 = { policy->sha256, FTH_SHA256_SIZE },
 	};
+	char why[FTH_WHY_MAX];
 
-	if (!guest->agent->store_ok)
+	/* What is known already, by its name perhaps, ends as the guest's own block does. */
+	if (!guest->agent->store_ok ||
+	    fth_store_is_blocked(guest->agent->store, guest->name, policy->sha256, policy->name,
+				 why, sizeof(why)))
 		return;
 	if (add_told(guest, &info))
 		fth_agent_fail_store(guest->agent, fth_store_why(guest->agent->store));
@@ -281,6 +285,11 @@ void fth_incident_refused(struct fth_guest *guest, const struct fth_live *live)
 void fth_incident_fill(struct fth_agent *agent, const char *vm, const struct fth_live *live,
 		       struct fth_rollout_event *event)
 {
-	event->blocked = fth_store_is_blocked(agent->store, vm, live->rollout->policy.sha256,
-					      event->why, sizeof(event->why));
+	const struct fth_policy *policy = &live->rollout->policy;
+	bool has_it = event->sha256_matches && (event->guest_state == FTH_LC_SOAKING ||
+						event->guest_state == FTH_LC_APPLIED);
+
+	event->blocked = fth_store_is_blocked(agent->store, vm, policy->sha256,
+					      has_it ? NULL : policy->name, event->why,
+					      sizeof(event->why));
 }

@@ -63,7 +63,10 @@ static const char *const sql[STATEMENTS] = {
 		      " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET why = excluded.why,"
 		      " trigger = excluded.trigger, incident = excluded.incident WHERE ?",
 	[COUNT_BLOCKS] = "SELECT count(*) FROM blocks WHERE vm = ?",
-	[GET_BLOCK] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE vm = ? AND sha256 = ?",
+	[HAS_BLOCK] = "SELECT count(*) FROM blocks WHERE vm = ? AND sha256 = ? AND patch = ?",
+	[GET_BLOCK] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE vm = ?1 AND (sha256 = ?2"
+		      " OR (sha256 = x'' AND ?3 IS NOT NULL AND patch IN (?3, 'all')))"
+		      " ORDER BY sha256 DESC",
 	[ALLOW_BLOCK] = "UPDATE blocks SET allowed_ms = ?, hand = ? WHERE vm = ? AND sha256 = ?"
 			" AND patch = ?",
 	[DROP_BLOCK] = "DELETE FROM blocks WHERE vm = ? AND sha256 = ? AND patch = ?",

@@ -206,12 +206,15 @@ int fth_store_drop_block(struct fth_store *store, const struct fth_store_block *
 
 /**
  * fth_store_is_blocked() - may a VM not have this payload?
+ * @patch: its name, which a guest may refuse too, as it may refuse all; NULL:
+ *	the guest has it, so that only a block of this very payload counts
  * @ret_why: @size bytes, for a person; "" where it is not blocked
- * Return: also true for one that is allowed but whose guest wasn't told yet, and
- * when the journal can't be read.
+ * Return: also true for one that is allowed but whose guest wasn't told yet,
+ * where the VM has FTH_STORE_BLOCKS_MAX, which is all that are kept, and when the
+ * journal can't be read.
  */
 bool fth_store_is_blocked(struct fth_store *store, const char *vm, const uint8_t *sha256,
-			  char *ret_why, size_t size);
+			  const char *patch, char *ret_why, size_t size);
 
 /**
  * fth_store_commit() - make durable what was added since the last commit

@@ -117,23 +117,37 @@ int fth_store_each_incident(struct fth_store *store, const char *vm,
 	return fth_store_end_walk(store, s, code, error);
 }
 
+/* Binds what names a block from @column on. */
+static void bind_block(sqlite3_stmt *statement, int column, const struct fth_store_block *row)
+{
+	bind_text(statement, column, row->vm);
+	sqlite3_bind_blob(statement, column + 1, row->sha256, HASH_SIZE(row), SQLITE_STATIC);
+	bind_text(statement, column + 2, row->patch);
+}
+
+static int count_blocks(struct fth_store *store, const char *vm, int64_t *ret_count)
+{
+	bind_text(store->statements[COUNT_BLOCKS], 1, vm);
+	return fth_store_number(store, COUNT_BLOCKS, ret_count);
+}
+
 int fth_store_add_block(struct fth_store *store, const struct fth_store_block *row, bool explains)
 {
 	sqlite3_stmt *s = store->statements[ADD_BLOCK];
-	int64_t count = 0;
+	int64_t count = 0, known = 0;
 	int error = fth_store_begin(store);
 
 	if (error)
 		return error;
-	bind_text(store->statements[COUNT_BLOCKS], 1, row->vm);
-	error = fth_store_number(store, COUNT_BLOCKS, &count);
+	bind_block(store->statements[HAS_BLOCK], 1, row);
+	error = fth_store_number(store, HAS_BLOCK, &known);
+	if (!error)
+		error = count_blocks(store, row->vm, &count);
 	if (error)
 		return error;
-	if (count >= FTH_STORE_BLOCKS_MAX)
+	if (!known && count >= FTH_STORE_BLOCKS_MAX)
 		return -ENOSPC;
-	bind_text(s, 1, row->vm);
-	sqlite3_bind_blob(s, 2, row->sha256, HASH_SIZE(row), SQLITE_STATIC);
-	bind_text(s, 3, row->patch);
+	bind_block(s, 1, row);
 	sqlite3_bind_int64(s, 4, row->trigger);
 	sqlite3_bind_int64(s, 5, row->incident);
 	sqlite3_bind_int64(s, 6, (int64_t)row->at_ms);
@@ -156,8 +170,23 @@ static void read_block(sqlite3_stmt *s, struct fth_store_block *row)
 	row->hand = (uint64_t)sqlite3_column_int64(s, 8);
 }
 
+/* A full page has no room for one more; then nothing is known to be allowed. */
+static bool page_is_full(struct fth_store *store, const char *vm, char *ret_why, size_t size)
+{
+	int64_t count = 0;
+	int error = count_blocks(store, vm, &count);
+
+	if (error)
+		snprintf(ret_why, size, "the journal can't be read");
+	else if (count >= FTH_STORE_BLOCKS_MAX)
+		snprintf(ret_why, size,
+			 "%u payloads are blocked for it, no more are kept; 'fother allow' some",
+			 FTH_STORE_BLOCKS_MAX);
+	return error || count >= FTH_STORE_BLOCKS_MAX;
+}
+
 bool fth_store_is_blocked(struct fth_store *store, const char *vm, const uint8_t *sha256,
-			  char *ret_why, size_t size)
+			  const char *patch, char *ret_why, size_t size)
 {
 	sqlite3_stmt *s = store->statements[GET_BLOCK];
 	struct fth_store_block row;
@@ -166,27 +195,20 @@ bool fth_store_is_blocked(struct fth_store *store, const char *vm, const uint8_t
 
 	bind_text(s, 1, vm);
 	sqlite3_bind_blob(s, 2, sha256, FTH_SHA256_SIZE, SQLITE_STATIC);
+	bind_text(s, 3, patch);
 	code = sqlite3_step(s);
 	ret_why[0] = '\0';
 	if (code == SQLITE_ROW) {
 		read_block(s, &row);
 		snprintf(ret_why, size, "%s", row.why);
 	} else if (code == SQLITE_DONE) {
-		is_blocked = false;
+		is_blocked = patch && page_is_full(store, vm, ret_why, size);
 	} else {
 		snprintf(ret_why, size, "the journal can't be read");
 	}
 	sqlite3_reset(s);
 	sqlite3_clear_bindings(s);
 	return is_blocked;
-}
-
-/* Binds what names a block from @column on. */
-static void bind_block(sqlite3_stmt *statement, int column, const struct fth_store_block *row)
-{
-	bind_text(statement, column, row->vm);
-	sqlite3_bind_blob(statement, column + 1, row->sha256, HASH_SIZE(row), SQLITE_STATIC);
-	bind_text(statement, column + 2, row->patch);
 }
 
 int fth_store_allow_block(struct fth_store *store, const struct fth_store_block *row)

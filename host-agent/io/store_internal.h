@@ -30,6 +30,7 @@ enum fth_store_statement {
 	ALL_INCIDENTS,
 	ADD_BLOCK,
 	COUNT_BLOCKS,
+	HAS_BLOCK,
 	GET_BLOCK,
 	ALLOW_BLOCK,
 	DROP_BLOCK,

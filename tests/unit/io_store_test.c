@@ -344,30 +344,59 @@ static void a_block_holds_until_it_is_dropped(void **state)
 	assert_int_equal(fth_store_add_block(store, &row, false), 0);
 	row.why = "another reason";
 	assert_int_equal(fth_store_add_block(store, &row, false), 0);
-	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
+	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, "fix", text, sizeof(text)));
 	assert_string_equal(text, "oops");
 	assert_int_equal(fth_store_add_block(store, &row, true), 0);
-	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
+	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, "fix", text, sizeof(text)));
 	assert_string_equal(text, "another reason");
-	assert_false(fth_store_is_blocked(store, "web-1", other, text, sizeof(text)));
-	assert_false(fth_store_is_blocked(store, "web-2", row.sha256, text, sizeof(text)));
+	assert_false(fth_store_is_blocked(store, "web-1", other, "fix", text, sizeof(text)));
+	assert_false(fth_store_is_blocked(store, "web-2", row.sha256, "fix", text, sizeof(text)));
 	row.allowed_ms = 6;
 	assert_int_equal(fth_store_allow_block(store, &row), 0);
-	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
+	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, "fix", text, sizeof(text)));
 	assert_int_equal(fth_store_drop_block(store, &row), 0);
-	assert_false(fth_store_is_blocked(store, "web-1", row.sha256, text, sizeof(text)));
+	assert_false(fth_store_is_blocked(store, "web-1", row.sha256, "fix", text, sizeof(text)));
 	for (i = 0; i < FTH_STORE_BLOCKS_MAX; i++) {
 		row.sha256[0] = (uint8_t)i;
 		assert_int_equal(fth_store_add_block(store, &row, false), 0);
 	}
 	row.sha256[0] = 200;
 	assert_int_equal(fth_store_add_block(store, &row, false), -ENOSPC);
+	/* A full page can't say that it is not blocked, but of what is there it can. */
+	assert_true(fth_store_is_blocked(store, "web-1", row.sha256, "fix", text, sizeof(text)));
+	assert_non_null(strstr(text, "no more are kept"));
+	assert_false(fth_store_is_blocked(store, "web-1", row.sha256, NULL, text, sizeof(text)));
+	row.sha256[0] = 3;
+	assert_int_equal(fth_store_add_block(store, &row, false), 0);
+	row.sha256[0] = 200;
 	row.vm = "web-2";
 	assert_int_equal(fth_store_add_block(store, &row, false), 0);
 	assert_int_equal(fth_store_each_block(store, "web-1", count_block, &count), 0);
 	assert_int_equal(count, FTH_STORE_BLOCKS_MAX);
 	assert_int_equal(fth_store_each_block(store, NULL, count_block, &count), 0);
 	assert_int_equal(count, 2 * FTH_STORE_BLOCKS_MAX + 1);
+	fth_store_close(store);
+}
+
+/* As the guest does: a block by name, or of all, is one of each payload of that name. */
+static void a_name_is_blocked_whatever_its_hash(void **state)
+{
+	static const uint8_t sha256[FTH_SHA256_SIZE] = { 3 };
+	struct fth_store_block row = { .vm = "web-1", .patch = "fix", .why = "by hand" };
+	struct fth_store *store = open_store();
+	char text[64];
+
+	(void)state;
+	assert_int_equal(fth_store_add_block(store, &row, false), 0);
+	assert_true(fth_store_is_blocked(store, "web-1", sha256, "fix", text, sizeof(text)));
+	assert_string_equal(text, "by hand");
+	assert_false(fth_store_is_blocked(store, "web-1", sha256, "other", text, sizeof(text)));
+	assert_false(fth_store_is_blocked(store, "web-1", sha256, NULL, text, sizeof(text)));
+	assert_false(fth_store_is_blocked(store, "web-2", sha256, "fix", text, sizeof(text)));
+	row.patch = "all";
+	assert_int_equal(fth_store_add_block(store, &row, false), 0);
+	assert_true(fth_store_is_blocked(store, "web-1", sha256, "other", text, sizeof(text)));
+	assert_false(fth_store_is_blocked(store, "web-1", sha256, NULL, text, sizeof(text)));
 	fth_store_close(store);
 }
 
@@ -502,6 +531,7 @@ int main(void)
 		TEST(an_incident_is_kept_once),
 		TEST(incidents_of_a_vm_are_bounded),
 		TEST(a_block_holds_until_it_is_dropped),
+		TEST(a_name_is_blocked_whatever_its_hash),
 		TEST(a_journal_of_a_newer_agent_is_refused),
 		TEST(a_vm_is_remembered_once),
 		TEST(another_file_is_refused),
