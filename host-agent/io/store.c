@@ -54,8 +54,10 @@ static const char *const sql[STATEMENTS] = {
 	[ADD_INCIDENT] = "INSERT INTO incidents (at_ms, vm, boot_id, incident, kind, trigger, mode,"
 			 " state, patch, sha256, place, detail, report, happened_ms)"
 			 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[TRIM_INCIDENTS] = "DELETE FROM incidents WHERE vm = ? AND n <= (SELECT n FROM incidents"
-			   " WHERE vm = ? ORDER BY n DESC LIMIT 1 OFFSET ?)",
+	/* Troubles apart: what reverted nothing never pushes out what did. */
+	[TRIM_INCIDENTS] = "DELETE FROM incidents WHERE vm = ?1 AND (kind = ?3) = ?4 AND n <="
+			   " (SELECT n FROM incidents WHERE vm = ?1 AND (kind = ?3) = ?4"
+			   " ORDER BY n DESC LIMIT 1 OFFSET ?2)",
 	[ALL_INCIDENTS] = "SELECT n, at_ms, vm, boot_id, incident, kind, trigger, mode, state,"
 			  " patch, sha256, place, detail, report, happened_ms FROM incidents"
 			  " WHERE vm = ? ORDER BY n",

@@ -180,7 +180,8 @@ int fth_store_end_hand(struct fth_store *store, uint64_t n, uint16_t code, const
 
 /**
  * fth_store_add_incident() - keep it unless it is known, in the open transaction
- * @ret_is_new: it was not known; of each VM the newest FTH_STORE_INCIDENTS_MAX stay
+ * @ret_is_new: it was not known; of each VM the newest FTH_STORE_INCIDENTS_MAX of
+ *	troubles stay, and as many of the rest
  * Return: 0 or -EIO (the transaction is rolled back).
  */
 int fth_store_add_incident(struct fth_store *store, const struct fth_store_incident *row,

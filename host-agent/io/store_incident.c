@@ -68,8 +68,9 @@ int fth_store_add_incident(struct fth_store *store, const struct fth_store_incid
 		error = insert(store, row);
 	if (!error && !count) {
 		bind_text(trim, 1, row->vm);
-		bind_text(trim, 2, row->vm);
-		sqlite3_bind_int64(trim, 3, FTH_STORE_INCIDENTS_MAX);
+		sqlite3_bind_int64(trim, 2, FTH_STORE_INCIDENTS_MAX);
+		sqlite3_bind_int64(trim, 3, FTH_EVENT_TROUBLE);
+		sqlite3_bind_int(trim, 4, row->kind == FTH_EVENT_TROUBLE);
 		error = fth_store_run(store, TRIM_INCIDENTS, "forget old incidents");
 	}
 	if (!error)

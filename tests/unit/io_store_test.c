@@ -315,6 +315,20 @@ static void incidents_of_a_vm_are_bounded(void **state)
 	row = incident_of(1000, FTH_EVENT_TRIGGERED);
 	row.vm = "web-2";
 	assert_false(add_incident(store, &row));
+	/* Troubles are bounded too, and push no revert out. */
+	for (i = 1; i <= 2 * FTH_STORE_INCIDENTS_MAX; i++) {
+		row = incident_of(2000 + i, FTH_EVENT_TROUBLE);
+		assert_true(add_incident(store, &row));
+	}
+	row = incident_of(3 * FTH_STORE_INCIDENTS_MAX, FTH_EVENT_TRIGGERED);
+	assert_true(fth_store_knows_incident(store, &row, FTH_EVENT_TRIGGERED));
+	last = 2 * FTH_STORE_INCIDENTS_MAX;
+	assert_int_equal(fth_store_each_incident(store, "web-1", check_incident, &last), 0);
+	row = incident_of(2001 + FTH_STORE_INCIDENTS_MAX, FTH_EVENT_TROUBLE);
+	assert_true(fth_store_knows_incident(store, &row, FTH_EVENT_TROUBLE));
+	row.incident--;
+	row.happened_ms--;
+	assert_false(fth_store_knows_incident(store, &row, FTH_EVENT_TROUBLE));
 	fth_store_close(store);
 }
 
