@@ -152,6 +152,7 @@ static enum admission admit_locked(struct fth_dispatch *dispatch, const struct f
 	op->age = dispatch->begun++;
 	op->type = msg->type;
 	op->state = FTH_OP_RUNNING;
+	op->asked = false;
 	strscpy(op->name, name, sizeof(op->name));
 	return ADMIT_NEW;
 }
@@ -288,6 +289,19 @@ static int unstage(const char *name, struct fth_report *report)
 	return fth_stage_drop(name, report);
 }
 
+/* Its answer is the end of a transition; of one that had ended before it is none. */
+static void await_end(u64 id)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	struct fth_op *op;
+
+	mutex_lock(&dispatch->lock);
+	op = find_op(dispatch, id);
+	if (op)
+		op->asked = true;
+	mutex_unlock(&dispatch->lock);
+}
+
 static void handle_command(const struct fth_msg *msg)
 {
 	const struct fth_msg_command *command = &msg->u.command;
@@ -301,13 +315,17 @@ static void handle_command(const struct fth_msg *msg)
 	switch (msg->type) {
 	case FTH_T_REVERSE:
 		err = reverse(name, &report);
-		if (!err)
-			return; /* answered when the transition has settled */
+		if (!err) {
+			await_end(msg->op_id);
+			return;
+		}
 		break;
 	case FTH_T_REVERT:
 		err = revert(name, command->mode, &report);
-		if (!err)
-			return; /* the same */
+		if (!err) {
+			await_end(msg->op_id);
+			return;
+		}
 		break;
 	case FTH_T_CONFIRM:
 		err = command->extend_ms ? fth_revert_extend(name, command->extend_ms, &report)
@@ -425,15 +443,15 @@ void fth_dispatch_hello(const struct fth_msg *msg)
 /* Ends. */
 
 /*
- * What a settled transition means to a running command; with dispatch.lock.
+ * What a settled transition means to a running command.
  * @now: the patch's state at this moment.
  * Return: is it the command's end?
  */
-static bool is_end(const struct fth_op *op, u8 state, u8 now, u16 *code)
+static bool is_end(u8 type, u8 state, u8 now, u16 *code)
 {
 	bool gone = state == FTH_LC_ABSENT;
 
-	if (op->type == FTH_T_APPLY) {
+	if (type == FTH_T_APPLY) {
 		if (!gone)
 			*code = FTH_E_OK;
 		else if (*code == FTH_E_OK)
@@ -452,11 +470,24 @@ static bool is_end(const struct fth_op *op, u8 state, u8 now, u16 *code)
 	return true;
 }
 
+/*
+ * Does it wait for the end of a transition?  A command that the engine hasn't
+ * begun yet doesn't wait for that of the one before.  With dispatch.lock.
+ */
+static bool may_end(const struct fth_op *op, const char *name, u8 state)
+{
+	if (op->state != FTH_OP_RUNNING || strcmp(op->name, name))
+		return false;
+	if (op->type == FTH_T_APPLY)
+		return true;
+	return (op->type == FTH_T_REVERSE || op->type == FTH_T_REVERT) &&
+	       (op->asked || state == FTH_LC_ABSENT);
+}
+
 /* Answer the commands that a settled transition ends; Return: were there any? */
 static bool answer_ended(const char *name, u8 state, const struct fth_report *report)
 {
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	u8 now = fth_dispatch_patch_state(name);
 	struct fth_report answer = *report;
 	bool explained = false;
 	u32 i;
@@ -464,16 +495,16 @@ static bool answer_ended(const char *name, u8 state, const struct fth_report *re
 	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++) {
 		struct fth_op *op = &dispatch->ops[i];
 		u64 id = 0;
+		u8 type;
 
 		answer.code = report->code;
 		mutex_lock(&dispatch->lock);
-		if (op->state == FTH_OP_RUNNING && !strcmp(op->name, name) &&
-		    (op->type == FTH_T_APPLY || op->type == FTH_T_REVERSE ||
-		     op->type == FTH_T_REVERT) &&
-		    is_end(op, state, now, &answer.code))
+		if (may_end(op, name, state))
 			id = op->id;
+		type = op->type;
 		mutex_unlock(&dispatch->lock);
-		if (!id)
+		/* Where it is now: asked after the command was seen to be under way. */
+		if (!id || !is_end(type, state, fth_dispatch_patch_state(name), &answer.code))
 			continue;
 		explained = true;
 		conclude(id, &answer);

@@ -27,6 +27,7 @@ enum fth_op_state {
  * @age: when it was begun, in commands
  * @type: enum fth_wire_type
  * @state: enum fth_op_state
+ * @asked: REVERSE, REVERT: the engine has begun what is asked for
  * @name: of the patch
  * @report: where DONE
  */
@@ -35,6 +36,7 @@ struct fth_op {
 	u64 age;
 	u8 type;
 	u8 state;
+	bool asked;
 	char name[FTH_NAME_MAX + 1];
 	struct fth_report report;
 };
