@@ -3,6 +3,7 @@
 # While all programs of a guest are held for a transition, its host is answered.
 # kernels: 6.1 6.12
 # timeout: 420
+# shellcheck disable=SC2317 # a trap calls it
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/tap.sh
