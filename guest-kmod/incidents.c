@@ -65,6 +65,16 @@ static u32 worth(const struct fth_incident *incident)
 	return incident->ended ? 2 : 3;
 }
 
+/* Lock held. */
+static struct fth_incident *find(u32 number)
+{
+	for (u32 i = 0; i < FTH_INCIDENTS_MAX; i++) {
+		if (memory.incidents[i].number == number)
+			return &memory.incidents[i];
+	}
+	return NULL;
+}
+
 /* Lock held.  NULL: all that there is, is worth more. */
 static struct fth_incident *find_room(bool trouble)
 {
@@ -80,6 +90,25 @@ static struct fth_incident *find_room(bool trouble)
 	return trouble && worth(found) > 1 ? NULL : found;
 }
 
+/* Lock held. */
+static struct fth_incident *add(const struct fth_incident *incident)
+{
+	struct fth_incident *room = find_room(incident->trouble);
+
+	if (room)
+		*room = *incident;
+	return room;
+}
+
+/* The worker was faster than the trigger that knows more. */
+static void fill_in(struct fth_incident *known, const struct fth_incident *incident)
+{
+	known->happened_ms = incident->happened_ms;
+	memcpy(known->where, incident->where, sizeof(known->where));
+	memcpy(known->why, incident->why, sizeof(known->why));
+	memcpy(known->text, incident->text, sizeof(known->text));
+}
+
 bool fth_incidents_add(const struct fth_incident *incident)
 {
 	struct fth_incident *room;
@@ -87,23 +116,15 @@ bool fth_incidents_add(const struct fth_incident *incident)
 
 	if (!try_lock(&flags))
 		return false;
-	room = find_room(incident->trouble);
+	room = find(incident->number);
 	if (room)
-		*room = *incident;
+		fill_in(room, incident);
+	else
+		room = add(incident);
 	raw_spin_unlock_irqrestore(&memory.lock, flags);
 	if (!room)
 		fth_incidents_missed();
 	return room;
-}
-
-/* Lock held. */
-static struct fth_incident *find(u32 number)
-{
-	for (u32 i = 0; i < FTH_INCIDENTS_MAX; i++) {
-		if (memory.incidents[i].number == number)
-			return &memory.incidents[i];
-	}
-	return NULL;
 }
 
 bool fth_incidents_why(u32 number, char *ret_why)

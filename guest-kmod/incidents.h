@@ -47,8 +47,8 @@ struct fth_incident {
 u32 fth_incidents_number(void);
 
 /**
- * fth_incidents_add() - remember one
- * @incident: copied
+ * fth_incidents_add() - remember one, or what more is known of it
+ * @incident: copied; one of its number keeps what came of it
  *
  * Makes room by forgetting trouble first, then what is over, then the oldest.
  * Context: any but NMI; waits for a bounded time only.

@@ -11,11 +11,11 @@
  */
 #include "note.h"
 
-#include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/math64.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/timekeeping.h>
 
 #include "main.h"
@@ -72,19 +72,37 @@ static int send(struct fth_note *note, const struct fth_msg_event *event)
 	return owner->send_now(note->frame, length, situation(event));
 }
 
+/* Preemption is off.  From somebody who won't go on it is taken over. */
+static bool take(struct fth_note *note, enum fth_transport_now now)
+{
+	int mine = raw_smp_processor_id() + 1;
+	int holder = atomic_cmpxchg_acquire(&note->busy, 0, mine);
+
+	if (!holder)
+		return true;
+	if (now != FTH_TRANSPORT_PANIC && (now != FTH_TRANSPORT_DYING || holder != mine))
+		return false;
+	atomic_set(&note->busy, mine);
+	return true;
+}
+
 int fth_note_send(const struct fth_msg_event *event)
 {
 	struct fth_note *note = &fth_guest.note;
-	int err;
+	int err = -EBUSY;
 
-	if (in_nmi() || test_and_set_bit_lock(0, &note->busy))
+	if (in_nmi())
 		return -EBUSY;
-	err = send(note, event);
-	if (err)
-		note->lost++;
-	else
-		note->sent++;
-	clear_bit_unlock(0, &note->busy);
+	preempt_disable();
+	if (take(note, situation(event))) {
+		err = send(note, event);
+		if (err)
+			note->lost++;
+		else
+			note->sent++;
+		atomic_set_release(&note->busy, 0);
+	}
+	preempt_enable();
 	return err;
 }
 

@@ -3,6 +3,7 @@
 #ifndef FOTHER_GUEST_NOTE_H
 #define FOTHER_GUEST_NOTE_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 
 struct fth_msg;
@@ -12,14 +13,14 @@ struct fth_msg_event;
 
 /**
  * struct fth_note - what a note is made of, allocated beforehand
- * @busy: bit 0: one is being sent; whoever sets it owns @msg and @frame
+ * @busy: the CPU that sends one + 1, 0 = none; it owns @msg and @frame
  * @msg: the EVENT
  * @frame: FTH_NOTE_FRAME_MAX bytes
  * @sent: notes that the host read
  * @lost: that it did not
  */
 struct fth_note {
-	unsigned long busy;
+	atomic_t busy;
 	struct fth_msg *msg;
 	u8 *frame;
 	u64 sent;

@@ -15,7 +15,8 @@
  * A WARN and a soft lockup have no notifier.  add_taint() is called for them once
  * per report and for little else, so an ftrace handler there costs nothing at
  * rest; it changes nothing (no IPMODIFY) and stays registered while the module is
- * loaded, as taking it out would wait for every task.  All but the oops and the
+ * loaded, as taking it out would wait for every task.  Where RCU does not watch
+ * (a CPU's way into idle) it isn't called: the patches are read under RCU.  All but the oops and the
  * panic are looked at only while a patch in force has a policy that names them.
  */
 #include <linux/ftrace.h>
@@ -125,7 +126,7 @@ static struct {
 } hooks = {
 	.died = { .notifier_call = died },
 	.panicked = { .notifier_call = panicked },
-	.tainted = { .func = tainted, .flags = FTRACE_OPS_FL_PERMANENT },
+	.tainted = { .func = tainted, .flags = FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_RCU },
 };
 
 static int hook_taints(void)

@@ -39,6 +39,7 @@ struct page_of_report {
 };
 
 static struct page_of_report __percpu *pages;
+static bool followed; /* a kernel without a log has no such tracepoint */
 
 static bool begins(const char *text, size_t length, const char *prefix)
 {
@@ -155,13 +156,16 @@ int fth_revert_text_init(void)
 	if (!pages)
 		return -ENOMEM;
 	error = fth_probe_register("console", line_came);
-	if (error)
-		free_percpu(pages);
+	followed = !error;
+	if (!error || error == -ENOENT)
+		return 0;
+	free_percpu(pages);
 	return error;
 }
 
 void fth_revert_text_exit(void)
 {
-	fth_probe_unregister("console", line_came);
+	if (followed)
+		fth_probe_unregister("console", line_came);
 	free_percpu(pages);
 }

@@ -5,11 +5,14 @@
  * DESIGN
  * Patches in force stand in a fixed table that is read under RCU.  What is worked
  * with is allocated before, once: one finding is worked on at a time, and another
- * CPU's waits a bounded time for it.  If that is not enough (it is this CPU's own
- * finding that was interrupted) the stack is not looked at: then every patch
- * whose policy has anything to do with the trigger is reverted, as nobody can say
- * that it was not on that stack.
+ * CPU's waits for it, longer than a finding takes with its note.  If that is not
+ * enough (it is this CPU's own finding that was interrupted) the stack is not
+ * looked at: then every patch whose policy has anything to do with the trigger is
+ * reverted, as nobody can say that it was not on that stack.  What was being worked
+ * with by somebody who won't go on (the task that oopses, CPUs that a panic has
+ * stopped) is taken over.
  */
+#include <linux/delay.h>
 #include <linux/irq_work.h>
 #include <linux/kernel.h>
 #include <linux/livepatch.h>
@@ -27,13 +30,13 @@
 #include "incidents.h"
 #include "revert.h"
 
-#define DEPTH_MAX 96u	  /* addresses of a stack that are looked at */
-#define BUSY_TRIES 10000u /* then the stack isn't looked at */
+#define DEPTH_MAX 96u	     /* addresses of a stack that are looked at */
+#define BUSY_WAIT_US 300000u /* a note out of an oops may take 220 ms */
 #define TROUBLE_EVERY_NS ((u64)NSEC_PER_SEC)
 
 /*
  * @patches: written under the engine's lock
- * @busy: guards all below it
+ * @busy: guards all below it; the CPU that has it + 1, 0 = none
  * @trouble_ns: when trouble was told last; fth_clock_now_ns()
  * @kick: lets the worker look
  */
@@ -65,6 +68,14 @@ void fth_revert_watch(struct fth_patch *patch)
 	WARN_ON_ONCE(1);
 }
 
+/* It goes anyway; that it did harm is kept all the same. */
+static void end_untaken(const struct fth_patch *patch, u64 alarm, const char *detail)
+{
+	fth_blocks_add(patch->name, patch->has_sha256 ? patch->sha256 : NULL,
+		       fth_alarm_trigger(alarm), fth_alarm_number(alarm));
+	fth_incidents_end(fth_alarm_number(alarm), 0, detail);
+}
+
 void fth_revert_unwatch(struct fth_patch *patch, const char *detail)
 {
 	for (u32 i = 0; i < FTH_PATCHES_MAX; i++) {
@@ -72,7 +83,7 @@ void fth_revert_unwatch(struct fth_patch *patch, const char *detail)
 			RCU_INIT_POINTER(watch.patches[i], NULL);
 	}
 	if (fth_revert_is_alarmed(patch) && !patch->alarm_taken)
-		fth_incidents_end(fth_alarm_number(READ_ONCE(patch->alarm)), 0, detail);
+		end_untaken(patch, READ_ONCE(patch->alarm), detail);
 }
 
 /* Can it be taken back, and is it not on its way already? */
@@ -213,15 +224,22 @@ static void read_finding(const struct fth_finding *finding)
 	read_text(finding);
 }
 
-/* The memory to work with, for a bounded time of waiting. */
-static bool take_memory(void)
+/* Interrupts are off.  The memory to work with, for a bounded time of waiting. */
+static bool take_memory(u8 trigger)
 {
-	for (u32 i = 0; i < BUSY_TRIES; i++) {
-		if (!atomic_cmpxchg_acquire(&watch.busy, 0, 1))
+	int mine = raw_smp_processor_id() + 1, holder = 0;
+
+	for (u32 waited_us = 0; waited_us < BUSY_WAIT_US && holder != mine; waited_us++) {
+		holder = atomic_cmpxchg_acquire(&watch.busy, 0, mine);
+		if (!holder)
 			return true;
-		cpu_relax();
+		udelay(1);
 	}
-	return false;
+	/* Will its holder never go on? */
+	if (trigger != FTH_TRIGGER_PANIC && (trigger != FTH_TRIGGER_OOPS || holder != mine))
+		return false;
+	atomic_set(&watch.busy, mine);
+	return true;
 }
 
 /* watch.one is complete. */
@@ -334,12 +352,14 @@ void fth_revert_found(const struct fth_finding *finding)
 	local_irq_save(flags);
 	rcu_read_lock();
 	/* An NMI may have interrupted anything, the kernel's own tables of symbols too. */
-	held = !in_nmi() && take_memory();
+	held = !in_nmi() && take_memory(finding->trigger);
 	if (held)
 		read_finding(finding);
 	raised = raise_alarms(finding, held);
 	if (held && !raised && finding->trouble)
 		tell_trouble(finding);
+	else if (!held && !raised && finding->trouble)
+		fth_incidents_missed();
 	if (held)
 		atomic_set_release(&watch.busy, 0);
 	rcu_read_unlock();
