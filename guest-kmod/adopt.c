@@ -104,6 +104,11 @@ static int check_room(struct klp_patch *klp, bool expected, struct fth_report *r
 		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
 				      "patch '%s' refused: the transition of '%s' runs; try again",
 				      name, fth_engine_busy()->name);
+	if (fth_revert_next())
+		return fth_report_set(
+			ret_report, FTH_E_BUSY, -EBUSY,
+			"patch '%s' refused: '%s' is to be reverted in emergency first; try again",
+			name, fth_revert_next()->name);
 	if (fth_engine.patch_count == FTH_PATCHES_MAX)
 		return fth_report_set(ret_report, FTH_E_TOO_LARGE, -ENOSPC,
 				      "patch '%s' refused: there are %u patches already", name,

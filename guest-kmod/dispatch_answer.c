@@ -219,6 +219,9 @@ u8 fth_dispatch_patch_state(const char *name)
 		if (!strcmp(answer->patches[count].name, name))
 			state = answer->patches[count].state;
 	mutex_unlock(&fth_guest.dispatch.reply_lock);
+	/* The engine's worker takes an alarm a moment later. */
+	if (state != FTH_LC_ABSENT && fth_revert_is_coming(name))
+		return FTH_LC_REVERTING;
 	if (state == FTH_LC_ABSENT && fth_stage_holds(name, &loading))
 		state = FTH_LC_STAGED;
 	return state;

@@ -118,6 +118,11 @@ static int check_expect(const char *name, const u8 *sha256, struct fth_report *r
 		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
 				      "apply '%s' refused: the transition of '%s' runs; try again",
 				      name, fth_engine_busy()->name);
+	if (fth_revert_next())
+		return fth_report_set(
+			ret_report, FTH_E_BUSY, -EBUSY,
+			"apply '%s' refused: '%s' is to be reverted in emergency first; try again",
+			name, fth_revert_next()->name);
 	patch = fth_engine_find(name);
 	if (patch && patch->leaving)
 		return fth_report_set(
@@ -232,6 +237,11 @@ static int enable_locked(const char *name, bool enable, struct fth_report *ret_r
 		return fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
 				      "%s '%s' refused: the transition of '%s' runs; try again",
 				      verb, name, busy->name);
+	if (enable && fth_revert_next())
+		return fth_report_set(
+			ret_report, FTH_E_BUSY, -EBUSY,
+			"enable '%s' refused: '%s' is to be reverted in emergency first; try again",
+			name, fth_revert_next()->name);
 	if (fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next))
 		return wrong_state(verb, patch, ret_report);
 	if (next != (enable ? FTH_LC_APPLYING : FTH_LC_REVERTING)) {
@@ -278,11 +288,11 @@ static int confirm(const char *name, struct fth_report *ret_report)
 		if (error)
 			return error;
 	}
-	if (patch->state == FTH_LC_APPLIED)
-		return 0;
-	if (fth_revert_is_alarmed(patch))
+	if (fth_revert_is_alarmed(patch) && !(patch->flags & FTH_PATCH_FORCED))
 		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EINVAL,
 				      "confirm '%s' refused: it is reverted in emergency", name);
+	if (patch->state == FTH_LC_APPLIED)
+		return 0;
 	if (fth_lifecycle_step(patch->state, FTH_LC_EV_CONFIRM, &next))
 		return wrong_state("confirm", patch, ret_report);
 	WRITE_ONCE(patch->state, next);

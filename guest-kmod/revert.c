@@ -100,6 +100,13 @@ static bool is_waiting(const struct fth_patch *patch)
 	return READ_ONCE(patch->alarm) && !patch->alarm_taken && !patch->out && !patch->leaving;
 }
 
+/* Lock held.  Is it alarmed, and old code not in force yet?  A forced one stays. */
+static bool is_to_go(const struct fth_patch *patch)
+{
+	return READ_ONCE(patch->alarm) && !patch->out && !patch->leaving &&
+	       !(patch->flags & FTH_PATCH_FORCED);
+}
+
 /* What its log line and its command's answer say. */
 static void print_why(const struct fth_patch *patch, char *text, size_t size)
 {
@@ -200,10 +207,33 @@ bool fth_revert_runs(void)
 	struct fth_patch *patch;
 
 	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (READ_ONCE(patch->alarm) && !patch->out)
+		if (is_to_go(patch))
 			return true;
 	}
 	return false;
+}
+
+const struct fth_patch *fth_revert_next(void)
+{
+	const struct fth_patch *patch;
+
+	list_for_each_entry(patch, &fth_engine.patches, list) {
+		if (is_to_go(patch) && !patch->alarm_taken)
+			return patch;
+	}
+	return NULL;
+}
+
+bool fth_revert_is_coming(const char *name)
+{
+	const struct fth_patch *patch;
+	bool coming;
+
+	mutex_lock(&fth_engine.lock);
+	patch = fth_engine_find(name);
+	coming = patch && is_to_go(patch);
+	mutex_unlock(&fth_engine.lock);
+	return coming;
 }
 
 /* When a moment of lived time comes at the earliest. */

@@ -52,6 +52,9 @@ int fth_revert_request(const char *name, u8 trigger, u8 mode, struct fth_report 
  */
 u32 fth_revert_request_all(u8 trigger, u8 mode);
 
+/** fth_revert_is_coming() - is that patch in force, and its emergency revert to come or running? */
+bool fth_revert_is_coming(const char *name);
+
 /**
  * fth_revert_extend() - confirm.within begins anew
  * @extend_ms: with so many ms
@@ -158,6 +161,12 @@ struct fth_patch *fth_revert_take(bool may_drop);
 
 /** fth_revert_runs() - is there an alarm that isn't settled?  Lock held. */
 bool fth_revert_runs(void);
+
+/**
+ * fth_revert_next() - a patch whose alarm is to be taken, before anything new begins
+ * Context: the lock.  Return: it, or NULL.
+ */
+const struct fth_patch *fth_revert_next(void);
 
 /**
  * fth_revert_due_ns() - when fth_revert_check() or _take() has work, CLOCK_MONOTONIC

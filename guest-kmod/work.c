@@ -500,14 +500,15 @@ static void step(struct news *news)
 static u64 next_due_ns(void)
 {
 	const struct fth_run *run = &fth_engine.run;
-	u64 due = fth_revert_due_ns();
+	u64 due = fth_revert_due_ns(), now = ktime_get_ns();
 
 	if (!run->patch)
 		return due;
+	/* Nothing that is due goes before the turn, which may lack memory for its sets. */
 	if (run->turned)
-		return earlier(run->advance.retry_ns ?: ktime_get_ns(), due);
+		return clamp(run->advance.retry_ns, now, now + ms_to_ns(FTH_SETS_RETRY_MS));
 	if (run->force || run->nudge)
-		return ktime_get_ns();
+		return now;
 	return earlier(fth_advance_due_ns(&run->advance), due);
 }
 
@@ -533,13 +534,18 @@ static void step_stuck(int cpu)
 	struct fth_run *run = &fth_engine.run;
 	struct fth_patch *patch;
 	struct fth_report report;
-	bool turned;
+	bool turned, back;
 
 	pr_warn_ratelimited("revert: CPU %d doesn't answer; tried again when it does\n", cpu);
 	mutex_lock(&fth_engine.lock);
 	patch = run->patch;
 	turned = run->turned;
+	back = patch && !run->to_new && patch->alarm_taken &&
+	       patch->revert_mode == FTH_REVERT_IMMEDIATE;
 	mutex_unlock(&fth_engine.lock);
+	/* It was on its way in.  The turn waits; its roster is not looked at meanwhile. */
+	if (turned && back && patch->lever.roster)
+		fth_transition_jump(&patch->lever, false);
 	if (!patch || (turned && (patch->stale || patch->lever.roster || !take_turn(&report))))
 		return;
 	if (fth_revert_is_immediate(patch))
