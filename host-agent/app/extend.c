@@ -30,8 +30,7 @@ static uint32_t extension_ms(const struct fth_guest *guest, const struct fth_bin
 	    !patch->confirm_left_ms || patch->state != FTH_LC_SOAKING ||
 	    memcmp(patch->sha256, rollout->policy.sha256, FTH_SHA256_SIZE) != 0)
 		return 0;
-	return fth_rollout_extends(rollout, binding->vm_index, left_ms(guest, patch),
-				   guest->agent->now_ms);
+	return fth_rollout_extends(rollout, binding->vm_index, left_ms(guest, patch));
 }
 
 void fth_extend_turn(struct fth_guest *guest)

@@ -312,16 +312,17 @@ bool fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
  * @rollout: any
  * @vm_index: below vm_count
  * @left_ms: until its guest reverts unless confirmed, as the guest says
- * @now_ms: wall clock
  *
- * A dead man's switch: as long as the agent lives and the soak goes on the
- * guest is told so, before half of confirm.within has passed; when nobody
- * tells it any more, it goes back alone.  A CONFIRM that extends changes
+ * A dead man's switch: as long as the agent lives and the guest is not confirmed
+ * it is told so, when less than half of confirm.within is left; when nobody
+ * tells it any more, it goes back alone.  That goes on after the soak, where the
+ * confirmation waits for an effect, a person or room in a budget: none of that
+ * is a failure.  A CONFIRM that extends changes
  * nothing of what is in force, so it is no op and counts in no budget.
  * Return: 0, or the ms to extend by.
  */
-uint32_t fth_rollout_extends(const struct fth_rollout *rollout, uint32_t vm_index, uint32_t left_ms,
-			     uint64_t now_ms);
+uint32_t fth_rollout_extends(const struct fth_rollout *rollout, uint32_t vm_index,
+			     uint32_t left_ms);
 
 /* Numbers for status; every VM is counted in exactly one of the first eight. */
 struct fth_rollout_counts {

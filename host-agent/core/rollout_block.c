@@ -61,16 +61,13 @@ void fth_vm_emergency(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	fth_vm_blocked(run, vm, "reverted in emergency");
 }
 
-uint32_t fth_rollout_extends(const struct fth_rollout *rollout, uint32_t vm_index, uint32_t left_ms,
-			     uint64_t now_ms)
+uint32_t fth_rollout_extends(const struct fth_rollout *rollout, uint32_t vm_index, uint32_t left_ms)
 {
 	const struct fth_rollout_vm *vm = &rollout->vms[vm_index];
 	uint32_t within_ms = rollout->policy.guest.confirm_within_ms;
-	uint64_t until_ms = vm->since_ms + rollout->policy.soak_ms;
 
 	if (!within_ms || !fth_rollout_is_forward(rollout) || vm->state != FTH_RV_SOAKING ||
-	    vm->op || !(vm->capabilities & FTH_CAP_CONFIRM_EXTEND) || now_ms >= until_ms)
+	    vm->op || !(vm->capabilities & FTH_CAP_CONFIRM_EXTEND))
 		return 0;
-	return left_ms < within_ms / 2 && now_ms + left_ms < until_ms + within_ms / 2 ? within_ms
-										      : 0;
+	return left_ms < within_ms / 2 ? within_ms : 0;
 }
