@@ -266,7 +266,10 @@ static bool flow_read(struct flow *flow)
 	if (length < 0)
 		side_failed(from, &from->readable, errno);
 	else
-		from->readable = false; /* a port without a host */
+		from->readable = false;
+	/* A port without a host, which may have left bytes behind. */
+	if (!length && from->is_port)
+		side_connected(from, false);
 	return false;
 }
 
