@@ -118,7 +118,7 @@ struct fth_binding {
  *	was done last
  * @logged_ms, @logged_count: EVENTs logged since then
  * @patches_ms: when @patches were told
- * @retell: an emergency could not be journalled: the guest is to tell it again
+ * @retell: an emergency was not journalled, or dropped: the guest is to tell it again
  * @told_in: number of the commit that has what it told last of emergencies
  * @allow_due: perhaps a block of it was allowed that it wasn't told of
  * @allow: ALLOW on its way, or NULL; @allow_ms: when the last one was sent

@@ -254,7 +254,8 @@ static void greet_again(struct fth_guest *guest)
 {
 	char path[FTH_CHANNEL_PATH_MAX];
 
-	if (!guest->retell || !guest->open || !guest->agent->store_ok)
+	if (!guest->retell || !guest->open || !guest->agent->store_ok ||
+	    guest->agent->now_ms < guest->logged_ms + FTH_GUEST_QUERY_EVERY_MS)
 		return;
 	guest->retell = false;
 	snprintf(path, sizeof(path), "%s", fth_channel_path(guest->channel));

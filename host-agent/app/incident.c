@@ -88,7 +88,7 @@ static int block(struct fth_guest *guest, const struct fth_store_block *row, boo
 }
 
 static int write_down(struct fth_guest *guest, const struct fth_store_incident *row,
-		      const char *why, bool *ret_is_new)
+		      const char *why, bool *ret_is_new, bool *ret_is_first)
 {
 	struct fth_store *store = guest->agent->store;
 	struct fth_store_block blocked = {
@@ -106,7 +106,8 @@ static int write_down(struct fth_guest *guest, const struct fth_store_incident *
 			 !fth_store_knows_incident(store, row, FTH_EVENT_TRIGGERED));
 	int error = fth_store_add_incident(store, row, ret_is_new);
 
-	if (error || !*ret_is_new || !is_first || !*row->patch)
+	*ret_is_first = !error && *ret_is_new && is_first;
+	if (!*ret_is_first || !*row->patch)
 		return error;
 	memcpy(blocked.sha256, row->sha256, FTH_SHA256_SIZE);
 	return block(guest, &blocked, true);
@@ -157,17 +158,19 @@ void fth_incident_take(struct fth_guest *guest, const struct fth_msg_event *even
 	struct fth_agent *agent = guest->agent;
 	struct fth_store_incident row;
 	struct words words;
-	bool is_new = false;
+	bool is_new = false, is_first = false;
 
-	if (guest->incident_count++ >= FTH_GUEST_INCIDENTS_MAX)
+	if (guest->incident_count++ >= FTH_GUEST_INCIDENTS_MAX) {
+		guest->retell |= event->kind != FTH_EVENT_TROUBLE;
 		return;
+	}
 	if (!agent->store_ok) {
 		guest->retell = true;
 		return;
 	}
 	read_words(event, &words);
 	fill_row(guest, event, &words, &row);
-	if (write_down(guest, &row, words.why, &is_new)) {
+	if (write_down(guest, &row, words.why, &is_new, &is_first)) {
 		guest->retell = true;
 		fth_agent_fail_store(agent, fth_store_why(agent->store));
 		return;
@@ -176,7 +179,7 @@ void fth_incident_take(struct fth_guest *guest, const struct fth_msg_event *even
 		return;
 	mark(guest);
 	say(guest, &row, words.why);
-	if (row.kind == FTH_EVENT_TRIGGERED || row.kind == FTH_EVENT_REVERTED)
+	if (is_first)
 		tell_rollouts(guest, &row, words.why);
 }
 
@@ -184,6 +187,7 @@ void fth_incident_take(struct fth_guest *guest, const struct fth_msg_event *even
 struct by_hand {
 	const struct fth_msg_hello_ack *ack;
 	char names[FTH_STORE_BLOCKS_MAX][FTH_NAME_MAX + 1];
+	uint64_t hands[FTH_STORE_BLOCKS_MAX]; /* who allowed it meanwhile, or 0 */
 	uint32_t count;
 };
 
@@ -201,6 +205,7 @@ static int find_gone(void *context, const struct fth_store_block *row)
 		    !memcmp(told->name.data, row->patch, told->name.length))
 			return 0;
 	}
+	by_hand->hands[by_hand->count] = row->hand;
 	snprintf(by_hand->names[by_hand->count++], sizeof(by_hand->names[0]), "%s", row->patch);
 	return 0;
 }
@@ -216,6 +221,9 @@ static int drop_gone(struct fth_guest *guest, const struct fth_msg_hello_ack *ac
 	for (i = 0; !error && i < by_hand.count; i++) {
 		row.patch = by_hand.names[i];
 		error = fth_store_drop_block(guest->agent->store, &row);
+		if (!error && by_hand.hands[i])
+			error = fth_store_end_hand(guest->agent->store, by_hand.hands[i], FTH_E_OK,
+						   "gone with the guest's boot");
 	}
 	*ret_count = by_hand.count;
 	return error;

@@ -160,6 +160,34 @@ static void an_emergency_outlives_a_full_disk(void **unused)
 	assert_string_equal(vm_of(peer)->why, "reverted in emergency: oops in fix_it+0x4");
 }
 
+/* Its end says nothing new to the rollouts: the reason stays that of its beginning. */
+static void the_end_is_no_new_emergency(void **unused)
+{
+	struct guest_peer *peer = begin_soak();
+	char path[64];
+	json_t *json;
+	size_t rows;
+
+	(void)unused;
+	peer->incident++;
+	peer->refuses = true;
+	peer->trigger = FTH_TRIGGER_OOPS;
+	peer->state = FTH_LC_REVERTING;
+	guest_peer_tell(peer, FTH_EVENT_TRIGGERED);
+	AF_UNTIL(blocks() == 1);
+	peer->state = FTH_LC_STAGED;
+	peer->trigger = FTH_TRIGGER_WARN;
+	guest_peer_tell(peer, FTH_EVENT_REVERTED);
+	snprintf(path, sizeof(path), "/v1/vms/web-%d", (int)(peer - af.peers));
+	do {
+		json = get(path);
+		rows = json_array_size(json_object_get(json, "incidents"));
+		json_decref(json);
+	} while (rows < 2);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	assert_string_equal(vm_of(peer)->why, "reverted in emergency: oops in fix_it+0x4");
+}
+
 /* The agent was away; the guest tells it when it is back. */
 static void a_dead_agent_learns_why(void **unused)
 {
@@ -363,6 +391,23 @@ static void a_long_soak_is_extended(void **unused)
 	assert_int_equal(AF_SUM(applied), 1);
 }
 
+/* What a flood of troubles pushed aside is asked for again. */
+static void an_emergency_outlives_a_flood(void **unused)
+{
+	struct guest_peer *peer = begin_soak();
+	uint32_t i;
+
+	(void)unused;
+	peer->trigger = FTH_TRIGGER_WARN;
+	for (i = 0; i < 2 * FTH_GUEST_INCIDENTS_MAX; i++) {
+		peer->incident++;
+		guest_peer_tell(peer, FTH_EVENT_TROUBLE);
+	}
+	guest_peer_emergency(peer, FTH_TRIGGER_OOPS);
+	AF_UNTIL(blocks() == 1);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+}
+
 /* A flood of invented emergencies: bounded, and no other guest's business. */
 static void a_flood_of_incidents_is_bounded(void **unused)
 {
@@ -437,6 +482,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		AF_TEST(an_emergency_reverses_and_blocks),
 		AF_TEST(an_emergency_outlives_a_full_disk),
+		AF_TEST(the_end_is_no_new_emergency),
 		AF_TEST(a_dead_agent_learns_why),
 		AF_TEST(an_allowed_guest_is_told_when_it_returns),
 		AF_TEST(a_guest_that_refuses_is_blocked),
@@ -445,6 +491,7 @@ int main(void)
 		AF_TEST(an_older_guest_gets_nothing_new),
 		AF_TEST(a_newer_guest_is_understood),
 		AF_TEST(a_long_soak_is_extended),
+		AF_TEST(an_emergency_outlives_a_flood),
 		AF_TEST(a_flood_of_incidents_is_bounded),
 		AF_TEST(a_signature_is_carried),
 	};
