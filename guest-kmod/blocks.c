@@ -164,7 +164,7 @@ static void add_words(char *line)
 	size_t length = strlen(FTH_BLOCK_PARAMETER);
 	char *word;
 
-	while ((word = strsep(&line, " \n"))) {
+	while ((word = strsep(&line, "\n "))) {
 		if (!strncmp(word, FTH_BLOCK_PARAMETER, length))
 			add_names(word + length);
 	}

@@ -16,8 +16,9 @@
  * per report and for little else, so an ftrace handler there costs nothing at
  * rest; it changes nothing (no IPMODIFY) and stays registered while the module is
  * loaded, as taking it out would wait for every task.  Where RCU does not watch
- * (a CPU's way into idle) it isn't called: the patches are read under RCU.  All but the oops and the
- * panic are looked at only while a patch in force has a policy that names them.
+ * (a CPU's way into idle) it isn't called: the patches are read under RCU.  All but
+ * the oops and the panic are looked at only while a patch in force has a policy that
+ * names them.
  */
 #include <linux/ftrace.h>
 #include <linux/kdebug.h>

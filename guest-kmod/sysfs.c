@@ -134,7 +134,7 @@ static const char *state_note(const struct fth_patch *patch)
 	if (READ_ONCE(patch->flags) & FTH_PATCH_FORCED)
 		return " (forced: pinned until the next boot)";
 	if (READ_ONCE(patch->flags) & FTH_PATCH_IMMEDIATE)
-		return " (immediate: all tasks were switched without a look; one may run its module's text)";
+		return " (immediate: all tasks were switched without a look)";
 	if (READ_ONCE(patch->leaving))
 		return " (all tasks have switched; a task may run its module's text)";
 	return "";

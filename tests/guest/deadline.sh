@@ -119,7 +119,7 @@ visiting=$background
 echo 0 >/dev/fth_gen
 turns=0
 bad=0
-while [ $turns -lt $TURNS ]; do
+while [ $turns -lt "$TURNS" ]; do
 	turns=$((turns + 1))
 	turn $((turns % 2 == 0)) || bad=$((bad + 1))
 	usleep $(($(od -An -N2 -tu2 /dev/urandom) % 20000))

@@ -24,7 +24,7 @@ storm=$!
 turns=$(rounds 100)
 turn=0
 bad=0
-while [ $turn -lt $turns ]; do
+while [ $turn -lt "$turns" ]; do
 	turn=$((turn + 1))
 	insmod $DEMO || bad=$((bad + 1))
 	settle $DEMO_P/state soaking 500
@@ -40,7 +40,7 @@ ok "the patch with sleepers loads" insmod $MOD/fth_test_pause.ko
 eventually 20 "it waits for the sleepers" holds $PAUSE_P/pending 'fth_pausers: __x64_sys_pause'
 pausers 15
 turn=0
-while [ $turn -lt $turns ]; do
+while [ $turn -lt "$turns" ]; do
 	turn=$((turn + 1))
 	write 0 $PAUSE_P/enabled
 	[ $((turn % 10)) -ne 0 ] || eventually 20 "turn $turn waits for the new ones" \

@@ -91,19 +91,19 @@ done
 ok "policy: in-time, if needed" policy "$WRAP $IN_TIME freeze-use=if-needed $BUDGET $COMMON"
 # shellcheck disable=SC2086 # words
 waiters 52 0 $WAIT_WRAPPED
-to_and_fro "52 sleepers inside, freeze if needed" $WRAP 2 functions=$WAIT_CALLS
+to_and_fro "52 sleepers inside, freeze if needed" $WRAP 2 functions="$WAIT_CALLS"
 end_waiters
 unharmed "none of 52 sleepers"
 ok "policy: default model, freeze always" policy "$WRAP freeze-use=always $BUDGET $COMMON"
 # shellcheck disable=SC2086 # words
 waiters 26 0 $WAIT_WRAPPED
-to_and_fro "26 sleepers inside, default model, freeze always" $WRAP 1 functions=$WAIT_CALLS
+to_and_fro "26 sleepers inside, default model, freeze always" $WRAP 1 functions="$WAIT_CALLS"
 end_waiters
 unharmed
 ok "policy: in-time, never" policy "$WRAP $IN_TIME freeze-use=never $BUDGET $COMMON"
 waiters 4 0 pipe futex
 dmesg -c >/dev/null
-ok "the patch loads" insmod $MOD/$WRAP.ko functions=$WAIT_CALLS
+ok "the patch loads" insmod $MOD/$WRAP.ko functions="$WAIT_CALLS"
 eventually 30 "without a freeze it waits for them" holds $WRAP_P/pending fth_waits
 is "$(cat $WRAP_P/state)" applying "it is not in force"
 ok "it is turned round" write 0 $WRAP_P/enabled

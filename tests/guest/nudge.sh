@@ -35,7 +35,7 @@ fother_in
 ok "policy with nudges" policy "$WRAP nudge-after=100ms nudge-every=200ms deadline=none confirm-within=none"
 # shellcheck disable=SC2086 # words
 waiters 52 0 $WAIT_WRAPPED
-ok "the patch loads" insmod $MOD/$WRAP.ko functions=$WAIT_CALLS
+ok "the patch loads" insmod $MOD/$WRAP.ko functions="$WAIT_CALLS"
 eventually 60 "nudges end the transition" has $WRAP_P/state soaking
 revert $WRAP
 end_waiters
@@ -46,7 +46,7 @@ diag "$(cat /tmp/waits)"
 ok "policy without nudges" policy "$WRAP nudge-after=manual deadline=none confirm-within=none"
 # shellcheck disable=SC2086 # words
 waiters 52 0 $WAIT_WRAPPED
-ok "the patch loads" insmod $MOD/$WRAP.ko functions=$WAIT_CALLS
+ok "the patch loads" insmod $MOD/$WRAP.ko functions="$WAIT_CALLS"
 eventually 30 "it waits for all 52" all_wait 52
 is "$(others_than '[_a-z0-9]*+0x[0-9a-f]*; since [0-9]* ms; waited for; nudge by hand$')" 0 \
 	"pending says where, since when and what next"
@@ -67,7 +67,7 @@ timed() { # POLICY
 	ok "policy: $1" policy "$WRAP $IN_THREAD nudge-after=50ms nudge-every=100ms deadline=none confirm-within=none $1"
 	# shellcheck disable=SC2086 # words
 	waiters 36 "$2" $WAIT_TIMED
-	ok "the patch loads" insmod $MOD/$WRAP.ko functions=$WAIT_CALLS
+	ok "the patch loads" insmod $MOD/$WRAP.ko functions="$WAIT_CALLS"
 	eventually 60 "it comes into force" has $WRAP_P/state soaking
 	revert $WRAP
 	end_waiters
@@ -99,7 +99,7 @@ children=$(cat /proc/$waiters/task/$waiters/children)
 round=0
 while [ $round -lt 5 ]; do
 	round=$((round + 1))
-	insmod $MOD/$WRAP.ko functions=$WAIT_CALLS
+	insmod $MOD/$WRAP.ko functions="$WAIT_CALLS"
 	for child in $children; do
 		kill -36 "$child"
 	done

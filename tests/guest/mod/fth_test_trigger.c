@@ -14,7 +14,7 @@
 
 #include "fth_test_trigger.h"
 
-DECLARE_COMPLETION(fth_test_trigger_release);
+struct completion fth_test_trigger_release = COMPLETION_INITIALIZER(fth_test_trigger_release);
 EXPORT_SYMBOL_GPL(fth_test_trigger_release);
 
 void fth_test_trigger_inside(const char *kind);
