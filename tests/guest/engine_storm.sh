@@ -21,7 +21,7 @@ pausers 15
 old_sleepers=$sleepers
 /tests/fth_storm 4 "$(echo "$OLD" | cut -c1-10)" "$(echo "$NEW" | cut -c1-10)" &
 storm=$!
-turns=$(rounds 100)
+turns=$(repeats 100)
 turn=0
 bad=0
 while [ $turn -lt "$turns" ]; do

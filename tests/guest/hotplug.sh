@@ -27,7 +27,8 @@ plug_on() {
 		plug 1 1 || exit 1
 		plug 2 1 || exit 1
 		plugged=$((plugged + 1))
-		echo $plugged >/tmp/plugged
+		# At once: whoever reads it must not find it empty.
+		echo $plugged >/tmp/plugged.new && mv /tmp/plugged.new /tmp/plugged
 	done
 	exit 0
 }

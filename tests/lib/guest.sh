@@ -59,12 +59,12 @@ state_of() { # PATCH
 	cat "$PATCHES/$1/state" 2>/dev/null
 }
 
-# rounds N: of a test that repeats itself; fewer, but some, where TAP_SLOWER says
+# repeats N: of a test that repeats itself; fewer, but some, where TAP_SLOWER says
 # that all takes longer: there it is other findings that are looked for.
-rounds() {
-	rounds=$(($1 / ${TAP_SLOWER:-1}))
-	[ $rounds -ge 20 ] || rounds=20
-	echo $rounds
+repeats() {
+	repeats=$(($1 / ${TAP_SLOWER:-1}))
+	[ $repeats -ge 20 ] || repeats=20
+	echo $repeats
 }
 
 # function_of NAME...: the first that this kernel has; some are inlined or renamed.
