@@ -39,6 +39,10 @@ struct fth_channel_tx {
 	u8 data[];
 };
 
+/*
+ * The lock is taken by trying, and may be inherited, which no checker of contexts
+ * can follow: to it these functions take and give back nothing.
+ */
 bool fth_channel_lock(struct fth_channel *channel, unsigned long *ret_flags)
 {
 	unsigned long flags;
@@ -51,6 +55,7 @@ bool fth_channel_lock(struct fth_channel *channel, unsigned long *ret_flags)
 		}
 		cpu_relax();
 	}
+	__release(&channel->tx_lock);
 	WRITE_ONCE(channel->tx_cpu, smp_processor_id() + 1);
 	*ret_flags = flags;
 	return true;
@@ -59,6 +64,7 @@ bool fth_channel_lock(struct fth_channel *channel, unsigned long *ret_flags)
 void fth_channel_unlock(struct fth_channel *channel, unsigned long flags)
 {
 	WRITE_ONCE(channel->tx_cpu, 0);
+	__acquire(&channel->tx_lock);
 	spin_unlock_irqrestore(&channel->tx_lock, flags);
 }
 
@@ -250,6 +256,7 @@ static int note_lock(struct fth_channel *channel, enum fth_transport_now now)
 		bool mine = READ_ONCE(channel->tx_cpu) == cpu;
 
 		if (spin_trylock(&channel->tx_lock)) {
+			__release(&channel->tx_lock);
 			WRITE_ONCE(channel->tx_cpu, cpu);
 			return 0;
 		}
@@ -330,6 +337,7 @@ static int channel_send_now(const void *frame, u32 length, enum fth_transport_no
 	if (!err) {
 		err = note_locked(channel, frame, length, note_limit_us(now));
 		WRITE_ONCE(channel->tx_cpu, 0);
+		__acquire(&channel->tx_lock);
 		spin_unlock(&channel->tx_lock);
 	}
 	local_irq_restore(flags);

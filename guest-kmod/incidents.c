@@ -45,14 +45,23 @@ void fth_incidents_missed(void)
 	atomic_inc(&memory.missed);
 }
 
+/* A checker of contexts can't follow these two: to it they take and give nothing. */
 static bool try_lock(unsigned long *ret_flags)
 {
 	for (u32 i = 0; i < LOCK_TRIES; i++) {
-		if (raw_spin_trylock_irqsave(&memory.lock, *ret_flags))
+		if (raw_spin_trylock_irqsave(&memory.lock, *ret_flags)) {
+			__release(&memory.lock);
 			return true;
+		}
 		cpu_relax();
 	}
 	return false;
+}
+
+static void unlock_tried(unsigned long flags)
+{
+	__acquire(&memory.lock);
+	raw_spin_unlock_irqrestore(&memory.lock, flags);
 }
 
 /* How readily it is forgotten; the lower the sooner. */
@@ -121,7 +130,7 @@ bool fth_incidents_add(const struct fth_incident *incident)
 		fill_in(room, incident);
 	else
 		room = add(incident);
-	raw_spin_unlock_irqrestore(&memory.lock, flags);
+	unlock_tried(flags);
 	if (!room)
 		fth_incidents_missed();
 	return room;
@@ -167,7 +176,7 @@ void fth_incidents_told(u32 number, u8 kind, bool told)
 		incident->told |= 1u << kind;
 	else if (incident)
 		incident->told &= ~(1u << kind);
-	raw_spin_unlock_irqrestore(&memory.lock, flags);
+	unlock_tried(flags);
 }
 
 bool fth_incidents_next(u32 after, struct fth_incident *ret_incident)

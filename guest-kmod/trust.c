@@ -153,7 +153,7 @@ int fth_trust_init(void)
 	struct fth_trust *trust = &fth_guest.trust;
 	const struct fth_params *params = &fth_guest.params;
 	const char *path = params->key_file && *params->key_file ? params->key_file : NULL;
-	size_t built_in = fth_trust_built_in_end - fth_trust_built_in;
+	size_t built_in = (unsigned long)fth_trust_built_in_end - (unsigned long)fth_trust_built_in;
 
 	trust->floor = params->min_epoch;
 	if (built_in || path)

@@ -377,11 +377,12 @@ int fth_store_drop_block(struct fth_store *unused, const struct fth_store_block 
 }
 
 bool fth_store_is_blocked(struct fth_store *unused, const char *vm, const uint8_t *sha256,
-			  char *ret_why, size_t size)
+			  const char *patch, char *ret_why, size_t size)
 {
 	(void)unused;
 	(void)vm;
 	(void)sha256;
+	(void)patch;
 	snprintf(ret_why, size, "%s", world.is_blocked ? "oops" : "");
 	return world.is_blocked;
 }

@@ -78,6 +78,8 @@ static void die_in_softirq(struct timer_list *timer)
 {
 	spin_lock_irq(&held);
 	fall_over();
+	/* Never reached. */
+	spin_unlock_irq(&held);
 }
 
 static DEFINE_TIMER(timer, die_in_softirq);
