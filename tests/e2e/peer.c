@@ -112,7 +112,7 @@ static void set_signature(struct peer *peer, const char *path)
 /* The same bytes never: each change is one, but two may undo each other. */
 static uint32_t mutate(const struct peer *peer, uint8_t *to)
 {
-	uint32_t size = peer->signature_size, at, changes;
+	uint32_t size, at, changes;
 
 	do {
 		size = peer->signature_size;

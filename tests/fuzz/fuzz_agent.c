@@ -22,7 +22,8 @@ static int no_connect(int fd, const struct sockaddr *address, socklen_t length);
 
 #define socket no_socket
 #define connect no_connect
-#include "../../host-agent/io/channel.c" /* the seam is its calls to libevent */
+/* The seam is its calls to libevent.  NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "../../host-agent/io/channel.c"
 #undef socket
 #undef connect
 
