@@ -182,10 +182,18 @@ soaking() {
 	ok "  the guest runs the original" is_original
 }
 
+# The stock driver of 6.12 frees what it never allocated when its controller goes while
+# it greets a new port (an oops in remove_vqs(), also in a guest that never had fother).
+# There only ours is bound in a storm.
+stock_driver() { # 0 | 1: may it be bound to what is plugged
+	[[ $KREL == 6.1.* ]] || guest "echo $1 >/sys/bus/virtio/drivers_autoprobe"
+}
+
 # The controller goes while the guest looks for it, is probing it, or has it.
 test_replug_storm() {
 	local round
 	diag "unplugged at any time"
+	ok "for our driver" stock_driver 0
 	ok "the controller is unplugged" qmp device_del '{"id":"fotherbus0"}'
 	eventually "$WAIT_S" "the guest lets go of it" is_unbound
 	for ((round = 1; round <= REPLUGS; round++)); do
@@ -193,6 +201,7 @@ test_replug_storm() {
 		[ $((round % 2)) -eq 0 ] || add_port >/dev/null
 		ok "unplugged" qmp device_del '{"id":"fotherbus0"}'
 	done
+	ok "for any driver" stock_driver 1
 	eventually "$WAIT_S" "it is plugged for good" add_controller
 	eventually "$WAIT_S" "with our port" add_port
 	eventually "$WAIT_S" "and a host is answered" greets
