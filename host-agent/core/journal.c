@@ -61,9 +61,35 @@ static uint64_t get(const uint8_t **at, uint32_t bytes)
 	return number;
 }
 
+/*
+ * A verdict lies where other kinds have an answer: its round for the op, its
+ * check and what it says for the code.  Older records need no other layout.
+ */
+static uint64_t op_of(const struct fth_rollout_event *event)
+{
+	return event->kind == FTH_RE_HEALTH ? event->round : event->op_id;
+}
+
+static uint16_t code_of(const struct fth_rollout_event *event)
+{
+	return event->kind == FTH_RE_HEALTH ? (uint16_t)(event->check | event->verdict << 8)
+					    : event->code;
+}
+
+static void split_verdict(struct fth_rollout_event *event)
+{
+	if (event->kind != FTH_RE_HEALTH)
+		return;
+	event->round = event->op_id;
+	event->check = (uint8_t)event->code;
+	event->verdict = (uint8_t)(event->code >> 8);
+	event->op_id = 0;
+	event->code = 0;
+}
+
 static bool kind_known(uint8_t kind)
 {
-	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_EMERGENCY;
+	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_HEALTH;
 }
 
 uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buffer)
@@ -84,9 +110,9 @@ uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buff
 			 (event->restored ? FLAG_RESTORED : 0) | (event->effect ? FLAG_EFFECT : 0) |
 			 (event->blocked ? FLAG_BLOCKED : 0),
 		 1);
-	at = put(at, event->code, 2);
+	at = put(at, code_of(event), 2);
 	at = put(at, event->now_ms, 8);
-	at = put(at, event->op_id, 8);
+	at = put(at, op_of(event), 8);
 	at = put(at, event->taint, 8);
 	at = put(at, event->capabilities, 8);
 	memcpy(at, event->boot_id, FTH_UUID_SIZE);
@@ -144,6 +170,7 @@ int fth_journal_decode(const uint8_t *data, uint32_t length, struct fth_rollout_
 	event.op_id = get(&at, 8);
 	event.taint = get(&at, 8);
 	event.capabilities = get(&at, 8);
+	split_verdict(&event);
 	memcpy(event.boot_id, at, FTH_UUID_SIZE);
 	at += FTH_UUID_SIZE;
 	if (decode_strings(at, data + length, &event))

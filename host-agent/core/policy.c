@@ -22,6 +22,8 @@
 #define RECALL_FLEET_DEFAULT 500u
 #define RECALL_HOST_DEFAULT 50u
 #define HEALTH_TIMEOUT_DEFAULT_MS 10000u
+#define HEALTH_RETRY_DEFAULT_MS 30000u
+#define HEALTH_PARALLEL_DEFAULT 8u
 
 static int fault(struct fth_policy_fault *ret_fault, const char *key, const char *why)
 {
@@ -52,6 +54,9 @@ void fth_policy_defaults(struct fth_policy *ret_policy)
 	ret_policy->window_days = FTH_WINDOW_DAYS_ALL;
 	ret_policy->health_guest = FTH_HEALTH_GUEST_OOPS | FTH_HEALTH_GUEST_WARN;
 	ret_policy->health_timeout_ms = HEALTH_TIMEOUT_DEFAULT_MS;
+	ret_policy->health_retry_ms = HEALTH_RETRY_DEFAULT_MS;
+	ret_policy->health_parallel = HEALTH_PARALLEL_DEFAULT;
+	ret_policy->memory_growth = (struct fth_share){ .percent = true, .value = 20 * PERCENT };
 }
 
 void fth_policy_copy(struct fth_policy *ret_policy, const struct fth_policy *policy)
@@ -317,6 +322,8 @@ static int validate_select(const struct fth_policy *policy, struct fth_policy_fa
 	if (!error)
 		error = validate_patterns(&policy->select_kernel, "rollout.select.kernel",
 					  ret_fault);
+	if (!error)
+		error = validate_patterns(&policy->select_tag, "rollout.select.tag", ret_fault);
 	return error;
 }
 
@@ -338,8 +345,9 @@ static int guest_fault(struct fth_policy_fault *ret_fault, const char *why)
 int fth_policy_validate(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	static int (*const checks[])(const struct fth_policy *, struct fth_policy_fault *) = {
-		validate_head, validate_ranges, validate_select, validate_waves,
-		validate_soak, validate_shares, validate_window, validate_recall,
+		validate_head,	 validate_ranges, validate_select,
+		validate_waves,	 validate_soak,	  validate_shares,
+		validate_window, validate_recall, fth_policy_validate_health,
 	};
 	const char *why;
 	uint32_t i;
@@ -357,20 +365,4 @@ int fth_policy_validate(const struct fth_policy *policy, struct fth_policy_fault
 	if (fth_policy_check(&policy->guest, &why))
 		return guest_fault(ret_fault, why);
 	return 0;
-}
-
-bool fth_policy_unsupported(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
-{
-	const char *key = NULL;
-
-	if (policy->health_host & FTH_HEALTH_HOST_VCPU_PROGRESS)
-		key = "health.host: vcpu-progress";
-	else if (policy->health_host & FTH_HEALTH_HOST_DOMAIN_STATE)
-		key = "health.host: domain-state";
-	else if (policy->command_count)
-		key = "health.command";
-	if (!key)
-		return false;
-	fault(ret_fault, key, "not supported by this agent");
-	return true;
 }

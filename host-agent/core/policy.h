@@ -13,6 +13,7 @@
 #define FTH_POLICY_WAVES_MAX 16u
 #define FTH_POLICY_ARGS_MAX 16u
 #define FTH_POLICY_ARG_MAX 255u
+#define FTH_POLICY_URL_MAX 1023u
 #define FTH_POLICY_WHY_MAX 256u
 #define FTH_POLICY_KEY_MAX 96u
 
@@ -47,11 +48,36 @@ struct fth_in_flight {
 	uint32_t group;
 };
 
+/* What the agent looks at on a rollout's word; sets are bits 1 << check. */
+enum fth_check {
+	FTH_CHECK_VCPU_PROGRESS = 0, /* health.host */
+	FTH_CHECK_DOMAIN_STATE = 1,
+	FTH_CHECK_IO_PROGRESS = 2,
+	FTH_CHECK_MEMORY = 3,
+	FTH_CHECK_COMMAND = 4, /* health.command, .http: of each VM */
+	FTH_CHECK_HTTP = 5,
+	FTH_CHECK_WAVE_COMMAND = 6, /* health.wave-command, .wave-http: of a wave */
+	FTH_CHECK_WAVE_HTTP = 7,
+	FTH_CHECKS = 8,
+};
+
+#define FTH_CHECKS_OF_HOST 0x0fu
+#define FTH_CHECKS_OF_WAVE 0xc0u
+
+/* What a check found; what can't be told is never a pass. */
+enum fth_verdict {
+	FTH_VERDICT_PASS = 1,
+	FTH_VERDICT_FAIL = 2,
+	FTH_VERDICT_INCONCLUSIVE = 3,
+};
+
 #define FTH_HEALTH_GUEST_OOPS (1u << 0)
 #define FTH_HEALTH_GUEST_WARN (1u << 1)
 #define FTH_HEALTH_GUEST_EFFECT (1u << 2)
-#define FTH_HEALTH_HOST_VCPU_PROGRESS (1u << 0)
-#define FTH_HEALTH_HOST_DOMAIN_STATE (1u << 1)
+#define FTH_HEALTH_HOST_VCPU_PROGRESS (1u << FTH_CHECK_VCPU_PROGRESS)
+#define FTH_HEALTH_HOST_DOMAIN_STATE (1u << FTH_CHECK_DOMAIN_STATE)
+#define FTH_HEALTH_HOST_IO_PROGRESS (1u << FTH_CHECK_IO_PROGRESS)
+#define FTH_HEALTH_HOST_MEMORY (1u << FTH_CHECK_MEMORY)
 
 #define FTH_WINDOW_DAYS_ALL 0x7fu
 
@@ -77,7 +103,8 @@ struct fth_policy {
 	struct fth_patterns select_name;
 	struct fth_patterns select_group;
 	struct fth_patterns select_kernel;
-	struct fth_patterns canary; /* literal VM names, in order */
+	struct fth_patterns select_tag; /* one of a VM's tags matches one of these */
+	struct fth_patterns canary;	/* literal VM names, in order */
 	uint32_t wave_count;
 	struct fth_share waves[FTH_POLICY_WAVES_MAX]; /* cumulative */
 	uint32_t soak_ms;
@@ -96,7 +123,15 @@ struct fth_policy {
 	uint32_t health_host;  /* FTH_HEALTH_HOST_* */
 	uint32_t command_count;
 	char command[FTH_POLICY_ARGS_MAX][FTH_POLICY_ARG_MAX + 1];
+	uint32_t wave_command_count;
+	char wave_command[FTH_POLICY_ARGS_MAX][FTH_POLICY_ARG_MAX + 1];
+	char http[FTH_POLICY_URL_MAX + 1]; /* "" = none */
+	char wave_http[FTH_POLICY_URL_MAX + 1];
 	uint32_t health_timeout_ms;
+	uint32_t health_retry_ms;
+	uint32_t health_parallel;	/* checks under way at a time */
+	uint32_t transition_max_ms;	/* 0 = none */
+	struct fth_share memory_growth; /* a percentage */
 };
 
 /* What is wrong with a policy, and with which key. */
@@ -142,15 +177,23 @@ int fth_policy_validate(const struct fth_policy *policy, struct fth_policy_fault
  */
 void fth_policy_copy(struct fth_policy *ret_policy, const struct fth_policy *policy);
 
-/**
- * fth_policy_unsupported() - what a valid policy asks of this agent in vain
- * @policy: validated
- * @ret_fault: set when true is returned: the key, and a sentence
- * Return: true if a rollout of it must be refused.
- *
- * What a *guest* can't do is known per guest, by fth_policy_needs().
- */
+/** fth_policy_unsupported() - does a valid policy ask this agent for checks in vain? */
 bool fth_policy_unsupported(const struct fth_policy *policy, struct fth_policy_fault *ret_fault);
+
+/** fth_policy_checks() - set of checks that each VM must pass after its soak. */
+uint32_t fth_policy_checks(const struct fth_policy *policy);
+
+/** fth_policy_wave_checks() - set of checks that a wave must pass at its end. */
+uint32_t fth_policy_wave_checks(const struct fth_policy *policy);
+
+/** fth_check_name() - as the policy's keys name it; "?" for no check. */
+const char *fth_check_name(uint8_t check);
+
+/** fth_verdict_name() - "pass", "fail", "inconclusive"; "?" for no verdict. */
+const char *fth_verdict_name(uint8_t verdict);
+
+/** fth_policy_validate_health() - part of fth_policy_validate(). */
+int fth_policy_validate_health(const struct fth_policy *policy, struct fth_policy_fault *ret_fault);
 
 /** fth_pattern_valid() - not empty, every [ is closed. */
 bool fth_pattern_valid(const char *pattern);

@@ -36,6 +36,10 @@ static const struct fth_policy_range ranges[] = {
 	ROW("rollout.recall.in-flight.group", recall_in_flight.group, COUNT, 0, VMS_MAX, NULL, 0),
 	ROW("health.timeout", health_timeout_ms, MS, FTH_POLICY_TIMEOUT_MIN_MS,
 	    FTH_POLICY_TIMEOUT_MAX_MS, NULL, 0),
+	ROW("health.retry", health_retry_ms, MS, FTH_POLICY_RETRY_MIN_MS, FTH_POLICY_RETRY_MAX_MS,
+	    NULL, 0),
+	ROW("health.parallel", health_parallel, COUNT, 1, FTH_POLICY_PARALLEL_MAX, NULL, 0),
+	ROW("health.transition-max", transition_max_ms, MS, 1, FTH_DEADLINE_MAX_MS, "none", 0),
 };
 
 const struct fth_policy_range *fth_policy_range_at(uint32_t index)

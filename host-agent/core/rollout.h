@@ -99,10 +99,14 @@ enum fth_rollout_index {
  * @effect: a call ran the new code since it was applied
  * @blocked: it reverted this payload in emergency and nobody allowed it again:
  *	the payload is not sent, and what is staged not applied
+ * @checks_pending: set of checks whose verdicts are awaited
+ * @checks_passed: set of those that passed in this round
+ * @checks_unsure: set of those that could not tell, in this round or the last one
  * @capabilities: FTH_CAP_* as last seen
  * @taint: mask as last seen
  * @since_ms: when @state was entered, or an op was sent again
  * @retry_at_ms: 0 = none due
+ * @apply_ms: when the APPLY in flight was sent first
  * @order: at [i]: which VM is the i-th to be patched
  * @heads, @nexts: hash chains, indices + 1
  * @host_slot, @group_slot: the VM that counts for its host and group
@@ -131,12 +135,16 @@ struct fth_rollout_vm {
 	bool blocked;
 	uint8_t reboots;
 	uint8_t restores;
+	uint8_t checks_pending;
+	uint8_t checks_passed;
+	uint8_t checks_unsure;
 	uint64_t op_id;
 	uint64_t capabilities;
 	uint64_t taint;
 	uint64_t taint_before;
 	uint64_t since_ms;
 	uint64_t retry_at_ms;
+	uint64_t apply_ms;
 	uint32_t order;
 	uint32_t heads[FTH_INDEXES];
 	uint32_t nexts[FTH_INDEXES];
@@ -158,12 +166,20 @@ struct fth_rollout {
 	uint32_t inconclusive;	   /* now, not counting excused ones */
 	uint32_t in_flight;	   /* VMs with an op in flight */
 	uint32_t selected;	   /* VMs that shares are taken of */
-	uint64_t soak_until_ms;	   /* 0 = no soak runs */
-	uint64_t wake_at_ms;	   /* when a TICK is due, 0 = none */
+	/* Checks of the wave as a whole, as those of a VM */
+	uint8_t checks_pending;
+	uint8_t checks_passed;
+	uint8_t checks_unsure;
+	bool checks_failed;
+	bool checks_excused;	/* a person said to go on without them */
+	uint64_t checks_at_ms;	/* not asked before */
+	uint64_t soak_until_ms; /* 0 = no soak runs */
+	uint64_t wake_at_ms;	/* when a TICK is due, 0 = none */
 	uint64_t started_ms;
 	uint64_t ended_ms;
 	char why[FTH_WHY_MAX];	       /* of the phase; with numbers */
 	char reverse_why[FTH_WHY_MAX]; /* what the reverse was for */
+	char checks_why[FTH_WHY_MAX];  /* what a check of the wave said last */
 	uint32_t vm_count;
 	uint32_t vm_max;
 	struct fth_rollout_vm *vms; /* the caller's array of @vm_max */
@@ -182,6 +198,7 @@ enum fth_rollout_event_kind {
 	FTH_RE_REVERSE = 9,
 	FTH_RE_HEARTBEAT = 10, /* taint seen while soaking */
 	FTH_RE_EMERGENCY = 11, /* the guest reverts our payload in emergency */
+	FTH_RE_HEALTH = 12,    /* a check's verdict, of a VM or of a wave */
 };
 
 /**
@@ -202,6 +219,9 @@ enum fth_rollout_event_kind {
  * @reachable: ADD_VM; nothing is sent before the VM's first SEEN
  * @taint: SEEN, RESULT, HEARTBEAT
  * @op_id, @code: RESULT
+ * @check, @verdict: HEALTH: enum fth_check, enum fth_verdict
+ * @round: HEALTH: what fth_rollout_checks() gave with the check; a verdict of
+ *	another round is late and changes nothing
  * @why: RESULT's detail; SEEN, ADD_VM: why it is blocked; EMERGENCY: what
  *	triggered it; the person's reason for PAUSE and REVERSE
  */
@@ -214,8 +234,11 @@ struct fth_rollout_event {
 	bool effect;
 	bool blocked;
 	uint16_t code;
+	uint8_t check;
+	uint8_t verdict;
 	uint64_t now_ms;
 	uint64_t op_id;
+	uint64_t round;
 	uint64_t taint;
 	uint64_t capabilities;
 	uint8_t boot_id[FTH_UUID_SIZE];
@@ -233,6 +256,11 @@ enum fth_rollout_action_kind {
 	 */
 	FTH_RA_SEND = 1,
 	FTH_RA_SAY = 2, /* @text: one line for the log and `rollout status` */
+	/*
+	 * fth_rollout_checks() of VM @vm_index, or of the wave where that is
+	 * FTH_ROLLOUT_WAVE, has changed: look what is to be watched or checked
+	 */
+	FTH_RA_CHECK = 3,
 };
 
 struct fth_rollout_action {
@@ -323,6 +351,31 @@ bool fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
  */
 uint32_t fth_rollout_extends(const struct fth_rollout *rollout, uint32_t vm_index,
 			     uint32_t left_ms);
+
+#define FTH_ROLLOUT_WAVE 0xffffffffu /* in place of a VM's index */
+
+/**
+ * struct fth_rollout_checks - what is to be looked at, of one VM or the wave
+ * @round: to be given back with each verdict
+ * @watched: set of checks that need to know how it was before: a baseline is
+ *	taken when a soak begins
+ * @wanted: set of checks whose verdicts are awaited now
+ */
+struct fth_rollout_checks {
+	uint64_t round;
+	uint32_t watched;
+	uint32_t wanted;
+};
+
+/**
+ * fth_rollout_checks() - the checks that are due
+ * @rollout: any
+ * @vm_index: below vm_count, or FTH_ROLLOUT_WAVE
+ *
+ * It follows from the state alone: after a restart the same ones are due.
+ */
+void fth_rollout_checks(const struct fth_rollout *rollout, uint32_t vm_index,
+			struct fth_rollout_checks *ret_checks);
 
 /* Numbers for status; every VM is counted in exactly one of the first eight. */
 struct fth_rollout_counts {

@@ -100,7 +100,8 @@ static void try_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		if (!vm->inconclusive)
 			fth_vm_explain(run, vm, "its soak is over, and no call ran the new code");
 		fth_vm_set_inconclusive(run, vm, true);
-	} else if (fth_budget_allows(run->rollout, vm, &policy->in_flight)) {
+	} else if (fth_vm_checks_passed(run, vm) &&
+		   fth_budget_allows(run->rollout, vm, &policy->in_flight)) {
 		fth_vm_send(run, vm, FTH_OP_CONFIRM);
 	}
 }
@@ -227,6 +228,25 @@ static bool wave_failed(struct fth_rollout_run *run, const struct tally *tally)
 	return true;
 }
 
+/* Return: its checks let it end; else the phase says what is waited for. */
+static bool wave_is_healthy(struct fth_rollout_run *run)
+{
+	struct fth_rollout *rollout = run->rollout;
+	uint8_t verdict = fth_wave_checks(run);
+	char why[FTH_WHY_MAX];
+
+	if (verdict == FTH_VERDICT_PASS)
+		return true;
+	fth_text_format(why, sizeof(why), "wave %u of %u: %s", rollout->wave + 1,
+			rollout->policy.wave_count,
+			rollout->checks_why[0] ? rollout->checks_why : "its checks are under way");
+	if (verdict == FTH_VERDICT_FAIL)
+		spend(run, why);
+	else
+		fth_rollout_set_phase(run, FTH_RO_SOAKING, why);
+	return false;
+}
+
 static bool end_wave(struct fth_rollout_run *run, const struct tally *tally)
 {
 	struct fth_rollout *rollout = run->rollout;
@@ -243,6 +263,7 @@ static bool end_wave(struct fth_rollout_run *run, const struct tally *tally)
 		return false;
 	}
 	rollout->wave++;
+	fth_wave_checks_begin(rollout);
 	fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
 	run->actions->changed = true;
 	return true;
@@ -289,6 +310,8 @@ static bool judge_wave(struct fth_rollout_run *run, const struct tally *tally)
 		fth_rollout_set_phase(run, FTH_RO_RUNNING, why);
 		return false;
 	}
+	if (tally->healthy && !wave_is_healthy(run))
+		return false;
 	return end_wave(run, tally);
 }
 

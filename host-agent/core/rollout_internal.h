@@ -57,6 +57,16 @@ void fth_vm_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_run_say(struct fth_rollout_run *run, const char *subject, const char *text);
 void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms);
 
+/* rollout_health.c: checks of VMs and of waves */
+bool fth_run_check(struct fth_rollout_run *run, uint32_t vm_index);
+void fth_vm_watch(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+/* Did all pass in one round?  If not, one is begun where none is under way. */
+bool fth_vm_checks_passed(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_vm_checks_end(struct fth_rollout_vm *vm);
+int fth_run_health(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_wave_checks_begin(struct fth_rollout *rollout);
+uint8_t fth_wave_checks(struct fth_rollout_run *run); /* enum fth_verdict */
+
 /* rollout_seen.c, rollout_result.c: what guests say */
 void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_lost(struct fth_rollout_run *run, struct fth_rollout_vm *vm);

@@ -197,8 +197,9 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	bool fresh = rebooted || event->restored || !vm->reachable ||
 		     (ours == FTH_LC_STAGED && !vm->staged);
 
-	/* Seeing once more that it lacks an effect tells nothing new. */
-	bool lacks = vm->reachable && !event->effect && fth_vm_lacks_effect(run->rollout, vm);
+	/* Seeing once more that it lacks an effect, or a check's word, tells nothing new. */
+	bool lacks = (vm->reachable && !event->effect && fth_vm_lacks_effect(run->rollout, vm)) ||
+		     (vm->state == FTH_RV_SOAKING && vm->checks_unsure);
 
 	if (is_news(vm, event, ours))
 		run->actions->changed = true;

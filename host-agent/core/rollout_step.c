@@ -143,6 +143,8 @@ static void excuse(struct fth_rollout_run *run)
 	uint32_t i;
 
 	rollout->failures_excused = rollout->failures;
+	if (rollout->checks_failed || rollout->checks_unsure)
+		rollout->checks_excused = true;
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[i];
 		if (!vm->inconclusive || vm->excused)
@@ -158,6 +160,7 @@ static int resume(struct fth_rollout_run *run)
 
 	if (rollout->phase == FTH_RO_GATED) {
 		rollout->wave++;
+		fth_wave_checks_begin(rollout);
 		fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
 		return 0;
 	}
@@ -206,6 +209,8 @@ static int dispatch(struct fth_rollout_run *run)
 	case FTH_RE_EMERGENCY:
 		vm = find_vm(run);
 		break;
+	case FTH_RE_HEALTH:
+		return fth_run_health(run, run->event->vm[0] ? find_vm(run) : NULL);
 	default:
 		return -EINVAL;
 	}

@@ -34,6 +34,19 @@ void fth_run_say(struct fth_rollout_run *run, const char *subject, const char *t
 			text);
 }
 
+/* Return: false when there is no room for it. */
+bool fth_run_check(struct fth_rollout_run *run, uint32_t vm_index)
+{
+	struct fth_rollout_action *action = new_action(run);
+
+	if (!action)
+		return false;
+	memset(action, 0, sizeof(*action));
+	action->kind = FTH_RA_CHECK;
+	action->vm_index = vm_index;
+	return true;
+}
+
 void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms)
 {
 	if (!run->wake_ms || due_ms < run->wake_ms)
@@ -112,6 +125,7 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t
 	if (op == FTH_OP_STAGE || op == FTH_OP_APPLY)
 		vm->touched = true;
 	if (op == FTH_OP_APPLY) {
+		vm->apply_ms = vm->since_ms;
 		vm->staged = false;
 		vm->taint_before = vm->taint;
 	}
@@ -209,8 +223,23 @@ bool fth_vm_may_retry(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	return true;
 }
 
+/* Its transition took longer than the policy takes for healthy. */
+static void check_transition(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
+			     uint64_t took_ms)
+{
+	uint32_t limit_ms = run->rollout->policy.transition_max_ms;
+
+	if (!limit_ms || took_ms <= limit_ms || vm->state != FTH_RV_SOAKING)
+		return;
+	fth_vm_explain(run, vm, "its transition took %llu ms, health.transition-max is %u ms",
+		       (unsigned long long)took_ms, limit_ms);
+	fth_vm_fail(run, vm);
+}
+
 void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
+	uint64_t took_ms = vm->op == FTH_OP_APPLY ? run->event->now_ms - vm->apply_ms : 0;
+
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
 	vm->touched = true;
@@ -219,6 +248,8 @@ void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	fth_vm_explain(run, vm, "%s", "");
 	fth_vm_enter(run, vm, FTH_RV_SOAKING);
 	fth_vm_check_health(run, vm);
+	check_transition(run, vm, took_ms);
+	fth_vm_watch(run, vm);
 }
 
 void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
@@ -263,6 +294,7 @@ void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool re
 	vm->touched = run->event->sha256_matches && run->event->guest_state != FTH_LC_ABSENT;
 	vm->attempts = 0;
 	vm->retry_at_ms = 0;
+	fth_vm_checks_end(vm);
 	fth_vm_explain(run, vm, "%s: goes again",
 		       rebooted ? "rebooted" : "restored from a snapshot");
 	fth_vm_enter(run, vm, FTH_RV_WAITING);

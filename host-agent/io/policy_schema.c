@@ -94,6 +94,7 @@ static const cyaml_schema_field_t selection[] = {
 	LIST("name", SELECT_NAME, FTH_POLICY_PATTERNS_MAX),
 	LIST("group", SELECT_GROUP, FTH_POLICY_PATTERNS_MAX),
 	LIST("kernel", SELECT_KERNEL, FTH_POLICY_PATTERNS_MAX),
+	LIST("tag", SELECT_TAG, FTH_POLICY_PATTERNS_MAX),
 	CYAML_FIELD_END,
 };
 
@@ -145,9 +146,16 @@ static const cyaml_schema_field_t rollout[] = {
 
 static const cyaml_schema_field_t health[] = {
 	LIST("guest", HEALTH_GUEST, 3),
-	LIST("host", HEALTH_HOST, 2),
+	LIST("host", HEALTH_HOST, 4),
 	LIST("command", HEALTH_COMMAND, FTH_POLICY_ARGS_MAX),
+	TEXT("http", CYAML_FLAG_OPTIONAL, HTTP, FTH_POLICY_URL_MAX),
+	LIST("wave-command", WAVE_COMMAND, FTH_POLICY_ARGS_MAX),
+	TEXT("wave-http", CYAML_FLAG_OPTIONAL, WAVE_HTTP, FTH_POLICY_URL_MAX),
 	VALUE("timeout", HEALTH_TIMEOUT),
+	VALUE("retry", HEALTH_RETRY),
+	VALUE("parallel", HEALTH_PARALLEL),
+	VALUE("transition-max", TRANSITION_MAX),
+	VALUE("memory-growth", MEMORY_GROWTH),
 	CYAML_FIELD_END,
 };
 

@@ -154,6 +154,8 @@ static int convert_numbers(struct fth_yaml *yaml, const struct fth_policy_raw *r
 		FTH_RAW_HOST,		FTH_RAW_GROUP,
 		FTH_RAW_RECALL_FLEET,	FTH_RAW_RECALL_HOST,
 		FTH_RAW_RECALL_GROUP,	FTH_RAW_HEALTH_TIMEOUT,
+		FTH_RAW_HEALTH_RETRY,	FTH_RAW_HEALTH_PARALLEL,
+		FTH_RAW_TRANSITION_MAX,
 	};
 	const struct fth_policy_range *range;
 	uint64_t number;
@@ -334,6 +336,7 @@ static int convert_lists(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 		{ "rollout.select.name", FTH_RAW_SELECT_NAME, &policy->select_name },
 		{ "rollout.select.group", FTH_RAW_SELECT_GROUP, &policy->select_group },
 		{ "rollout.select.kernel", FTH_RAW_SELECT_KERNEL, &policy->select_kernel },
+		{ "rollout.select.tag", FTH_RAW_SELECT_TAG, &policy->select_tag },
 		{ "rollout.canary", FTH_RAW_CANARY, &policy->canary },
 	};
 	int error;
@@ -346,9 +349,40 @@ static int convert_lists(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 			return error;
 		rows[i].target->count = raw->lists[rows[i].slot].count;
 	}
+	return 0;
+}
+
+static int convert_url(struct fth_yaml *yaml, const char *key, const char *text, char *target)
+{
+	size_t length = text ? strlen(text) : 0;
+
+	if (!text)
+		return 0;
+	if (!length)
+		return fth_yaml_refuse(yaml, key, "found nothing, expected a URL");
+	memcpy(target, text, length + 1);
+	return 0;
+}
+
+static int convert_health(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
+			  struct fth_policy *policy)
+{
+	int error;
+
 	policy->command_count = raw->lists[FTH_RAW_HEALTH_COMMAND].count;
-	return convert_texts(yaml, "health.command", &raw->lists[FTH_RAW_HEALTH_COMMAND],
-			     policy->command[0], sizeof(policy->command[0]));
+	policy->wave_command_count = raw->lists[FTH_RAW_WAVE_COMMAND].count;
+	error = convert_texts(yaml, "health.command", &raw->lists[FTH_RAW_HEALTH_COMMAND],
+			      policy->command[0], sizeof(policy->command[0]));
+	if (!error)
+		error = convert_texts(yaml, "health.wave-command",
+				      &raw->lists[FTH_RAW_WAVE_COMMAND], policy->wave_command[0],
+				      sizeof(policy->wave_command[0]));
+	if (!error)
+		error = convert_url(yaml, "health.http", raw->scalars[FTH_RAW_HTTP], policy->http);
+	if (!error)
+		error = convert_url(yaml, "health.wave-http", raw->scalars[FTH_RAW_WAVE_HTTP],
+				    policy->wave_http);
+	return error;
 }
 
 static int convert_extend_set(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
@@ -401,8 +435,12 @@ static int convert_shares(struct fth_yaml *yaml, const struct fth_policy_raw *ra
 			      &policy->failures_max);
 	if (error)
 		return error;
-	return convert_share(yaml, "rollout.failures.inconclusive",
-			     raw->scalars[FTH_RAW_INCONCLUSIVE], &policy->inconclusive_max);
+	error = convert_share(yaml, "rollout.failures.inconclusive",
+			      raw->scalars[FTH_RAW_INCONCLUSIVE], &policy->inconclusive_max);
+	if (error)
+		return error;
+	return convert_share(yaml, "health.memory-growth", raw->scalars[FTH_RAW_MEMORY_GROWTH],
+			     &policy->memory_growth);
 }
 
 static int convert_time(struct fth_yaml *yaml, const char *key, const char *text,
@@ -495,7 +533,7 @@ int fth_policy_value_convert(struct fth_yaml *yaml, const struct fth_policy_raw 
 	static int (*const steps[])(struct fth_yaml *, const struct fth_policy_raw *,
 				    struct fth_policy *) = {
 		convert_head,	 convert_words, convert_flags,	convert_sets,	convert_extend_set,
-		convert_numbers, convert_lists, convert_shares, convert_window,
+		convert_numbers, convert_lists, convert_shares, convert_window, convert_health,
 	};
 	int error = 0;
 	size_t i;

@@ -45,7 +45,8 @@ OWN_WORDS(flag, [1] = "in-thread", [2] = "in-time")
 OWN_WORDS(guest_health, [FTH_HEALTH_GUEST_OOPS] = "oops", [FTH_HEALTH_GUEST_WARN] = "warn",
 	  [FTH_HEALTH_GUEST_EFFECT] = "effect")
 OWN_WORDS(host_health, [FTH_HEALTH_HOST_VCPU_PROGRESS] = "vcpu-progress",
-	  [FTH_HEALTH_HOST_DOMAIN_STATE] = "domain-state")
+	  [FTH_HEALTH_HOST_DOMAIN_STATE] = "domain-state",
+	  [FTH_HEALTH_HOST_IO_PROGRESS] = "io-progress", [FTH_HEALTH_HOST_MEMORY] = "memory")
 OWN_WORDS(day, [1 << 0] = "mon", [1 << 1] = "tue", [1 << 2] = "wed", [1 << 3] = "thu",
 	  [1 << 4] = "fri", [1 << 5] = "sat", [1 << 6] = "sun")
 

@@ -72,6 +72,24 @@ static void test_longest_event(void **state)
 	assert_memory_equal(again, record, length);
 }
 
+static void test_a_verdict(void **state)
+{
+	struct fth_rollout_event event = full_event();
+	uint8_t record[FTH_JOURNAL_RECORD_MAX];
+	struct fth_rollout_event decoded;
+
+	(void)state;
+	event.kind = FTH_RE_HEALTH;
+	event.check = FTH_CHECK_WAVE_HTTP;
+	event.verdict = FTH_VERDICT_INCONCLUSIVE;
+	event.round = 0xfedcba9876543210ull;
+	event.op_id = 0;
+	event.code = 0;
+	assert_int_equal(fth_journal_decode(record, fth_journal_encode(&event, record), &decoded),
+			 0);
+	assert_memory_equal(&decoded, &event, sizeof(event));
+}
+
 static void test_every_cut_is_refused(void **state)
 {
 	struct fth_rollout_event event = full_event();
@@ -96,7 +114,7 @@ static void test_wrong_records(void **state)
 	(void)state;
 	event.kind = 0;
 	assert_int_equal(fth_journal_encode(&event, record), 0);
-	event.kind = FTH_RE_EMERGENCY + 1;
+	event.kind = FTH_RE_HEALTH + 1;
 	assert_int_equal(fth_journal_encode(&event, record), 0);
 	event = full_event();
 	memset(event.why, 'w', sizeof(event.why)); /* no NUL */
@@ -120,6 +138,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_longest_event),
+		cmocka_unit_test(test_a_verdict),
 		cmocka_unit_test(test_every_cut_is_refused),
 		cmocka_unit_test(test_wrong_records),
 	};

@@ -158,24 +158,32 @@ static void test_every_range_is_checked(void **state)
 	test_free(policy);
 }
 
-static void test_unsupported_by_the_agent(void **state)
+static void test_checks(void **state)
 {
 	struct fth_policy *policy = valid_policy();
 	struct fth_policy_fault fault;
 
 	(void)state;
-	assert_false(fth_policy_unsupported(policy, &fault));
 	assert_int_equal(fth_policy_guest_needs(policy) & FTH_CAP_EFFECT, 0);
 	policy->health_guest |= FTH_HEALTH_GUEST_EFFECT;
-	assert_false(fth_policy_unsupported(policy, &fault));
 	assert_int_not_equal(fth_policy_guest_needs(policy) & FTH_CAP_EFFECT, 0);
-	policy->health_host = FTH_HEALTH_HOST_DOMAIN_STATE;
-	assert_true(fth_policy_unsupported(policy, &fault));
-	assert_string_equal(fault.key, "health.host: domain-state");
-	assert_string_equal(fault.why, "not supported by this agent");
-	policy->health_host = 0;
+	assert_int_equal(fth_policy_checks(policy), 0);
+	assert_int_equal(fth_policy_wave_checks(policy), 0);
+	policy->health_host = FTH_HEALTH_HOST_IO_PROGRESS;
 	policy->command_count = 1;
-	assert_true(fth_policy_unsupported(policy, &fault));
+	strcpy(policy->command[0], "probe");
+	strcpy(policy->wave_http, "http://monitor/");
+	assert_int_equal(fth_policy_checks(policy),
+			 1u << FTH_CHECK_IO_PROGRESS | 1u << FTH_CHECK_COMMAND);
+	assert_int_equal(fth_policy_wave_checks(policy), 1u << FTH_CHECK_WAVE_HTTP);
+	assert_int_equal(fth_policy_validate(policy, &fault), -EINVAL);
+	assert_string_equal(fault.key, "health.command[0]");
+	assert_string_equal(fault.why, "found 'probe', expected a program's absolute path");
+	strcpy(policy->command[0], "/bin/probe");
+	assert_int_equal(fth_policy_validate(policy, &fault), 0);
+	strcpy(policy->http, "ftp://monitor/");
+	assert_int_equal(fth_policy_validate(policy, &fault), -EINVAL);
+	assert_string_equal(fault.key, "health.http");
 	test_free(policy);
 }
 
@@ -189,7 +197,7 @@ int main(void)
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_durations_read_well),
 		cmocka_unit_test(test_every_range_is_checked),
-		cmocka_unit_test(test_unsupported_by_the_agent),
+		cmocka_unit_test(test_checks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
