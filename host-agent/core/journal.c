@@ -3,15 +3,17 @@
  * Rollout events as bytes, for the journal.
  *
  * DESIGN
- * A record: version, every fixed-size field in the order of the table below,
+ * A record: version, every fixed-size field in the order of the code below,
  * little-endian, then the strings, each with a 16-bit length.  One layout for
- * all kinds: a record is small and a reader needs no table of kinds.
+ * all kinds: a record is small and a reader needs no table of kinds.  Records of
+ * version 1 lack the user's number and name, which were nobody's then.
  */
 #include "core/journal.h"
 
 #include "core/text.h"
 
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u
+#define RECORD_VERSION_OLD 1u /* without the user */
 #define FLAG_MATCHES 0x01u
 #define FLAG_REACHABLE 0x02u
 #define FLAG_RESTORED 0x04u
@@ -31,16 +33,18 @@ struct string_field {
 	}
 
 static const struct string_field strings[] = {
-	STRING(vm), STRING(host), STRING(group), STRING(release), STRING(why),
+	STRING(vm), STRING(host), STRING(group), STRING(release), STRING(why), STRING(who),
 };
 
 #define STRINGS (sizeof(strings) / sizeof(*strings))
+#define STRINGS_OLD (STRINGS - 1) /* version 1 ends before @who */
 
-/* version, kind, state, flags; code; now, op, taint, capabilities; boot id */
-#define FIXED_SIZE (4u + 2u + 4u * 8u + FTH_UUID_SIZE)
+/* version, kind, state, flags; code; now, op, taint, capabilities; boot id; then uid */
+#define FIXED_SIZE_OLD (4u + 2u + 4u * 8u + FTH_UUID_SIZE)
+#define FIXED_SIZE (FIXED_SIZE_OLD + 4u)
 
-static_assert(FIXED_SIZE + 5 * 2 + FTH_VM_NAME_MAX + FTH_HOST_NAME_MAX + FTH_GROUP_NAME_MAX +
-			      FTH_RELEASE_MAX + FTH_WHY_MAX <=
+static_assert(FIXED_SIZE + 6 * 2 + FTH_VM_NAME_MAX + FTH_HOST_NAME_MAX + FTH_GROUP_NAME_MAX +
+			      FTH_RELEASE_MAX + FTH_WHY_MAX + FTH_WHO_MAX <=
 		      FTH_JOURNAL_RECORD_MAX,
 	      "a record holds the longest event");
 
@@ -89,7 +93,7 @@ static void split_verdict(struct fth_rollout_event *event)
 
 static bool kind_known(uint8_t kind)
 {
-	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_HEALTH;
+	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_ABORT;
 }
 
 uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buffer)
@@ -117,6 +121,7 @@ uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buff
 	at = put(at, event->capabilities, 8);
 	memcpy(at, event->boot_id, FTH_UUID_SIZE);
 	at += FTH_UUID_SIZE;
+	at = put(at, event->uid, 4);
 	for (i = 0; i < STRINGS; i++) {
 		text = (const char *)event + strings[i].offset;
 		length = fth_text_length(text, strings[i].size);
@@ -129,12 +134,13 @@ uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buff
 	return (uint32_t)(at - buffer);
 }
 
-static int decode_strings(const uint8_t *at, const uint8_t *end, struct fth_rollout_event *event)
+static int decode_strings(const uint8_t *at, const uint8_t *end, uint32_t count,
+			  struct fth_rollout_event *event)
 {
 	uint32_t length;
 	uint32_t i;
 
-	for (i = 0; i < STRINGS; i++) {
+	for (i = 0; i < count; i++) {
 		if (end - at < 2)
 			return -EBADMSG;
 		length = (uint32_t)get(&at, 2);
@@ -150,10 +156,14 @@ int fth_journal_decode(const uint8_t *data, uint32_t length, struct fth_rollout_
 {
 	struct fth_rollout_event event;
 	const uint8_t *at = data;
+	uint8_t version;
 	uint8_t flags;
 
 	memset(&event, 0, sizeof(event));
-	if (length < FIXED_SIZE || length > FTH_JOURNAL_RECORD_MAX || get(&at, 1) != RECORD_VERSION)
+	if (length < FIXED_SIZE_OLD || length > FTH_JOURNAL_RECORD_MAX)
+		return -EBADMSG;
+	version = (uint8_t)get(&at, 1);
+	if ((version != RECORD_VERSION || length < FIXED_SIZE) && version != RECORD_VERSION_OLD)
 		return -EBADMSG;
 	event.kind = (uint8_t)get(&at, 1);
 	event.guest_state = (uint8_t)get(&at, 1);
@@ -173,7 +183,9 @@ int fth_journal_decode(const uint8_t *data, uint32_t length, struct fth_rollout_
 	split_verdict(&event);
 	memcpy(event.boot_id, at, FTH_UUID_SIZE);
 	at += FTH_UUID_SIZE;
-	if (decode_strings(at, data + length, &event))
+	event.uid = version == RECORD_VERSION_OLD ? 0 : (uint32_t)get(&at, 4);
+	if (decode_strings(at, data + length, version == RECORD_VERSION_OLD ? STRINGS_OLD : STRINGS,
+			   &event))
 		return -EBADMSG;
 	memcpy(ret_event, &event, sizeof(event));
 	return 0;

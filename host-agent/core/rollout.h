@@ -26,6 +26,7 @@
 #define FTH_HOST_NAME_MAX 127u
 #define FTH_GROUP_NAME_MAX 63u
 #define FTH_WHY_MAX 256u
+#define FTH_WHO_MAX 32u /* bytes of a user's name, with its NUL */
 #define FTH_ROLLOUT_VMS_MAX 100000u
 #define FTH_ROLLOUT_ATTEMPTS_MAX 5u /* of a retryable refusal, per VM */
 #define FTH_RETRY_AFTER_MS 2000u
@@ -44,6 +45,8 @@ enum fth_rollout_phase {
 	FTH_RO_REVERSING = 6,
 	FTH_RO_REVERSED = 7, /* every VM that was touched is back */
 	FTH_RO_STUCK = 8,    /* reversed but for VMs that can't be told */
+	FTH_RO_ABORTING = 9, /* stopped by a person; what is in flight ends */
+	FTH_RO_ABORTED = 10, /* it has; nothing was taken back */
 };
 
 enum fth_rollout_vm_state {
@@ -96,6 +99,8 @@ enum fth_rollout_index {
  * @staged: the guest holds our payload and it was not applied since
  * @inconclusive: it can't be told whether it is healthy: it holds its wave
  * @excused: ... and a person said to go on without it
+ * @soaked: it soaks, and for long enough: a person said so, or it was to be
+ *	confirmed already
  * @effect: a call ran the new code since it was applied
  * @blocked: it reverted this payload in emergency and nobody allowed it again:
  *	the payload is not sent, and what is staged not applied
@@ -128,6 +133,7 @@ struct fth_rollout_vm {
 	bool touched;
 	bool inconclusive;
 	bool failure_counted;
+	bool soaked;
 	bool seen;
 	bool staged;
 	bool excused;
@@ -199,6 +205,8 @@ enum fth_rollout_event_kind {
 	FTH_RE_HEARTBEAT = 10, /* taint seen while soaking */
 	FTH_RE_EMERGENCY = 11, /* the guest reverts our payload in emergency */
 	FTH_RE_HEALTH = 12,    /* a check's verdict, of a VM or of a wave */
+	FTH_RE_PROMOTE = 13,   /* skip the rest of the soak, or open the gate */
+	FTH_RE_ABORT = 14,     /* stop here, take nothing back */
 };
 
 /**
@@ -223,7 +231,10 @@ enum fth_rollout_event_kind {
  * @round: HEALTH: what fth_rollout_checks() gave with the check; a verdict of
  *	another round is late and changes nothing
  * @why: RESULT's detail; SEEN, ADD_VM: why it is blocked; EMERGENCY: what
- *	triggered it; the person's reason for PAUSE and REVERSE
+ *	triggered it; the person's reason for PAUSE, RESUME, PROMOTE, ABORT and
+ *	REVERSE
+ * @uid, @who: by whose word, for these: the API's peer, its name or its number as
+ *	text; "" for what came by itself
  */
 struct fth_rollout_event {
 	uint8_t kind;
@@ -236,6 +247,7 @@ struct fth_rollout_event {
 	uint16_t code;
 	uint8_t check;
 	uint8_t verdict;
+	uint32_t uid;
 	uint64_t now_ms;
 	uint64_t op_id;
 	uint64_t round;
@@ -247,6 +259,7 @@ struct fth_rollout_event {
 	char group[FTH_GROUP_NAME_MAX + 1];
 	char release[FTH_RELEASE_MAX + 1];
 	char why[FTH_WHY_MAX];
+	char who[FTH_WHO_MAX];
 };
 
 enum fth_rollout_action_kind {
@@ -319,6 +332,15 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth
  * count, and a VM whose soak has passed is still confirmed, because without
  * that its guest would revert.  A person's RESUME excuses the failures and the
  * inconclusive VMs counted so far: budgets begin anew, waves go on without them.
+ *
+ * PROMOTE ends the soak of the VMs that soak now, or opens a manual gate; it is
+ * -EINVAL where there is neither.  It skips time, never a verdict: each VM is
+ * still confirmed only when it is reachable and healthy, and failures go on to
+ * count.
+ *
+ * ABORT starts nothing any more.  What is in flight ends, what soaks is watched to
+ * its end and confirmed, and nothing is taken back, not even by a spent budget;
+ * REVERSE can follow.  A VM that loses the patch later stays without it.
  */
 int fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollout_event *event,
 		     struct fth_rollout_actions *actions);
@@ -387,7 +409,7 @@ struct fth_rollout_counts {
 
 void fth_rollout_count(const struct fth_rollout *rollout, struct fth_rollout_counts *ret_counts);
 
-/** fth_rollout_terminal() - COMPLETE (nothing due), REVERSED or STUCK. */
+/** fth_rollout_terminal() - COMPLETE (nothing due), ABORTED, REVERSED or STUCK. */
 bool fth_rollout_terminal(const struct fth_rollout *rollout);
 
 const char *fth_rollout_phase_name(uint8_t phase);

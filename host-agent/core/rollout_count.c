@@ -72,6 +72,7 @@ bool fth_rollout_terminal(const struct fth_rollout *rollout)
 		return !rollout->wake_at_ms;
 	case FTH_RO_REVERSED:
 	case FTH_RO_STUCK:
+	case FTH_RO_ABORTED:
 		return true;
 	default:
 		return false;
@@ -98,6 +99,8 @@ const char *fth_rollout_phase_name(uint8_t phase)
 		[FTH_RO_REVERSING] = "reversing",
 		[FTH_RO_REVERSED] = "reversed",
 		[FTH_RO_STUCK] = "stuck",
+		[FTH_RO_ABORTING] = "aborting",
+		[FTH_RO_ABORTED] = "aborted",
 	};
 
 	return NAME_OF(names, phase);

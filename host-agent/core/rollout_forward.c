@@ -44,7 +44,7 @@ void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase, const cha
 	rollout->phase = phase;
 	memcpy(rollout->why, text, sizeof(text));
 	rollout->ended_ms = phase == FTH_RO_COMPLETE || phase == FTH_RO_REVERSED ||
-					    phase == FTH_RO_STUCK
+					    phase == FTH_RO_STUCK || phase == FTH_RO_ABORTED
 				    ? run->event->now_ms
 				    : 0;
 	run->actions->changed = true;
@@ -84,7 +84,7 @@ static void try_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_policy *policy = &run->rollout->policy;
 	uint64_t now_ms = run->event->now_ms;
-	uint64_t due_ms = vm->since_ms + policy->soak_ms;
+	uint64_t due_ms = fth_vm_soaked_ms(run->rollout, vm);
 
 	if (due_ms < vm->retry_at_ms)
 		due_ms = vm->retry_at_ms;
@@ -118,7 +118,7 @@ static void serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 static void tally_vm(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
 		     struct tally *tally)
 {
-	uint64_t until_ms = vm->since_ms + rollout->policy.soak_ms;
+	uint64_t until_ms = fth_vm_soaked_ms(rollout, vm);
 	bool current = vm->wave == rollout->wave;
 
 	if (vm->wave > rollout->wave && !vm->op && vm->state != FTH_RV_SOAKING)
@@ -202,6 +202,12 @@ static void spend(struct fth_rollout_run *run, const char *what)
 	uint8_t phase = rollout->phase == FTH_RO_PAUSED ? rollout->paused_phase : rollout->phase;
 	char why[FTH_WHY_MAX];
 
+	if (fth_rollout_is_aborted(rollout)) {
+		/* A person said that nothing is taken back: they are told, no more. */
+		fth_text_format(why, sizeof(why), "%s: aborted, so nothing is taken back", what);
+		fth_rollout_set_phase(run, rollout->phase, why);
+		return;
+	}
 	/* What was complete is not taken back without a person. */
 	if (phase == FTH_RO_COMPLETE)
 		reverse = false;
@@ -341,6 +347,8 @@ static void advance_forward(struct fth_rollout_run *run)
 		if (!fth_rollout_is_forward(rollout))
 			return;
 		start_all(run, &tally);
+		if (fth_rollout_is_aborted(rollout))
+			fth_rollout_end_abort(run);
 		if (rollout->phase == FTH_RO_RUNNING || rollout->phase == FTH_RO_SOAKING)
 			again = judge_wave(run, &tally);
 	}

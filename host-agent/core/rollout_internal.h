@@ -39,6 +39,7 @@ bool fth_vm_is_patched(uint8_t guest_state);
 bool fth_vm_lacks_effect(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
 uint64_t fth_rollout_patience_ms(const struct fth_rollout *rollout);
 void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state);
+uint64_t fth_vm_soaked_ms(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
 void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op);
 bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op);
 void fth_vm_check_answer(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
@@ -87,6 +88,16 @@ bool fth_rollout_is_forward(const struct fth_rollout *rollout);
 void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why);
 void fth_rollout_reverse_pass(struct fth_rollout_run *run);
 void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase, const char *why);
+
+/* rollout_verbs.c: what people ask for */
+int fth_rollout_pause(struct fth_rollout_run *run);
+int fth_rollout_resume(struct fth_rollout_run *run);
+int fth_rollout_promote(struct fth_rollout_run *run);
+int fth_rollout_abort(struct fth_rollout_run *run);
+int fth_rollout_reverse(struct fth_rollout_run *run);
+bool fth_rollout_is_aborted(const struct fth_rollout *rollout);
+bool fth_vm_leave_alone(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_rollout_end_abort(struct fth_rollout_run *run);
 
 /* rollout_index.c */
 uint32_t fth_index_find(const struct fth_rollout *rollout, uint32_t index, const char *text);

@@ -62,9 +62,8 @@ static void result_of_confirm(struct fth_rollout_run *run, struct fth_rollout_vm
 		fth_vm_fail(run, vm);
 		return;
 	}
-	/* Not fth_vm_enter(): its soak has passed already. */
-	vm->state = FTH_RV_SOAKING;
-	vm->since_ms = event->now_ms - run->rollout->policy.soak_ms;
+	fth_vm_enter(run, vm, FTH_RV_SOAKING);
+	vm->soaked = true;
 }
 
 /* The payload may stay where it can't be removed: the patch is off. */

@@ -70,7 +70,8 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 	case FTH_RV_SKIPPED: /* it may have booted another kernel */
 	case FTH_RV_WAITING:
 	case FTH_RV_DEFERRED:
-		if (vm->wave < run->rollout->policy.wave_count)
+		if (vm->wave < run->rollout->policy.wave_count &&
+		    (fth_vm_is_patched(ours) || !fth_rollout_is_aborted(run->rollout)))
 			seen_idle(run, vm, ours);
 		return;
 	case FTH_RV_SOAKING:

@@ -56,6 +56,9 @@ static void join_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (!fth_rollout_is_forward(rollout)) {
 		vm->state = FTH_RV_SKIPPED;
 		fth_vm_explain(run, vm, "came after the rollout was reversed");
+	} else if (fth_rollout_is_aborted(rollout)) {
+		vm->state = FTH_RV_SKIPPED;
+		fth_vm_explain(run, vm, "came after the rollout was aborted");
 	} else if (vm->wave >= rollout->policy.wave_count) {
 		vm->state = FTH_RV_SKIPPED;
 		fth_vm_explain(run, vm, "behind the last wave");
@@ -120,71 +123,6 @@ static int begin(struct fth_rollout_run *run)
 	return 0;
 }
 
-static int pause(struct fth_rollout_run *run)
-{
-	struct fth_rollout *rollout = run->rollout;
-	char why[FTH_WHY_MAX];
-
-	if (rollout->phase == FTH_RO_NEW || rollout->phase == FTH_RO_PAUSED ||
-	    !fth_rollout_is_forward(rollout))
-		return -EINVAL;
-	rollout->paused_phase = rollout->phase;
-	fth_text_format(why, sizeof(why), "by request%s%s", run->event->why[0] ? ": " : "",
-			run->event->why);
-	fth_rollout_set_phase(run, FTH_RO_PAUSED, why);
-	return 0;
-}
-
-/* A person has seen what went wrong so far and says to go on. */
-static void excuse(struct fth_rollout_run *run)
-{
-	struct fth_rollout *rollout = run->rollout;
-	struct fth_rollout_vm *vm;
-	uint32_t i;
-
-	rollout->failures_excused = rollout->failures;
-	if (rollout->checks_failed || rollout->checks_unsure)
-		rollout->checks_excused = true;
-	for (i = 0; i < rollout->vm_count; i++) {
-		vm = &rollout->vms[i];
-		if (!vm->inconclusive || vm->excused)
-			continue;
-		vm->excused = true;
-		rollout->inconclusive--;
-	}
-}
-
-static int resume(struct fth_rollout_run *run)
-{
-	struct fth_rollout *rollout = run->rollout;
-
-	if (rollout->phase == FTH_RO_GATED) {
-		rollout->wave++;
-		fth_wave_checks_begin(rollout);
-		fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
-		return 0;
-	}
-	if (rollout->phase != FTH_RO_PAUSED)
-		return -EINVAL;
-	excuse(run);
-	fth_rollout_set_phase(run, rollout->paused_phase, "");
-	rollout->paused_phase = 0;
-	return 0;
-}
-
-static int reverse(struct fth_rollout_run *run)
-{
-	struct fth_rollout *rollout = run->rollout;
-	char why[FTH_WHY_MAX];
-
-	if (rollout->phase == FTH_RO_REVERSING || rollout->phase == FTH_RO_REVERSED)
-		return -EINVAL;
-	fth_text_format(why, sizeof(why), "by request%s%s", run->event->why[0] ? ": " : "",
-			run->event->why);
-	fth_rollout_begin_reverse(run, why);
-	return 0;
-}
-
 static int dispatch(struct fth_rollout_run *run)
 {
 	struct fth_rollout_vm *vm = NULL;
@@ -197,11 +135,15 @@ static int dispatch(struct fth_rollout_run *run)
 	case FTH_RE_TICK:
 		return 0;
 	case FTH_RE_PAUSE:
-		return pause(run);
+		return fth_rollout_pause(run);
 	case FTH_RE_RESUME:
-		return resume(run);
+		return fth_rollout_resume(run);
+	case FTH_RE_PROMOTE:
+		return fth_rollout_promote(run);
+	case FTH_RE_ABORT:
+		return fth_rollout_abort(run);
 	case FTH_RE_REVERSE:
-		return reverse(run);
+		return fth_rollout_reverse(run);
 	case FTH_RE_SEEN:
 	case FTH_RE_LOST:
 	case FTH_RE_RESULT:

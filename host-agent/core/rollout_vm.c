@@ -62,7 +62,14 @@ void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_
 {
 	vm->state = state;
 	vm->since_ms = run->event->now_ms;
+	vm->soaked = false;
 	run->actions->changed = true;
+}
+
+/* When it has soaked for long enough. */
+uint64_t fth_vm_soaked_ms(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
+{
+	return vm->soaked ? vm->since_ms : vm->since_ms + rollout->policy.soak_ms;
 }
 
 /* In flight means that an op is: the three counts follow @op alone. */

@@ -185,12 +185,12 @@ static void check_budgets(const struct fleet *fleet, const struct fth_rollout_ac
 			fth_share_of(&policy->failures_max, live->selected) ||
 		live->inconclusive > fth_share_of(&policy->inconclusive_max, live->selected);
 	/* An op that goes out again to a VM that is silent is no start. */
-	for (i = 0; spent && i < actions->count; i++)
+	for (i = 0; (spent || fleet->aborted) && i < actions->count; i++)
 		if (actions->entries[i].kind == FTH_RA_SEND &&
 		    actions->entries[i].op <= FTH_OP_APPLY &&
 		    live->vms[actions->entries[i].vm_index].state != FTH_RV_UNKNOWN)
-			fleet_fail(fleet, "invariant 1: started a VM on a "
-					  "spent budget");
+			fleet_fail(fleet, "invariant 1: started a VM %s",
+				   spent ? "on a spent budget" : "after the abort");
 	if (spent && (live->phase == FTH_RO_RUNNING || live->phase == FTH_RO_SOAKING ||
 		      live->phase == FTH_RO_GATED || live->phase == FTH_RO_COMPLETE))
 		fleet_fail(fleet, "spent budget, yet the phase is %s",
@@ -276,6 +276,8 @@ int fleet_step(struct fleet *fleet, struct fth_rollout_event *event)
 	journal(fleet, event, actions.changed);
 	if (is_recall(fleet->live.phase))
 		fleet->reversed = true;
+	if (fleet->live.phase == FTH_RO_ABORTING)
+		fleet->aborted = true;
 	check_budgets(fleet, &actions);
 	check_counts(fleet);
 	if (fleet->faults && chance(fleet, 2)) {

@@ -45,6 +45,7 @@ struct fleet {
 	uint64_t now_ms;
 	bool faults;
 	bool reversed;		     /* a reverse stands in the journal */
+	bool aborted;		     /* so does an abort */
 	bool blocked[FLEET_VMS_MAX]; /* so does that this VM may not have the payload */
 	uint32_t steps;
 	uint32_t vm_count;

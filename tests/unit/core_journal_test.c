@@ -34,6 +34,8 @@ static struct fth_rollout_event full_event(void)
 	memset(event.group, 'g', FTH_GROUP_NAME_MAX);
 	memset(event.release, 'r', FTH_RELEASE_MAX);
 	memset(event.why, 'w', FTH_WHY_MAX - 1);
+	event.uid = 0xfffefdfcu;
+	memset(event.who, 'u', FTH_WHO_MAX - 1);
 	return event;
 }
 
@@ -68,6 +70,8 @@ static void test_longest_event(void **state)
 	assert_string_equal(decoded.group, event.group);
 	assert_string_equal(decoded.release, event.release);
 	assert_string_equal(decoded.why, event.why);
+	assert_true(decoded.uid == event.uid);
+	assert_string_equal(decoded.who, event.who);
 	assert_int_equal(fth_journal_encode(&decoded, again), length);
 	assert_memory_equal(again, record, length);
 }
@@ -104,6 +108,27 @@ static void test_every_cut_is_refused(void **state)
 	assert_int_equal(fth_journal_decode(record, length + 1, &decoded), -EBADMSG);
 }
 
+/* Journals of agents that did not write down who asked are read on. */
+static void test_record_of_version_1(void **state)
+{
+	const uint32_t uid_at = 4 + 2 + 4 * 8 + FTH_UUID_SIZE;
+	struct fth_rollout_event event = full_event();
+	uint8_t record[FTH_JOURNAL_RECORD_MAX];
+	struct fth_rollout_event decoded;
+	uint32_t length = fth_journal_encode(&event, record);
+
+	(void)state;
+	record[0] = 1;
+	memmove(record + uid_at, record + uid_at + 4, length - uid_at - 4);
+	length -= 4 + 2 + (FTH_WHO_MAX - 1);
+	assert_int_equal(fth_journal_decode(record, length, &decoded), 0);
+	assert_int_equal(decoded.uid, 0);
+	assert_string_equal(decoded.who, "");
+	assert_string_equal(decoded.why, event.why);
+	assert_int_equal(fth_journal_decode(record, length - 1, &decoded), -EBADMSG);
+	assert_int_equal(fth_journal_decode(record, length + 1, &decoded), -EBADMSG);
+}
+
 static void test_wrong_records(void **state)
 {
 	struct fth_rollout_event event = full_event();
@@ -114,7 +139,7 @@ static void test_wrong_records(void **state)
 	(void)state;
 	event.kind = 0;
 	assert_int_equal(fth_journal_encode(&event, record), 0);
-	event.kind = FTH_RE_HEALTH + 1;
+	event.kind = FTH_RE_ABORT + 1;
 	assert_int_equal(fth_journal_encode(&event, record), 0);
 	event = full_event();
 	memset(event.why, 'w', sizeof(event.why)); /* no NUL */
@@ -140,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_longest_event),
 		cmocka_unit_test(test_a_verdict),
 		cmocka_unit_test(test_every_cut_is_refused),
+		cmocka_unit_test(test_record_of_version_1),
 		cmocka_unit_test(test_wrong_records),
 	};
 

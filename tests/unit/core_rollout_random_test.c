@@ -42,7 +42,7 @@ static void random_fault(struct fleet *fleet)
 	uint32_t vm = fleet_random(fleet, fleet->vm_count);
 	struct fth_rollout_event event;
 
-	switch (fleet_random(fleet, 14)) {
+	switch (fleet_random(fleet, 16)) {
 	case 0:
 		fleet_lose(fleet, vm);
 		break;
@@ -76,6 +76,13 @@ static void random_fault(struct fleet *fleet)
 		break;
 	case 8:
 		fleet_allow(fleet, vm);
+		break;
+	case 9:
+		by_hand(fleet, FTH_RE_PROMOTE);
+		break;
+	case 10:
+		if (!fleet_random(fleet, 20))
+			by_hand(fleet, FTH_RE_ABORT);
 		break;
 	default:
 		fleet_see(fleet, vm);
@@ -177,8 +184,10 @@ static void test_random_rollouts(void **state)
 	/* A run that never completes or never reverses would prove little. */
 	assert_true(endings[FTH_RO_COMPLETE] > SEEDS / 50);
 	assert_true(endings[FTH_RO_REVERSED] > SEEDS / 50);
-	print_message("# %u complete, %u reversed, %u stuck\n", endings[FTH_RO_COMPLETE],
-		      endings[FTH_RO_REVERSED], endings[FTH_RO_STUCK]);
+	assert_true(endings[FTH_RO_ABORTED] > SEEDS / 50);
+	print_message("# %u complete, %u reversed, %u stuck, %u aborted\n",
+		      endings[FTH_RO_COMPLETE], endings[FTH_RO_REVERSED], endings[FTH_RO_STUCK],
+		      endings[FTH_RO_ABORTED]);
 }
 
 int main(void)

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What people ask of a rollout: promote and abort beside the older verbs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core_machine.h"
+
+static void canary_then_all(uint8_t gate)
+{
+	m.policy.gate = gate;
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 1 };
+	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+}
+
+static int by_ann(uint8_t kind, const char *why)
+{
+	struct fth_rollout_event made = m_event(kind, -1);
+
+	made.uid = 1000;
+	snprintf(made.who, sizeof(made.who), "ann");
+	snprintf(made.why, sizeof(made.why), "%s", why);
+	return m_step(&made);
+}
+
+static void test_promote_skips_the_soak(void **state)
+{
+	(void)state;
+	canary_then_all(FTH_GATE_AUTO);
+	m_begin(3);
+	assert_int_equal(m_simple(FTH_RE_PROMOTE), -EINVAL); /* nobody soaks */
+	m_to_soaking(m_first());
+	m_tick(1);
+	assert_int_equal(by_ann(FTH_RE_PROMOTE, "seen enough"), 0);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
+	assert_string_equal(m.said, "promoted: by request of 'ann': seen enough");
+	assert_int_equal(m_simple(FTH_RE_PROMOTE), -EINVAL); /* it was done */
+	m_result(m_first(), FTH_E_OK, FTH_LC_APPLIED);
+	assert_int_equal(m.rollout.wave, 1);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 2);
+}
+
+static void test_promote_opens_the_gate(void **state)
+{
+	(void)state;
+	canary_then_all(FTH_GATE_MANUAL);
+	m_begin(2);
+	m_to_done(m_first());
+	m_expect_phase(FTH_RO_GATED);
+	assert_int_equal(m_simple(FTH_RE_PROMOTE), 0);
+	m_expect_phase(FTH_RO_RUNNING);
+	assert_int_equal(m.rollout.wave, 1);
+}
+
+/* Time is skipped, no verdict: who is away or without effect is not confirmed. */
+static void test_promote_confirms_nobody_unseen(void **state)
+{
+	(void)state;
+	m.policy.inconclusive_max = (struct fth_share){ false, 1 };
+	m_begin(2);
+	m_to_soaking(0);
+	m_to_soaking(1);
+	m_lost(1);
+	assert_int_equal(m_simple(FTH_RE_PROMOTE), 0);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
+	m_expect(1, FTH_RV_SOAKING);
+	assert_true(m_vm_of(1)->inconclusive);
+	assert_int_equal(m_simple(FTH_RE_PROMOTE), -EINVAL);
+}
+
+/* argo-rollouts#4461: what a person says after a promotion still holds. */
+static void test_verbs_hold_after_promote(void **state)
+{
+	(void)state;
+	canary_then_all(FTH_GATE_AUTO);
+	m.policy.failures_max = (struct fth_share){ false, 0 };
+	m_begin(2);
+	m_to_soaking(m_first());
+	assert_int_equal(m_simple(FTH_RE_PROMOTE), 0);
+	assert_int_equal(by_ann(FTH_RE_ABORT, "wrong patch"), 0);
+	m_expect_phase(FTH_RO_ABORTING);
+	assert_string_equal(m.rollout.why, "by request of 'ann': wrong patch");
+	m_result(m_first(), FTH_E_OK, FTH_LC_APPLIED);
+	m_expect_phase(FTH_RO_ABORTED);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 0);
+	assert_int_equal(m_simple(FTH_RE_PROMOTE), -EINVAL);
+	assert_int_equal(m_simple(FTH_RE_RESUME), -EINVAL);
+	assert_int_equal(m_simple(FTH_RE_PAUSE), -EINVAL);
+	assert_int_equal(m_simple(FTH_RE_ABORT), -EINVAL);
+}
+
+static void test_abort_ends_what_is_in_flight(void **state)
+{
+	(void)state;
+	m.policy.in_flight.fleet = 2;
+	m_begin(4);
+	m_result(m_first(), FTH_E_OK, FTH_LC_STAGED); /* its APPLY goes out */
+	assert_int_equal(m_simple(FTH_RE_ABORT), 0);
+	m_expect_phase(FTH_RO_ABORTING);
+	assert_false(fth_rollout_terminal(&m.rollout));
+	m_result(m_first(), FTH_E_OK, FTH_LC_SOAKING);
+	m_expect(m_first(), FTH_RV_SOAKING);
+	assert_int_equal(m.actions.count, 0); /* the room is nobody's */
+	m_tick(SOAK_MS);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1); /* else its guest would revert */
+	m_result(m_first(), FTH_E_OK, FTH_LC_APPLIED);
+	m_expect_phase(FTH_RO_ABORTING); /* one is still being staged */
+}
+
+static void test_aborted_staging_stays_staged(void **state)
+{
+	(void)state;
+	m_begin(1);
+	assert_int_equal(m_simple(FTH_RE_ABORT), 0);
+	m_expect(0, FTH_RV_STAGING);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_expect(0, FTH_RV_SKIPPED);
+	assert_string_equal(m_vm_of(0)->why, "aborted: its payload is staged, not applied");
+	m_expect_phase(FTH_RO_ABORTED);
+	assert_true(fth_rollout_terminal(&m.rollout));
+	assert_int_equal(m.rollout.ended_ms, m.now_ms);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	assert_int_equal(m_sent(FTH_OP_UNSTAGE), 1);
+	m_result(0, FTH_E_OK, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSED);
+}
+
+static void test_aborted_takes_nothing_back_alone(void **state)
+{
+	(void)state;
+	m.policy.failures_max = (struct fth_share){ false, 0 };
+	m.policy.failures_then = FTH_THEN_REVERSE;
+	m_begin(2);
+	m_to_soaking(0);
+	m_to_soaking(1);
+	assert_int_equal(m_simple(FTH_RE_ABORT), 0);
+	m_heartbeat(0, OOPS);
+	m_expect(0, FTH_RV_FAILED);
+	assert_int_equal(m.rollout.failures, 1); /* counted all the same */
+	m_expect_phase(FTH_RO_ABORTING);
+	assert_non_null(strstr(m.rollout.why, "failed"));
+	assert_non_null(strstr(m.rollout.why, "nothing is taken back"));
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 0);
+	m_tick(SOAK_MS);
+	m_result(1, FTH_E_OK, FTH_LC_APPLIED);
+	m_expect_phase(FTH_RO_ABORTED);
+	m_rebooted(1, 9);
+	m_expect(1, FTH_RV_SKIPPED);
+	m_expect_phase(FTH_RO_ABORTED);
+	assert_int_equal(m.actions.count, 0);
+	m_seen(1, FTH_LC_ABSENT);
+	m_seen(1, FTH_LC_ABSENT);
+	assert_false(m.actions.changed); /* a guest that repeats itself costs nothing */
+}
+
+static void test_aborted_takes_nobody_in(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_done(0);
+	m_expect_phase(FTH_RO_COMPLETE);
+	assert_int_equal(m_simple(FTH_RE_ABORT), 0); /* it reconciles no more */
+	m_expect_phase(FTH_RO_ABORTED);
+	m_add(1, "h", "", true);
+	m_seen(1, FTH_LC_ABSENT);
+	m_expect(1, FTH_RV_SKIPPED);
+	assert_int_equal(m.actions.count, 0);
+}
+
+static void test_abort_while_paused(void **state)
+{
+	(void)state;
+	m_begin(2);
+	m_to_soaking(0);
+	assert_int_equal(m_simple(FTH_RE_PAUSE), 0);
+	assert_int_equal(m_simple(FTH_RE_PROMOTE), -EINVAL); /* resume it first */
+	assert_int_equal(m_simple(FTH_RE_ABORT), 0);
+	m_expect_phase(FTH_RO_ABORTING);
+	m_lost(0);
+	m_tick(SOAK_MS);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_expect_phase(FTH_RO_REVERSING);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(test_promote_skips_the_soak),
+		MACHINE_TEST(test_promote_opens_the_gate),
+		MACHINE_TEST(test_promote_confirms_nobody_unseen),
+		MACHINE_TEST(test_verbs_hold_after_promote),
+		MACHINE_TEST(test_abort_ends_what_is_in_flight),
+		MACHINE_TEST(test_aborted_staging_stays_staged),
+		MACHINE_TEST(test_aborted_takes_nothing_back_alone),
+		MACHINE_TEST(test_aborted_takes_nobody_in),
+		MACHINE_TEST(test_abort_while_paused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
