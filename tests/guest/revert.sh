@@ -148,7 +148,8 @@ reverted fth_test_pause
 # doesn't wait.
 in_force $MOD/fth_test_pause.ko nudge-after=manual deadline=none confirm-within=none
 pausers 5
-in_force $DEMO confirm-within=2s
+# Longer than what comes before the first one's revert.
+in_force $DEMO confirm-within=$((3 * ${TAP_SLOWER:-1}))s
 in_force $VERSION revert-mode=immediate confirm-within=none
 ok "a patch is taken back, and can't leave" write 0 $PAUSE_P/enabled
 eventually 20 "... as tasks sleep in it" holds $PAUSE_P/pending 'fth_pausers'
