@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A program of the operator's as a child process.
+ *
+ * DESIGN
+ * Its end is the readiness of a pidfd, so that no signal handler is needed and
+ * nobody else's children are touched.  It leads a session: a kill of that group
+ * reaches what it started.  Its output is read so that it never blocks on us,
+ * and forgotten but for the first line.
+ */
+#include "io/process.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io/loop.h"
+
+#define READ_SIZE 4096u
+#define KILL_WAIT_MS 100 /* for one that is not told of any more */
+#define READS_MAX 16u	 /* of one turn */
+
+struct fth_process {
+	pid_t pid;
+	int pidfd;
+	int output; /* read end; -1: closed */
+	struct event *ended;
+	struct event *written;
+	struct fth_timer *timer;
+	void (*done)(void *context, const struct fth_process_end *end);
+	void *context;
+	size_t length; /* of @end.line */
+	bool line_over;
+	struct fth_process_end end;
+};
+
+static void close_output(struct fth_process *process)
+{
+	if (process->written)
+		event_free(process->written);
+	process->written = NULL;
+	if (process->output >= 0)
+		close(process->output);
+	process->output = -1;
+}
+
+static void drop(struct fth_process *process)
+{
+	close_output(process);
+	if (process->ended)
+		event_free(process->ended);
+	fth_timer_free(process->timer);
+	if (process->pidfd >= 0)
+		close(process->pidfd);
+	free(process);
+}
+
+static void take_output(struct fth_process *process, const char *bytes, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count && !process->line_over; i++) {
+		if (bytes[i] == '\n' || process->length == FTH_PROCESS_LINE_MAX)
+			process->line_over = true;
+		else
+			process->end.line[process->length++] =
+				bytes[i] < ' ' || bytes[i] > '~' ? '?' : bytes[i];
+	}
+}
+
+static void read_output(evutil_socket_t fd, short what, void *context)
+{
+	struct fth_process *process = context;
+	unsigned int turns = READS_MAX;
+	char bytes[READ_SIZE];
+	ssize_t got = 1;
+
+	(void)what;
+	while (turns-- && (got = read(fd, bytes, sizeof(bytes))) > 0)
+		take_output(process, bytes, (size_t)got);
+	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR))
+		close_output(process);
+}
+
+/* Its group goes first: as long as nobody waited for it its number is not given anew. */
+static void reap(struct fth_process *process, siginfo_t *ret_info)
+{
+	kill(-process->pid, SIGKILL);
+	memset(ret_info, 0, sizeof(*ret_info));
+	while (waitid(P_PIDFD, (id_t)process->pidfd, ret_info, WEXITED) && errno == EINTR)
+		;
+}
+
+static void process_ended(evutil_socket_t fd, short what, void *context)
+{
+	struct fth_process *process = context;
+	void (*done)(void *, const struct fth_process_end *) = process->done;
+	struct fth_process_end end;
+	siginfo_t info;
+
+	(void)fd;
+	(void)what;
+	reap(process, &info);
+	if (process->output >= 0)
+		read_output(process->output, EV_READ, process);
+	end = process->end;
+	if (info.si_code == CLD_EXITED)
+		end.status = info.si_status;
+	else
+		end.signal = info.si_status ? info.si_status : SIGKILL;
+	context = process->context;
+	drop(process);
+	done(context, &end);
+}
+
+/* What hangs in the kernel can't be killed: it is left behind, and nobody waits for it. */
+static void time_over(void *context)
+{
+	struct fth_process *process = context;
+	void (*done)(void *, const struct fth_process_end *) = process->done;
+	struct fth_process_end end;
+
+	kill(-process->pid, SIGKILL); /* its end follows */
+	if (!process->end.timed_out) {
+		process->end.timed_out = true;
+		fth_timer_set(process->timer, FTH_PROCESS_LAST_MS);
+		return;
+	}
+	end = process->end;
+	end.signal = SIGKILL;
+	context = process->context;
+	drop(process);
+	done(context, &end);
+}
+
+static int spawn(struct fth_process *process, const char *const *argv, const char *const *env,
+		 int output)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	int error;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attributes);
+	error = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(&files, output, 1);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(&files, output, 2);
+	if (!error)
+		error = posix_spawn_file_actions_addclosefrom_np(&files, 3);
+	if (!error)
+		error = posix_spawn_file_actions_addchdir_np(&files, "/");
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+						      POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	if (!error)
+		error = posix_spawn(&process->pid, argv[0], &files, &attributes,
+				    (char *const *)argv, (char *const *)env);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&files);
+	return -error;
+}
+
+static int watch(struct fth_process *process, struct fth_loop *loop, uint64_t timeout_ms)
+{
+	struct event_base *base = fth_loop_base(loop);
+
+	process->pidfd = pidfd_open(process->pid, 0);
+	if (process->pidfd < 0)
+		return -errno;
+	process->ended = event_new(base, process->pidfd, EV_READ, process_ended, process);
+	process->written =
+		event_new(base, process->output, EV_READ | EV_PERSIST, read_output, process);
+	if (!process->ended || !process->written || event_add(process->ended, NULL) ||
+	    event_add(process->written, NULL) ||
+	    fth_timer_new(loop, time_over, process, &process->timer))
+		return -ENOMEM;
+	fth_timer_set(process->timer, timeout_ms);
+	return 0;
+}
+
+int fth_process_start(struct fth_loop *loop, const char *const *argv, const char *const *env,
+		      uint64_t timeout_ms,
+		      void (*done)(void *context, const struct fth_process_end *end), void *context,
+		      struct fth_process **ret_process)
+{
+	struct fth_process *process = calloc(1, sizeof(*process));
+	int ends[2];
+	int error;
+
+	if (!process)
+		return -ENOMEM;
+	process->pidfd = -1;
+	process->output = -1;
+	process->done = done;
+	process->context = context;
+	if (pipe2(ends, O_CLOEXEC)) {
+		error = -errno;
+		drop(process);
+		return error;
+	}
+	process->output = ends[0];
+	fcntl(process->output, F_SETFL, O_NONBLOCK);
+	error = spawn(process, argv, env, ends[1]);
+	close(ends[1]);
+	if (error) {
+		drop(process);
+		return error;
+	}
+	error = watch(process, loop, timeout_ms);
+	if (error) {
+		fth_process_kill(process);
+		return error;
+	}
+	*ret_process = process;
+	return 0;
+}
+
+void fth_process_kill(struct fth_process *process)
+{
+	struct pollfd dead;
+
+	if (!process)
+		return;
+	kill(-process->pid, SIGKILL);
+	dead = (struct pollfd){ .fd = process->pidfd, .events = POLLIN };
+	if (dead.fd >= 0)
+		poll(&dead, 1, KILL_WAIT_MS);
+	waitpid(process->pid, NULL, WNOHANG);
+	drop(process);
+}
