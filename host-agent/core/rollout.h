@@ -99,6 +99,8 @@ enum fth_rollout_index {
  * @staged: the guest holds our payload and it was not applied since
  * @inconclusive: it can't be told whether it is healthy: it holds its wave
  * @excused: ... and a person said to go on without it
+ * @tried: it was sent a command, found with the patch, or failed: it counts for
+ *	the shares of the failure budgets, for good
  * @soaked: it soaks, and for long enough: a person said so, or it was to be
  *	confirmed already
  * @effect: a call ran the new code since it was applied
@@ -134,6 +136,7 @@ struct fth_rollout_vm {
 	bool inconclusive;
 	bool failure_counted;
 	bool soaked;
+	bool tried;
 	bool seen;
 	bool staged;
 	bool excused;
@@ -171,7 +174,8 @@ struct fth_rollout {
 	uint32_t failures_excused; /* of @failures: a person said to go on */
 	uint32_t inconclusive;	   /* now, not counting excused ones */
 	uint32_t in_flight;	   /* VMs with an op in flight */
-	uint32_t selected;	   /* VMs that shares are taken of */
+	uint32_t selected;	   /* VMs that the waves' shares are taken of */
+	uint32_t tried;		   /* VMs that the failure budgets' are */
 	/* Checks of the wave as a whole, as those of a VM */
 	uint8_t checks_pending;
 	uint8_t checks_passed;

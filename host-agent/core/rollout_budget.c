@@ -40,29 +40,55 @@ static void format_share(const struct fth_share *share, char *ret_text)
 				rest / 10);
 }
 
-static bool over(uint32_t count, const struct fth_share *share, uint32_t selected, const char *what,
+/* @count of @tried, as the share of them that it is: where the limit is one too. */
+static void format_measured(uint32_t count, uint32_t tried, const struct fth_share *limit,
+			    char *ret_text)
+{
+	struct fth_share share = { .percent = limit->percent };
+
+	share.value = (uint32_t)((uint64_t)count * 10000 / tried);
+	format_share(&share, ret_text);
+}
+
+static bool over(uint32_t count, const struct fth_share *share, uint32_t tried, const char *what,
 		 char *ret_why)
 {
-	uint32_t allowed = fth_share_of(share, selected);
+	uint32_t allowed = fth_share_of(share, tried);
+	char measured[PERCENT_TEXT_MAX];
 	char percent[PERCENT_TEXT_MAX];
 
 	if (count <= allowed)
 		return false;
+	format_measured(count, tried, share, measured);
 	format_share(share, percent);
-	fth_text_format(ret_why, FTH_WHY_MAX, "%u of %u VMs %s, allowed are %u%s", count, selected,
-			what, allowed, percent);
+	fth_text_format(ret_why, FTH_WHY_MAX, "%u of %u VMs tried %s%s, allowed are %u%s", count,
+			tried, what, measured, allowed, percent);
 	return true;
 }
 
-/* @ret_why has FTH_WHY_MAX bytes and is set when the budget is spent. */
+/* A VM counts as tried from its first command on, or where it was found to have the patch. */
+void fth_vm_tried(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (vm->tried)
+		return;
+	vm->tried = true;
+	run->rollout->tried++;
+	run->actions->changed = true;
+}
+
+/*
+ * Shares are taken of the VMs that were tried, not of those that are still to
+ * come: 2 of 4 that failed are a half, however large the fleet.
+ * @ret_why has FTH_WHY_MAX bytes and is set when the budget is spent.
+ */
 bool fth_budget_spent(const struct fth_rollout *rollout, char *ret_why)
 {
 	const struct fth_policy *policy = &rollout->policy;
 
 	return over(rollout->failures - rollout->failures_excused, &policy->failures_max,
-		    rollout->selected, "failed", ret_why) ||
-	       over(rollout->inconclusive, &policy->inconclusive_max, rollout->selected,
-		    "inconclusive", ret_why);
+		    rollout->tried, "failed", ret_why) ||
+	       over(rollout->inconclusive, &policy->inconclusive_max, rollout->tried,
+		    "are inconclusive", ret_why);
 }
 
 /* A window that crosses midnight belongs to the day it begins on. */

@@ -78,6 +78,7 @@ void fth_vm_result(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 /* rollout_budget.c */
 bool fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
 		       const struct fth_in_flight *limits);
+void fth_vm_tried(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 bool fth_budget_spent(const struct fth_rollout *rollout, char *ret_why);
 bool fth_budget_window_open(const struct fth_policy *policy, uint64_t now_ms,
 			    uint64_t *ret_opens_ms);

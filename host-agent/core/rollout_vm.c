@@ -129,8 +129,10 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t
 	fth_vm_enter(run, vm, states[op]);
 	if (op < FTH_OP_REVERSE) /* on its way back a VM keeps saying why */
 		fth_vm_explain(run, vm, "%s", "");
-	if (op == FTH_OP_STAGE || op == FTH_OP_APPLY)
+	if (op == FTH_OP_STAGE || op == FTH_OP_APPLY) {
 		vm->touched = true;
+		fth_vm_tried(run, vm);
+	}
 	if (op == FTH_OP_APPLY) {
 		vm->apply_ms = vm->since_ms;
 		vm->staged = false;
@@ -191,6 +193,7 @@ bool fth_vm_lacks_effect(const struct fth_rollout *rollout, const struct fth_rol
 /* The caller has explained why. */
 void fth_vm_fail(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
+	fth_vm_tried(run, vm);
 	fth_vm_set_inconclusive(run, vm, false);
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
@@ -250,6 +253,7 @@ void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
 	vm->touched = true;
+	fth_vm_tried(run, vm);
 	vm->attempts = 0;
 	vm->effect = run->event->effect;
 	fth_vm_explain(run, vm, "%s", "");
@@ -264,6 +268,7 @@ void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
 	vm->touched = true;
+	fth_vm_tried(run, vm);
 	vm->attempts = 0;
 	vm->reboots = 0;
 	vm->restores = 0;

@@ -182,8 +182,8 @@ static void check_budgets(const struct fleet *fleet, const struct fth_rollout_ac
 			check_limit(fleet, i, limits->group, false, true);
 	}
 	spent = live->failures - live->failures_excused >
-			fth_share_of(&policy->failures_max, live->selected) ||
-		live->inconclusive > fth_share_of(&policy->inconclusive_max, live->selected);
+			fth_share_of(&policy->failures_max, live->tried) ||
+		live->inconclusive > fth_share_of(&policy->inconclusive_max, live->tried);
 	/* An op that goes out again to a VM that is silent is no start. */
 	for (i = 0; (spent || fleet->aborted) && i < actions->count; i++)
 		if (actions->entries[i].kind == FTH_RA_SEND &&
@@ -204,6 +204,7 @@ static void check_counts(const struct fleet *fleet)
 	uint32_t inconclusive = 0;
 	uint32_t in_flight = 0;
 	uint32_t failures = 0;
+	uint32_t tried = 0;
 	uint32_t i;
 
 	fth_rollout_count(live, &counts);
@@ -214,11 +215,16 @@ static void check_counts(const struct fleet *fleet)
 	for (i = 0; i < live->vm_count; i++) {
 		in_flight += live->vms[i].op != 0;
 		failures += live->vms[i].failure_counted;
+		tried += live->vms[i].tried;
+		if ((live->vms[i].touched || live->vms[i].failure_counted) && !live->vms[i].tried)
+			fleet_fail(fleet, "'%s' was touched, and not tried", live->vms[i].name);
 		inconclusive += live->vms[i].inconclusive && !live->vms[i].excused;
 	}
 	if (in_flight != live->in_flight || in_flight != counts.in_flight)
 		fleet_fail(fleet, "%u VMs have an op, counted %u, shown %u", in_flight,
 			   live->in_flight, counts.in_flight);
+	if (tried != live->tried)
+		fleet_fail(fleet, "%u VMs tried, counted %u", tried, live->tried);
 	if (failures != live->failures || inconclusive != live->inconclusive)
 		fleet_fail(fleet,
 			   "failures %u counted %u, inconclusive %u "

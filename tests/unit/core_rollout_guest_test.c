@@ -28,7 +28,7 @@ static void test_missing_capability_sends_nothing(void **state)
 	m_expect(0, FTH_RV_FAILED);
 	assert_non_null(strstr(m_vm_of(0)->why, "not supported by this guest: "));
 	m_expect_phase(FTH_RO_REVERSED);
-	assert_string_equal(m.rollout.why, "1 of 1 VMs failed, allowed are 0: reversing");
+	assert_string_equal(m.rollout.why, "1 of 1 VMs tried failed, allowed are 0: reversing");
 }
 
 static void test_other_kernel_is_skipped(void **state)

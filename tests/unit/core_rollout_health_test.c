@@ -89,7 +89,7 @@ static void test_a_failed_gate_fails_the_vm(void **state)
 	m_to_soaking(0);
 	m_tick(SOAK_MS);
 	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_FAIL);
-	assert_string_equal(m.rollout.why, "1 of 2 VMs failed, allowed are 0: reversing");
+	assert_string_equal(m.rollout.why, "1 of 2 VMs tried failed, allowed are 0: reversing");
 	assert_string_equal(m_vm_of(0)->why, "health.command: fail: said so");
 	m_expect_phase(FTH_RO_REVERSING);
 }
@@ -149,7 +149,7 @@ static void test_inconclusive_spends_its_budget(void **state)
 	m_to_soaking(0);
 	m_tick(SOAK_MS);
 	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_INCONCLUSIVE);
-	assert_string_equal(m.rollout.why, "1 of 1 VMs inconclusive, allowed are 0: reversing");
+	assert_string_equal(m.rollout.why, "1 of 1 VMs tried are inconclusive, allowed are 0: reversing");
 }
 
 /* It rebooted meanwhile: what was found belongs to a soak that is over. */

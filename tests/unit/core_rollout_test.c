@@ -56,8 +56,46 @@ static void test_spent_budget_says_numbers(void **state)
 	for (i = 0; i < 2; i++)
 		m_result(i, FTH_E_SYMBOL_UNKNOWN, FTH_LC_ABSENT);
 	m_expect_phase(FTH_RO_REVERSING);
-	assert_string_equal(m.rollout.why, "2 of 30 VMs failed, allowed are 1 (2%): reversing");
+	assert_string_equal(m.rollout.why,
+			    "2 of 30 VMs tried failed (6.66%), allowed are 1 (2%): reversing");
 	assert_int_equal(m_sent(FTH_OP_REVERSE), 28 + 2);
+}
+
+/* Of what was tried: a half is a half, however many VMs are still to come. */
+static void test_share_of_what_was_tried(void **state)
+{
+	int i;
+
+	(void)state;
+	m.policy.failures_max = (struct fth_share){ true, 1000 };
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 4 };
+	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_begin(40);
+	assert_int_equal(m.rollout.tried, 4);
+	for (i = 0; i < 40; i++)
+		if (!m_vm_of(i)->wave && m.rollout.failures < 2)
+			m_result(i, FTH_E_SYMBOL_UNKNOWN, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSING); /* 4 of 40 would be a tenth */
+	assert_string_equal(m.rollout.why,
+			    "2 of 4 VMs tried failed (50%), allowed are 1 (10%): reversing");
+}
+
+/* flagger#1801: while a person is awaited failures count, and the limit holds. */
+static void test_failures_count_at_a_gate(void **state)
+{
+	(void)state;
+	m.policy.gate = FTH_GATE_MANUAL;
+	m.policy.failures_max = (struct fth_share){ false, 0 };
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 1 };
+	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_begin(3);
+	m_to_done(m_first());
+	m_expect_phase(FTH_RO_GATED);
+	m_heartbeat(m_first(), OOPS);
+	m_expect_phase(FTH_RO_REVERSING);
+	assert_string_equal(m.rollout.why, "1 of 1 VMs tried failed, allowed are 0: reversing");
 }
 
 static void test_spent_budget_pauses(void **state)
@@ -67,7 +105,7 @@ static void test_spent_budget_pauses(void **state)
 	m_begin(2);
 	m_result(0, FTH_E_NOT_TRACEABLE, FTH_LC_STAGED);
 	m_expect_phase(FTH_RO_PAUSED);
-	assert_string_equal(m.rollout.why, "1 of 2 VMs failed, allowed are 0: paused");
+	assert_string_equal(m.rollout.why, "1 of 2 VMs tried failed, allowed are 0: paused");
 	assert_string_equal(m_vm_of(0)->why, "stage refused: function has no ftrace entry");
 	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
 	m_expect_phase(FTH_RO_RUNNING); /* that failure is excused */
@@ -312,7 +350,8 @@ static void test_inconclusive_spends_its_own_budget(void **state)
 	m_lost(1);
 	m_tick(SOAK_MS);
 	m_expect_phase(FTH_RO_REVERSING);
-	assert_string_equal(m.rollout.why, "1 of 2 VMs inconclusive, allowed are 0: reversing");
+	assert_string_equal(m.rollout.why,
+			    "1 of 2 VMs tried are inconclusive, allowed are 0: reversing");
 }
 
 static void test_inconclusive_holds_its_wave(void **state)
@@ -448,9 +487,9 @@ static void test_share_reads_as_it_was_written(void **state)
 		uint32_t value;
 		const char *why;
 	} rows[] = {
-		{ 50, "2 of 30 VMs failed, allowed are 1 (0.5%): reversing" },
-		{ 25, "2 of 30 VMs failed, allowed are 1 (0.25%): reversing" },
-		{ 105, "2 of 30 VMs failed, allowed are 1 (1.05%): reversing" },
+		{ 50, "2 of 30 VMs tried failed (6.66%), allowed are 1 (0.5%): reversing" },
+		{ 25, "2 of 30 VMs tried failed (6.66%), allowed are 1 (0.25%): reversing" },
+		{ 105, "2 of 30 VMs tried failed (6.66%), allowed are 1 (1.05%): reversing" },
 	};
 	size_t i;
 
@@ -469,6 +508,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(test_canary_soaks_before_the_rest),
 		MACHINE_TEST(test_spent_budget_says_numbers),
+		MACHINE_TEST(test_share_of_what_was_tried),
+		MACHINE_TEST(test_failures_count_at_a_gate),
 		MACHINE_TEST(test_spent_budget_pauses),
 		MACHINE_TEST(test_wave_without_a_healthy_vm_stops),
 		MACHINE_TEST(test_in_flight_limits),
