@@ -201,11 +201,11 @@ void fth_patch_want(struct fth_patch *patch, bool wanted);
 
 /**
  * fth_patch_make_sets() - what a task must leave, as the table is now
- * @strict: refuse a function of the extend set that a loaded module has not
+ * @strict: refuse a function of the extend set that is unknown or ambiguous
  * @ret_sets: for fth_sets_free()
  *
  * The patch's functions are listed.
- * Return: 0; -ENOMEM; -EINVAL a function of the extend set is unknown.
+ * Return: 0; -ENOMEM; -EINVAL, with @strict only.
  */
 int fth_patch_make_sets(const struct fth_patch *patch, bool strict, struct fth_sets **ret_sets,
 			struct fth_report *ret_report);

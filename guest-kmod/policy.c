@@ -2,6 +2,7 @@
 /* Policies of patches that are loaded by hand. */
 #include "policy.h"
 
+#include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -102,12 +103,19 @@ static int parse_flags(struct fth_guest_policy *policy, char *value)
 	return 0;
 }
 
-/* The spans borrow the line until fth_policy_copy(). */
+/*
+ * A number is no function but the position of the one before it.  The spans borrow the
+ * line until fth_policy_copy().
+ */
 static int parse_extend_set(struct fth_guest_policy *policy, char *value)
 {
 	char *function;
 
 	while ((function = strsep(&value, ","))) {
+		if (value && isdigit(*value)) {
+			value[-1] = ',';
+			strsep(&value, ",");
+		}
 		if (!*function || policy->extend_set_count == FTH_EXTEND_SET_MAX)
 			return -EINVAL;
 		policy->extend_set[policy->extend_set_count++] = span_of(function);
@@ -214,7 +222,7 @@ static const struct key keys[] = {
 	{ "flags", parse_flags, "none, in-thread, in-time or in-thread,in-time" },
 	{ "leave", parse_leave, "function, patched-set or kernel" },
 	{ "switch", parse_switch, "function, thread or kernel" },
-	{ "extend-set", parse_extend_set, "functions with commas between" },
+	{ "extend-set", parse_extend_set, "functions with commas between, as f,module:g,h,2 with the second of the name h" },
 	{ "deadline", parse_deadline, DURATION " or none" },
 	{ "on-deadline", parse_on_deadline, "reverse, freeze, force or wait" },
 	{ "stop-max", parse_stop_max, "a duration such as 500us, 2ms" },

@@ -2,31 +2,38 @@
 /* The text that a task must leave before it may switch. */
 
 #include <linux/ftrace.h>
+#include <linux/kstrtox.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "compat/module.h"
 #include "patch.h"
 
-/* "function" or "module:function", as the policy wrote it. */
+/* "[module:]function[,position]", as the policy wrote it; position as old_sympos. */
 struct extend {
 	char module[FTH_NAME_MAX + 1];
-	const char *function;
+	char function[FTH_SYMBOL_MAX + 1];
+	u32 position; /* 0 = there is one only */
 };
 
 static bool split(const struct fth_span *span, struct extend *ret_extend)
 {
 	const char *text = (const char *)span->data;
 	const char *colon = strchr(text, ':');
+	char *comma;
 
 	ret_extend->module[0] = '\0';
-	ret_extend->function = colon ? colon + 1 : text;
-	if (!colon)
-		return true;
-	if (colon - text > FTH_NAME_MAX)
+	ret_extend->position = 0;
+	if (colon && colon - text > FTH_NAME_MAX)
 		return false;
-	memcpy(ret_extend->module, text, colon - text);
-	ret_extend->module[colon - text] = '\0';
-	return true;
+	if (colon)
+		strscpy(ret_extend->module, text, colon - text + 1);
+	strscpy(ret_extend->function, colon ? colon + 1 : text, sizeof(ret_extend->function));
+	comma = strchr(ret_extend->function, ',');
+	if (!comma)
+		return true;
+	*comma = '\0';
+	return !kstrtou32(comma + 1, 10, &ret_extend->position) && ret_extend->position;
 }
 
 bool fth_patch_extends(const struct fth_patch *patch, const char *module)
@@ -59,23 +66,23 @@ const char *fth_patch_extend_at(const struct fth_patch *patch, unsigned long whe
 				unsigned long *ret_offset)
 {
 	struct search search = { .where = where };
+	struct extend extend;
 
 	for (u32 i = 0; i < patch->policy.extend_set_count; i++) {
-		const char *name = (const char *)patch->policy.extend_set[i].data;
-
-		fth_symbol_each(name, is_at, &search);
+		if (!split(&patch->policy.extend_set[i], &extend) || extend.module[0])
+			continue;
+		fth_symbol_each(extend.function, is_at, &search);
 		if (search.found) {
 			*ret_offset = search.offset;
-			return name;
+			return (const char *)patch->policy.extend_set[i].data;
 		}
 	}
 	return NULL;
 }
 
 /*
- * Adds every function of a name, or counts them without sets.  A module that
- * came between the two has more than there is @room for; what comes makes the
- * sets again.
+ * Adds functions, or counts them without sets.  A module that came between the
+ * two has more than there is @room for; what comes makes the sets again.
  */
 struct adding {
 	struct fth_sets *sets;
@@ -83,13 +90,39 @@ struct adding {
 	u32 room;
 };
 
+/* The symbols of one name.  A stack holds their text whether or not ftrace knows it. */
+struct found {
+	struct adding *adding;
+	struct fth_text texts[FTH_MODULE_TEXTS_MAX];
+	u32 text_count;
+	u32 position;
+	u32 symbols;
+	u32 functions; /* of them */
+	u32 added;     /* of those, at the position */
+};
+
+static bool is_text(const struct found *found, unsigned long address)
+{
+	for (u32 i = 0; i < found->text_count; i++) {
+		if (address >= found->texts[i].start && address < found->texts[i].end)
+			return true;
+	}
+	return false;
+}
+
 static int add_found(void *arg, unsigned long address)
 {
-	unsigned long size = fth_symbol_size(address);
-	struct adding *adding = arg;
+	unsigned long size = fth_symbol_size(address) ?: 1;
+	struct found *found = arg;
+	struct adding *adding = found->adding;
 
-	if (!size || !fth_symbol_ftrace_ip(address))
+	found->symbols++;
+	if (!is_text(found, address))
 		return 0;
+	found->functions++;
+	if (found->position && found->position != found->symbols)
+		return 0;
+	found->added++;
 	if (!adding->sets) {
 		adding->count++;
 	} else if (adding->count < adding->room) {
@@ -100,31 +133,60 @@ static int add_found(void *arg, unsigned long address)
 	return 0;
 }
 
+static int refuse(const struct fth_patch *patch, const struct fth_span *span,
+		  const struct extend *extend, const struct found *found,
+		  struct fth_report *ret_report)
+{
+	const char *word = (const char *)span->data;
+
+	if (found->added > 1)
+		return fth_report_set(
+			ret_report, FTH_E_SYMBOL_AMBIGUOUS, -EINVAL,
+			"patch '%s' refused: extend-set: '%s' is the name of %u functions; add ',N' to it, N as in old_sympos",
+			patch->name, word, found->added);
+	if (!found->symbols)
+		return fth_report_set(ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
+				      "patch '%s' refused: extend-set: there is no function '%s'",
+				      patch->name, word);
+	if (extend->position > found->symbols)
+		return fth_report_set(
+			ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
+			"patch '%s' refused: extend-set: '%s': there are only %u of that name",
+			patch->name, word, found->symbols);
+	return fth_report_set(
+		ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
+		"patch '%s' refused: extend-set: '%s' is no function, but data or text that is gone",
+		patch->name, word);
+}
+
+/*
+ * What comes later is not refused: of a name that a module has not there is nothing
+ * to be protected, of one that it has twice both are.
+ */
 static int add_extend(const struct fth_patch *patch, const struct fth_span *span, bool strict,
 		      struct adding *adding, struct fth_report *ret_report)
 {
-	u32 before = adding->count;
+	struct found found = { .adding = adding };
 	struct module *module;
 	struct extend extend;
 
 	if (!split(span, &extend))
-		goto unknown;
+		return refuse(patch, span, &extend, &found, ret_report);
+	found.position = extend.position;
 	if (!extend.module[0]) {
-		fth_symbol_each(extend.function, add_found, adding);
+		found.texts[found.text_count++] = fth_kernel_text();
+		fth_symbol_each(extend.function, add_found, &found);
 	} else {
 		module = fth_module_find(extend.module);
 		/* It may come later; then the sets are made again. */
 		if (!module)
 			return 0;
-		fth_module_symbol_each(module, extend.function, add_found, adding);
+		found.text_count = fth_module_texts(module, found.texts);
+		fth_module_symbol_each(module, extend.function, add_found, &found);
 	}
-	/* A function that a module has not needs no protection. */
-	if (adding->count > before || (extend.module[0] && !strict))
+	if (found.added == 1 || !strict)
 		return 0;
-unknown:
-	return fth_report_set(ret_report, FTH_E_SYMBOL_UNKNOWN, -EINVAL,
-			      "patch '%s' refused: extend-set: there is no function '%s'",
-			      patch->name, (const char *)span->data);
+	return refuse(patch, span, &extend, &found, ret_report);
 }
 
 static int add_extends(const struct fth_patch *patch, bool strict, struct adding *adding,

@@ -170,21 +170,37 @@ static bool is_in_range(const struct fth_guest_policy *policy, const struct rang
 	return (value >= range->min && value <= range->max) || value == range->also;
 }
 
-/* "function" or "object:function", of printable characters without spaces */
+/* What may follow a function's comma: 1 … 9999, as an author writes it. */
+static bool is_position(const uint8_t *digits, uint32_t length)
+{
+	if (!length || length > 4 || digits[0] == '0')
+		return false;
+	for (uint32_t i = 0; i < length; i++) {
+		if (digits[i] < '0' || digits[i] > '9')
+			return false;
+	}
+	return true;
+}
+
+/* "[object:]function[,position]", of printable characters without spaces */
 static bool is_symbol(struct fth_span text)
 {
-	uint32_t colon = 0;
+	uint32_t begin = 0;
 
 	if (!text.length || text.length > FTH_SYMBOL_MAX)
 		return false;
 	for (uint32_t i = 0; i < text.length; i++) {
 		if (text.data[i] <= ' ' || text.data[i] > '~')
 			return false;
+		if (i == begin && text.data[i] >= '0' && text.data[i] <= '9')
+			return false;
+		if (text.data[i] == ',')
+			return i > begin && is_position(text.data + i + 1, text.length - i - 1);
 		if (text.data[i] != ':')
 			continue;
-		if (colon || !i || i == text.length - 1)
+		if (begin || !i || i == text.length - 1)
 			return false;
-		colon = i;
+		begin = i + 1;
 	}
 	return true;
 }
@@ -316,7 +332,7 @@ int fth_policy_check(const struct fth_guest_policy *policy, const char **ret_why
 		if (is_symbol(policy->extend_set[i]))
 			continue;
 		*ret_why =
-			"consistency.extend-set: function or object:function, 1 to 255 characters";
+			"consistency.extend-set: [object:]function[,position], 1 to 255 characters";
 		return -EINVAL;
 	}
 	return 0;

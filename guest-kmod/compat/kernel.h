@@ -96,6 +96,9 @@ unsigned long fth_symbol_address(const char *name);
  */
 void fth_symbol_each(const char *name, int (*found)(void *data, unsigned long address), void *data);
 
+/** fth_kernel_text() - vmlinux's text, without what is freed after the boot. */
+struct fth_text fth_kernel_text(void);
+
 /** fth_symbol_size() - bytes from @address to the next symbol, 0 = unknown. */
 unsigned long fth_symbol_size(unsigned long address);
 

@@ -43,6 +43,7 @@ static struct {
 	const void *stop_sched_class;
 	struct mutex *klp_mutex;
 	struct list_head *klp_patches;
+	struct fth_text text;
 	bool has_direct_calls;
 } data;
 
@@ -124,6 +125,8 @@ int fth_compat_init(void)
 	if (fth_lookup("klp_patches", &address))
 		return -ENOENT;
 	data.klp_patches = (struct list_head *)address;
+	if (fth_lookup("_stext", &data.text.start) || fth_lookup("_etext", &data.text.end))
+		return -ENOENT;
 	look_up_direct_calls();
 	return fth_lookup_module();
 }
@@ -199,6 +202,11 @@ unsigned long fth_symbol_address(const char *name)
 void fth_symbol_each(const char *name, int (*found)(void *data, unsigned long address), void *arg)
 {
 	static_call(fth_kallsyms_on_each_match_symbol)(found, name, arg);
+}
+
+struct fth_text fth_kernel_text(void)
+{
+	return data.text;
 }
 
 unsigned long fth_symbol_size(unsigned long address)

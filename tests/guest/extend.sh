@@ -10,8 +10,14 @@
 
 DEMO=/tests/examples/fother_demo_cmdline.ko
 DEMO_P=$PATCHES/fother_demo_cmdline
+FILTERS=/sys/kernel/tracing/available_filter_functions
 need $DEMO $MOD/fth_test_sleeper.ko $MOD/fth_test_unknown_symbol.ko
 fother_in
+
+apply_demo() {
+	ok "the patch loads" insmod $DEMO
+	eventually 20 "it is in force" has $DEMO_P/state soaking
+}
 
 # Of vmlinux.
 ok "policy with a function in which tasks sleep" \
@@ -50,6 +56,52 @@ eventually 20 "the thread is waited for" holds $DEMO_P/pending 'fth_sleeper: sle
 ok "the module goes in the middle" rmmod fth_test_sleeper
 eventually 20 "it is gone" gone fother_demo_cmdline
 ok "it can be unloaded" rmmod fother_demo_cmdline
+
+# Of functions that ftrace has no entry for: text on a stack is all that counts.
+nok "ftrace can't trace the sleep in a read of its pipe" grep -qw tracing_read_pipe $FILTERS
+ok "policy with that function" \
+	policy 'fother_demo_cmdline nudge-after=manual deadline=none extend-set=tracing_read_pipe'
+background /tmp/pipe cat /sys/kernel/tracing/trace_pipe
+reader=$background
+eventually 20 "a reader sleeps there" holds /proc/$reader/stack tracing_read_pipe
+ok "the patch loads" insmod $DEMO
+eventually 20 "it waits for the reader" holds $DEMO_P/pending 'cat: tracing_read_pipe'
+kill $reader
+wait $reader
+eventually 20 "without it the patch is in force" has $DEMO_P/state soaking
+revert fother_demo_cmdline
+nok "ftrace can't trace one of a module" grep -qw sleep_untraced $FILTERS
+ok "policy with that function" policy \
+	'fother_demo_cmdline nudge-after=manual deadline=none extend-set=fth_test_sleeper:sleep_untraced'
+ok "the module loads, its thread sleeps there" insmod $MOD/fth_test_sleeper.ko uninterruptible=1
+ok "the patch loads" insmod $DEMO
+eventually 20 "it waits for the thread" holds $DEMO_P/pending 'fth_sleeper: sleep_untraced'
+ok "the module goes" rmmod fth_test_sleeper
+eventually 20 "the patch is in force" has $DEMO_P/state soaking
+revert fother_demo_cmdline
+
+# Names that several functions have; the kernel's list of symbols is in the order of N.
+names=$(grep -c ' [tT] name_show$' /proc/kallsyms)
+ok "$names functions are called name_show" [ "$names" -gt 1 ]
+dmesg -c >/dev/null
+ok "policy with all of them" policy 'fother_demo_cmdline extend-set=name_show'
+nok "the patch is refused" insmod $DEMO
+ok "... saying how many there are" \
+	said "extend-set: 'name_show' is the name of $names functions; add ',N'"
+ok "policy with two of them" \
+	policy 'fother_demo_cmdline confirm-within=none extend-set=name_show,2,do_nanosleep,name_show,1'
+ok "... is listed" holds $S/policy 'extend-set=name_show,2,do_nanosleep,name_show,1'
+apply_demo
+revert fother_demo_cmdline
+ok "policy with one too many" policy "fother_demo_cmdline extend-set=name_show,$((names + 1))"
+nok "the patch is refused" insmod $DEMO
+ok "... saying how many there are" \
+	said "extend-set: 'name_show,$((names + 1))': there are only $names of that name"
+nok "a number without a name is refused" policy 'fother_demo_cmdline extend-set=2'
+nok "so is none" policy 'fother_demo_cmdline extend-set=name_show,0'
+ok "policy with data" policy 'fother_demo_cmdline extend-set=jiffies_64'
+nok "the patch is refused" insmod $DEMO
+ok "... saying that" said "extend-set: 'jiffies_64' is no function"
 
 # What there is not.
 ok "policy with a function that there is not" policy 'fother_demo_cmdline extend-set=fth_nowhere'

@@ -125,7 +125,13 @@ static void policy_extend_set_names_functions(void **state)
 		{ TEXT(":f"), -EINVAL },	{ TEXT("o:"), -EINVAL },
 		{ TEXT("o:f:g"), -EINVAL },	{ TEXT("a b"), -EINVAL },
 		{ TEXT("a\0b"), -EINVAL },	{ TEXT("a\x7f"), -EINVAL },
-		{ TEXT("a\xc3\xa9"), -EINVAL },
+		{ TEXT("a\xc3\xa9"), -EINVAL },	{ TEXT("f,2"), 0 },
+		{ TEXT("o:f,9999"), 0 },	{ TEXT("f,"), -EINVAL },
+		{ TEXT("f,0"), -EINVAL },	{ TEXT("f,10000"), -EINVAL },
+		{ TEXT("f,2,3"), -EINVAL },	{ TEXT("f,g"), -EINVAL },
+		{ TEXT(",2"), -EINVAL },	{ TEXT("o:,2"), -EINVAL },
+		{ TEXT("f,2:g"), -EINVAL },	{ TEXT("2"), -EINVAL },
+		{ TEXT("o:2"), -EINVAL },
 	};
 	static const uint8_t longest[FTH_SYMBOL_MAX + 1] = { [0 ... FTH_SYMBOL_MAX] = 'f' };
 	struct fth_guest_policy policy;

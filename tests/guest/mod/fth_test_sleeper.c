@@ -11,14 +11,19 @@ MODULE_PARM_DESC(uninterruptible, "sleep so that no nudge can end it");
 
 static struct task_struct *sleeper;
 
+/* ftrace has no entry for it. */
+static noinline notrace void sleep_untraced(void)
+{
+	set_current_state(uninterruptible ? TASK_UNINTERRUPTIBLE : TASK_INTERRUPTIBLE);
+	if (!kthread_should_stop())
+		io_schedule_timeout(MAX_SCHEDULE_TIMEOUT);
+	__set_current_state(TASK_RUNNING);
+}
+
 static int sleep_on(void *unused)
 {
-	while (!kthread_should_stop()) {
-		set_current_state(uninterruptible ? TASK_UNINTERRUPTIBLE : TASK_INTERRUPTIBLE);
-		if (!kthread_should_stop())
-			io_schedule_timeout(MAX_SCHEDULE_TIMEOUT);
-		__set_current_state(TASK_RUNNING);
-	}
+	while (!kthread_should_stop())
+		sleep_untraced();
 	return 0;
 }
 
