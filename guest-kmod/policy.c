@@ -222,7 +222,7 @@ static const struct key keys[] = {
 	{ "flags", parse_flags, "none, in-thread, in-time or in-thread,in-time" },
 	{ "leave", parse_leave, "function, patched-set or kernel" },
 	{ "switch", parse_switch, "function, thread or kernel" },
-	{ "extend-set", parse_extend_set, "functions with commas between, as f,module:g,h,2 with the second of the name h" },
+	{ "extend-set", parse_extend_set, "functions with commas between, as f,module:g,h,2" },
 	{ "deadline", parse_deadline, DURATION " or none" },
 	{ "on-deadline", parse_on_deadline, "reverse, freeze, force or wait" },
 	{ "stop-max", parse_stop_max, "a duration such as 500us, 2ms" },

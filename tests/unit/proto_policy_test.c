@@ -125,7 +125,7 @@ static void policy_extend_set_names_functions(void **state)
 		{ TEXT(":f"), -EINVAL },	{ TEXT("o:"), -EINVAL },
 		{ TEXT("o:f:g"), -EINVAL },	{ TEXT("a b"), -EINVAL },
 		{ TEXT("a\0b"), -EINVAL },	{ TEXT("a\x7f"), -EINVAL },
-		{ TEXT("a\xc3\xa9"), -EINVAL },	{ TEXT("f,2"), 0 },
+		{ TEXT("a\xc3\xa9"), -EINVAL }, { TEXT("f,2"), 0 },
 		{ TEXT("o:f,9999"), 0 },	{ TEXT("f,"), -EINVAL },
 		{ TEXT("f,0"), -EINVAL },	{ TEXT("f,10000"), -EINVAL },
 		{ TEXT("f,2,3"), -EINVAL },	{ TEXT("f,g"), -EINVAL },
