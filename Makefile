@@ -22,6 +22,7 @@ OPT := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 HOST_CFLAGS = -std=gnu11 $(OPT) -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) $(lib_cflags) $(CFLAGS)
 
 H := $(BUILD)/host
+comma := ,
 lib_src := $(wildcard protocol/*.c host-agent/core/*.c host-agent/io/*.c)
 app_src := $(wildcard host-agent/app/*.c)
 cli_src := $(wildcard host-agent/cli/*.c)
@@ -33,6 +34,7 @@ obj = $(patsubst %.c,$(H)/obj/%.o,$(1))
 
 unit_bin := $(patsubst tests/unit/%.c,$(H)/unit/%,$(unit_src))
 e2e_bin := $(patsubst tests/e2e/%.c,$(H)/e2e/%,$(wildcard tests/e2e/*.c))
+sim_src := $(wildcard tests/sim/*.c)
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
 
 .PHONY: all help deps host-agent guest-kmod unit fuzz fuzz-long test-programs demo bench check \
@@ -61,6 +63,14 @@ guest-kmod: $(BUILD)/guest/fother-relay ## build build/guest/<KREL>/fother.ko, t
 unit: $(unit_bin) ## build the unit tests
 
 fuzz: $(fuzz_bin) ## build the fuzz targets (clang)
+
+.PHONY: sim sim-program
+sim: sim-program ## run the agent against simulated fleets: SEED= N= VMS= FAULTS= BREAK= CALM=1 V=1
+	$(H)/sim --seed=$(or $(SEED),1) --n=$(or $(N),1) $(if $(VMS),--vms=$(VMS)) \
+		$(if $(FAULTS),--faults=$(FAULTS)) $(if $(BREAK),--break=$(BREAK)) \
+		$(if $(CALM),--calm --once) $(if $(filter 1,$(V)),--verbose)
+
+sim-program: $(H)/sim
 
 # Each tests/e2e/*.c is one program that an end-to-end test plays a peer with.
 e2e-programs: $(e2e_bin)
@@ -142,6 +152,15 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)
+
+# The agent's own objects, but for what tests/sim defines in their place; functions between
+# two of its files that the checks watch are wrapped.
+SIM_WRAPS := socket connect close time abort fth_rollout_step fth_store_append fth_store_commit \
+	fth_store_rollback fth_replay_all fth_replay_again fth_budget_allows fth_executor_queue \
+	fth_journal_encode fth_rollout_pending fth_incident_fill fth_guest_fill_seen fth_live_tick_due
+$(H)/sim: $(call obj,$(sim_src)) $(H)/libfotherd.a $(H)/libfother.a
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAPS)) -o $@ $^ $(lib_ldlibs)
 
 # Programs of the end-to-end tests that stand beside the agent; a folder of the same
 # name has more of one.

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The process fotherd: its start, its death, and all that it talks to but guests.
+ *
+ * DESIGN
+ * Beside loop, streams and disk the agent stands on payload files, inventories, HTTP
+ * and a log; those are here, each as little as the agent can see of it.  Requests of
+ * people go through app/api.c like any other.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "app/agent.h"
+#include "io/http.h"
+#include "io/log.h"
+#include "io/loop.h"
+#include "sim.h"
+
+#define POLICY_FD 100 /* one number in every run: it stands in the journal's rows */
+#define POLICY_PATH "/proc/self/fd/100"
+#define RELEASE "6.1.0-sim"
+#define RESTART_MS 1000u
+
+struct fth_http_request {
+	bool post;
+	const char *path;
+	const char *body;
+	int status;
+};
+
+struct fth_sockets {
+	int unused;
+};
+
+static char state_folder[] = "/tmp/fother-sim.XXXXXX";
+static char api_path[sizeof(state_folder) + 16];
+static bool has_folder;
+static bool cached; /* the payload is in the agent's cache */
+static struct fth_sockets inventory;
+jmp_buf sim_agent_died;
+
+bool sim_agent_call(void)
+{
+	if (sim.dead)
+		return false;
+	if (sim.kill_in && !--sim.kill_in) {
+		sim.dead = true;
+		sim_trace('K', 0, 0);
+		sim_note("the agent is killed");
+		return false;
+	}
+	return true;
+}
+
+void sim_agent_kill(uint32_t down_ms)
+{
+	if (!sim.agent)
+		return;
+	sim.kill_in = 0;
+	sim.kill_down_ms = down_ms;
+	sim.dead = true;
+}
+
+/* An agent that ends itself is one that was killed, and its supervisor starts it again. */
+void __wrap_abort(void) __attribute__((noreturn));
+void __real_abort(void) __attribute__((noreturn));
+
+void __wrap_abort(void)
+{
+	if (!sim.agent && !sim.replaying)
+		__real_abort();
+	sim_note("the agent ends itself");
+	sim.dead = true;
+	longjmp(sim_agent_died, 1);
+}
+
+static void start_due(struct sim_due *due)
+{
+	(void)due;
+	sim_agent_start();
+}
+
+void sim_agent_init(void)
+{
+	if (!has_folder && !mkdtemp(state_folder)) {
+		perror("sim: mkdtemp");
+		exit(2);
+	}
+	has_folder = true;
+	snprintf(api_path, sizeof(api_path), "%s/api", state_folder);
+	cached = false;
+	sim.agent_due.fire = start_due;
+}
+
+void sim_agent_start(void)
+{
+	const struct fth_agent_options options = {
+		.sockets = "/sim",
+		.state = state_folder,
+		.api = api_path,
+		.group = (gid_t)-1,
+	};
+	struct fth_agent *agent = NULL;
+	int error;
+
+	sim_trace('S', 0, 0);
+	sim_note("the agent starts");
+	sim_check_confirm_timers();
+	error = fth_agent_new(NULL, &options, &agent);
+	sim.agent = error ? NULL : agent;
+	if (!error || sim.dead)
+		return;
+	sim_due_set(&sim.agent_due, sim.now_us + RESTART_MS * SIM_MS);
+}
+
+void sim_agent_reap(void)
+{
+	struct fth_agent *agent = sim.agent;
+
+	sim_links_cut();
+	fth_agent_free(agent);
+	sim.agent = NULL;
+	sim.dead = false;
+	sim.kills++;
+	sim_disk_crash();
+	sim_due_set(&sim.agent_due, sim.now_us + (sim.kill_down_ms + 1) * SIM_MS);
+}
+
+void sim_agent_free(void)
+{
+	sim.dead = true; /* nothing is written any more */
+	fth_agent_free(sim.agent);
+	sim.agent = NULL;
+	sim.dead = false;
+	if (has_folder) {
+		char path[sizeof(state_folder) + 8];
+
+		snprintf(path, sizeof(path), "%s/lock", state_folder);
+		unlink(path);
+	}
+}
+
+void sim_agent_remove_folder(void)
+{
+	if (has_folder)
+		rmdir(state_folder);
+}
+
+/* ---- inventories */
+
+static void fill_vm(const struct sim_vm *vm, struct fth_inventory_vm *row, char (*texts)[32])
+{
+	snprintf(texts[0], 32, "vm-%u", vm->index);
+	snprintf(texts[1], 32, "host-%u", vm->host);
+	snprintf(texts[2], 32, "group-%u", vm->group);
+	snprintf(texts[3], 32, "/sim/vm-%u", vm->index);
+	memset(row, 0, sizeof(*row));
+	row->name = texts[0];
+	row->host = texts[1];
+	row->group = vm->group ? texts[2] : "";
+	row->path = texts[3];
+	row->running = vm->running;
+}
+
+static void tell(const struct fth_inventory_hooks *hooks, void *context, struct sim_vm *vm)
+{
+	struct fth_inventory_vm row;
+	char texts[4][32];
+
+	if (!vm->exists)
+		return;
+	fill_vm(vm, &row, texts);
+	vm->told_running = vm->running;
+	hooks->found(context, "sockets", &row);
+}
+
+void sim_agent_tell(struct sim_vm *vm)
+{
+	if (sim.agent)
+		tell(&fth_guest_hooks, sim.agent, vm);
+}
+
+void sim_agent_gone(struct sim_vm *vm)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "vm-%u", vm->index);
+	if (sim.agent)
+		fth_guest_hooks.gone(sim.agent, "sockets", name);
+}
+
+int fth_sockets_new(struct fth_loop *loop, const char *folder,
+		    const struct fth_inventory_hooks *hooks, void *context,
+		    struct fth_sockets **ret_sockets)
+{
+	uint32_t i;
+
+	(void)loop;
+	(void)folder;
+	for (i = 0; i < sim.vm_count; i++)
+		tell(hooks, context, &sim.vms[i]);
+	*ret_sockets = &inventory;
+	return 0;
+}
+
+void fth_sockets_free(struct fth_sockets *sockets)
+{
+	(void)sockets;
+}
+
+int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inventory_hooks *hooks,
+		    void *context, struct fth_libvirt **ret_libvirt)
+{
+	(void)loop;
+	(void)uri;
+	(void)hooks;
+	(void)context;
+	(void)ret_libvirt;
+	return -1;
+}
+
+void fth_libvirt_free(struct fth_libvirt *libvirt)
+{
+	(void)libvirt;
+}
+
+/* ---- payloads, and their cache */
+
+static int make_payload(struct fth_payload *ret_payload)
+{
+	struct fth_payload payload = { .size = sim_policy_payload_size() };
+
+	payload.bytes = malloc(payload.size);
+	if (!payload.bytes)
+		return -ENOMEM;
+	memset(payload.bytes, 'p', payload.size);
+	memcpy(payload.sha256, sim_sha256, FTH_SHA256_SIZE);
+	snprintf(payload.name, sizeof(payload.name), "%s", SIM_PATCH);
+	snprintf(payload.release, sizeof(payload.release), "%s", RELEASE);
+	*ret_payload = payload;
+	return 0;
+}
+
+int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *ret_error,
+		     size_t error_size)
+{
+	(void)path;
+	(void)ret_error;
+	(void)error_size;
+	return make_payload(ret_payload);
+}
+
+int fth_payload_load_signature(struct fth_payload *payload, const char *path, char *ret_error,
+			       size_t error_size)
+{
+	(void)payload;
+	(void)path;
+	(void)ret_error;
+	(void)error_size;
+	return -ENOENT;
+}
+
+void fth_payload_free(struct fth_payload *payload)
+{
+	free(payload->bytes);
+	free(payload->signature);
+	payload->bytes = NULL;
+	payload->signature = NULL;
+}
+
+int fth_payload_matches(const struct fth_payload *payload, const struct fth_policy *policy,
+			char *ret_error, size_t error_size)
+{
+	(void)payload;
+	(void)policy;
+	(void)ret_error;
+	(void)error_size;
+	return 0;
+}
+
+int fth_payload_settle_model(const struct fth_payload *payload, struct fth_policy *policy,
+			     char *ret_error, size_t error_size)
+{
+	(void)payload;
+	(void)policy;
+	(void)ret_error;
+	(void)error_size;
+	return 0;
+}
+
+int fth_cache_put(const char *state, const struct fth_payload *payload)
+{
+	(void)state;
+	(void)payload;
+	if (!sim_agent_call())
+		return -EIO;
+	if (sim.now_us < sim.disk_full_until_us)
+		return -ENOSPC;
+	cached = true;
+	return 0;
+}
+
+int fth_cache_probe(const char *state)
+{
+	(void)state;
+	if (!sim_agent_call())
+		return -EIO;
+	return sim.now_us < sim.disk_full_until_us ? -ENOSPC : 0;
+}
+
+int fth_cache_load(const char *state, const uint8_t *sha256, struct fth_payload *ret_payload,
+		   char *ret_error, size_t error_size)
+{
+	(void)state;
+	(void)sha256;
+	if (cached)
+		return make_payload(ret_payload);
+	snprintf(ret_error, error_size, "not in the cache");
+	return -ENOENT;
+}
+
+/* ---- the log */
+
+void fth_log(enum fth_log_priority priority, const char *format, ...)
+{
+	char text[FTH_LOG_LINE_MAX];
+	va_list args;
+
+	(void)priority;
+	if (!sim.options.verbose || sim.dead)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	sim_note("log: %s", text);
+}
+
+/* ---- HTTP */
+
+int fth_http_new(struct fth_loop *loop, const char *path, gid_t group,
+		 void (*handle)(void *context, struct fth_http_request *request), void *context,
+		 struct fth_http **ret_http)
+{
+	(void)loop;
+	(void)path;
+	(void)group;
+	(void)handle;
+	(void)context;
+	*ret_http = NULL;
+	return 0;
+}
+
+void fth_http_free(struct fth_http *http)
+{
+	(void)http;
+}
+
+bool fth_http_is_post(const struct fth_http_request *request)
+{
+	return request->post;
+}
+
+uid_t fth_http_uid(const struct fth_http_request *request)
+{
+	(void)request;
+	return 0;
+}
+
+const char *fth_http_path(const struct fth_http_request *request)
+{
+	return request->path;
+}
+
+int fth_http_body(struct fth_http_request *request, json_t **ret_body)
+{
+	*ret_body = json_loads(request->body, 0, NULL);
+	if (*ret_body)
+		return 0;
+	fth_http_error(request, 400, "bad_request", "no JSON");
+	return -EINVAL;
+}
+
+void fth_http_reply(struct fth_http_request *request, int status, json_t *body)
+{
+	json_decref(body);
+	request->status = status;
+}
+
+void fth_http_error(struct fth_http_request *request, int status, const char *code,
+		    const char *format, ...)
+{
+	char text[FTH_HTTP_MESSAGE_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	sim_note("api: %d %s: %s", status, code, text);
+	request->status = status;
+}
+
+json_t *fth_http_json_text(const void *text, size_t length)
+{
+	json_t *json = json_stringn(text, length);
+
+	return json ? json : json_string("?");
+}
+
+int sim_agent_post(const char *path, const char *body)
+{
+	struct fth_http_request request = { .post = true, .path = path, .body = body };
+
+	if (!sim.agent || sim.dead)
+		return 0;
+	sim_note("api: POST %s", path);
+	sim.kill_in += sim.kill_in ? 1 : 0;
+	fth_api_handle(sim.agent, &request);
+	sim_trace('P', (uint64_t)request.status, 0);
+	return request.status;
+}
+
+/* The policy is a file without a name, and always under the same path. */
+int sim_agent_begin_rollout(void)
+{
+	char text[4096];
+	int fd = memfd_create("policy.yaml", 0);
+	int status;
+
+	sim_policy_write(text, sizeof(text));
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
+	    dup2(fd, POLICY_FD) < 0) {
+		perror("sim: policy");
+		exit(2);
+	}
+	close(fd);
+	status = sim_agent_post("/v1/rollouts", "{\"policy\": \"" POLICY_PATH "\"}");
+	close(POLICY_FD);
+	return status;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The agent, broken on purpose: would the simulator see it?
+ *
+ * DESIGN
+ * Nothing of this is in the product: the functions below stand between two of its
+ * files (ld's --wrap) and pass through unless the run asks to break that very thing.
+ * tests/sim/broken_test.sh has each of them found.
+ */
+#include <string.h>
+
+#include "app/agent.h"
+#include "core/journal.h"
+#include "core/rollout_internal.h"
+#include "sim.h"
+
+static const char *const names[SIM_BREAKS] = {
+	[SIM_BREAK_BUDGET] = "budget",	     [SIM_BREAK_EARLY_SEND] = "early-send",
+	[SIM_BREAK_NO_SYNC] = "no-sync",     [SIM_BREAK_RECORD] = "record",
+	[SIM_BREAK_UNWRITTEN] = "unwritten", [SIM_BREAK_RECALL] = "recall",
+	[SIM_BREAK_BLOCK] = "block",	     [SIM_BREAK_DEAF] = "deaf",
+	[SIM_BREAK_ASLEEP] = "asleep",	     [SIM_BREAK_NO_TIMER] = "no-timer",
+	[SIM_BREAK_FORGETS] = "forgets",     [SIM_BREAK_CHANCE] = "chance",
+};
+
+const char *sim_break_name(uint32_t number)
+{
+	return number < SIM_BREAKS ? names[number] : NULL;
+}
+
+bool __real_fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
+			      const struct fth_in_flight *limits);
+bool __wrap_fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
+			      const struct fth_in_flight *limits);
+bool __wrap_fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
+			      const struct fth_in_flight *limits)
+{
+	return sim_broken(SIM_BREAK_BUDGET) || __real_fth_budget_allows(rollout, vm, limits);
+}
+
+void __real_fth_executor_queue(struct fth_guest *guest);
+void __wrap_fth_executor_queue(struct fth_guest *guest);
+void __wrap_fth_executor_queue(struct fth_guest *guest)
+{
+	bool dirty = guest->agent->dirty;
+
+	if (sim_broken(SIM_BREAK_EARLY_SEND) && guest->agent->store_ok) {
+		guest->agent->dirty = false;
+		fth_executor_pump(guest);
+		guest->agent->dirty = dirty;
+	}
+	__real_fth_executor_queue(guest);
+}
+
+uint32_t __real_fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buffer);
+uint32_t __wrap_fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buffer);
+uint32_t __wrap_fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buffer)
+{
+	struct fth_rollout_event less;
+
+	if (!sim_broken(SIM_BREAK_RECORD) || event->kind != FTH_RE_SEEN)
+		return __real_fth_journal_encode(event, buffer);
+	less = *event;
+	less.now_ms++;
+	return __real_fth_journal_encode(&less, buffer);
+}
+
+bool __real_fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
+				struct fth_rollout_action *ret_action);
+bool __wrap_fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
+				struct fth_rollout_action *ret_action);
+bool __wrap_fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
+				struct fth_rollout_action *ret_action)
+{
+	static struct fth_rollout_action last; /* outward */
+	bool is_pending = __real_fth_rollout_pending(rollout, vm_index, ret_action);
+
+	if (!sim_broken(SIM_BREAK_RECALL) || !is_pending)
+		return is_pending;
+	if (ret_action->op <= FTH_OP_APPLY)
+		last = *ret_action;
+	else if (rollout->phase == FTH_RO_REVERSING && last.op && last.vm_index == vm_index)
+		*ret_action = last;
+	return true;
+}
+
+void __real_fth_incident_fill(struct fth_agent *agent, const char *vm, const struct fth_live *live,
+			      struct fth_rollout_event *event);
+void __wrap_fth_incident_fill(struct fth_agent *agent, const char *vm, const struct fth_live *live,
+			      struct fth_rollout_event *event);
+void __wrap_fth_incident_fill(struct fth_agent *agent, const char *vm, const struct fth_live *live,
+			      struct fth_rollout_event *event)
+{
+	__real_fth_incident_fill(agent, vm, live, event);
+	if (sim_broken(SIM_BREAK_BLOCK))
+		event->blocked = false;
+}
+
+void __real_fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,
+				struct fth_rollout_event *event);
+void __wrap_fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,
+				struct fth_rollout_event *event);
+void __wrap_fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,
+				struct fth_rollout_event *event)
+{
+	const struct fth_rollout *rollout = live->rollout;
+	uint32_t at;
+
+	__real_fth_guest_fill_seen(guest, live, event);
+	at = fth_index_find(rollout, FTH_INDEX_VM, guest->name);
+	if (!sim_broken(SIM_BREAK_DEAF) || at == FTH_VM_NONE || !rollout->vms[at].seen)
+		return;
+	event->guest_state = rollout->vms[at].guest_state;
+	event->sha256_matches = event->guest_state != FTH_LC_ABSENT;
+	memcpy(event->boot_id, rollout->vms[at].boot_id, FTH_UUID_SIZE);
+}
+
+void __real_fth_live_tick_due(struct fth_agent *agent);
+void __wrap_fth_live_tick_due(struct fth_agent *agent);
+void __wrap_fth_live_tick_due(struct fth_agent *agent)
+{
+	if (!sim_broken(SIM_BREAK_ASLEEP))
+		__real_fth_live_tick_due(agent);
+}

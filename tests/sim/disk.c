@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The disk below SQLite: files in memory that lose what was not synced.
+ *
+ * DESIGN
+ * An SQLite VFS, so that the store's own code, its transactions and SQLite's recovery
+ * are what is tested.  Each file has two contents: what a read sees, and what is on the
+ * platter.  A sync copies what was written since.  When the agent is killed together
+ * with its host, each sector that was written and not synced is there or is not, by
+ * chance.  A full disk and a failing fsync are errors that SQLite sees.
+ */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define FILES_MAX 8u
+#define SECTOR 512u
+#define WRITES_MAX 4096u /* between two syncs; more are synced at once */
+#define SHM_REGIONS 64u
+
+struct range {
+	uint64_t begin;
+	uint64_t end;
+};
+
+struct content {
+	uint8_t *bytes;
+	uint64_t size;
+	uint64_t room;
+};
+
+struct file {
+	char name[64];
+	bool exists;
+	struct content now;
+	struct content platter;
+	struct range writes[WRITES_MAX];
+	uint32_t write_count;
+	bool cut; /* truncated since the last sync */
+};
+
+struct handle {
+	sqlite3_file base;
+	struct file *file;
+	void *regions[SHM_REGIONS];
+};
+
+static struct file files[FILES_MAX];
+static bool registered;
+
+static void set_room(struct content *content, uint64_t size)
+{
+	uint64_t room = content->room ? content->room : 16384;
+
+	if (size <= content->room)
+		return;
+	while (room < size)
+		room *= 2;
+	content->bytes = realloc(content->bytes, room);
+	if (!content->bytes)
+		abort();
+	memset(content->bytes + content->room, 0, room - content->room);
+	content->room = room;
+}
+
+static void set_size(struct content *content, uint64_t size)
+{
+	set_room(content, size);
+	if (size < content->size)
+		memset(content->bytes + size, 0, content->size - size);
+	content->size = size;
+}
+
+static void settle(struct file *file, uint64_t begin, uint64_t end)
+{
+	if (end > file->now.size)
+		end = file->now.size;
+	if (begin >= end)
+		return;
+	if (file->platter.size < end)
+		set_size(&file->platter, end);
+	memcpy(file->platter.bytes + begin, file->now.bytes + begin, end - begin);
+}
+
+static void sync_file(struct file *file)
+{
+	uint32_t i;
+
+	for (i = 0; i < file->write_count; i++)
+		settle(file, file->writes[i].begin, file->writes[i].end);
+	file->write_count = 0;
+	file->cut = false;
+	set_size(&file->platter, file->now.size);
+}
+
+static bool fails(void)
+{
+	return !sim_agent_call();
+}
+
+static int io_close(sqlite3_file *base)
+{
+	struct handle *handle = (struct handle *)base;
+	uint32_t i;
+
+	for (i = 0; i < SHM_REGIONS; i++)
+		free(handle->regions[i]);
+	memset(handle->regions, 0, sizeof(handle->regions));
+	return SQLITE_OK;
+}
+
+static int io_read(sqlite3_file *base, void *bytes, int length, sqlite3_int64 offset)
+{
+	const struct content *now = &((struct handle *)base)->file->now;
+	uint64_t begin = (uint64_t)offset, have;
+
+	have = begin < now->size ? now->size - begin : 0;
+	if (have >= (uint64_t)length) {
+		memcpy(bytes, now->bytes + begin, (size_t)length);
+		return SQLITE_OK;
+	}
+	memset(bytes, 0, (size_t)length);
+	if (have)
+		memcpy(bytes, now->bytes + begin, have);
+	return SQLITE_IOERR_SHORT_READ;
+}
+
+static int io_write(sqlite3_file *base, const void *bytes, int length, sqlite3_int64 offset)
+{
+	struct file *file = ((struct handle *)base)->file;
+	uint64_t begin = (uint64_t)offset, end = begin + (uint64_t)length;
+
+	if (fails())
+		return SQLITE_IOERR_WRITE;
+	if (sim.now_us < sim.disk_full_until_us)
+		return SQLITE_FULL;
+	if (file->write_count == WRITES_MAX)
+		sync_file(file);
+	if (end > file->now.size)
+		set_size(&file->now, end);
+	memcpy(file->now.bytes + begin, bytes, (size_t)length);
+	file->writes[file->write_count++] = (struct range){ begin, end };
+	return SQLITE_OK;
+}
+
+static int io_truncate(sqlite3_file *base, sqlite3_int64 size)
+{
+	struct file *file = ((struct handle *)base)->file;
+
+	if (fails())
+		return SQLITE_IOERR_TRUNCATE;
+	set_size(&file->now, (uint64_t)size);
+	file->cut = true;
+	return SQLITE_OK;
+}
+
+static int io_sync(sqlite3_file *base, int flags)
+{
+	(void)flags;
+	if (fails())
+		return SQLITE_IOERR_FSYNC;
+	if (sim.fsync_fails) {
+		sim.fsync_fails--;
+		return SQLITE_IOERR_FSYNC;
+	}
+	if (!sim_broken(SIM_BREAK_NO_SYNC))
+		sync_file(((struct handle *)base)->file);
+	return SQLITE_OK;
+}
+
+static int io_size(sqlite3_file *base, sqlite3_int64 *ret_size)
+{
+	*ret_size = (sqlite3_int64)((struct handle *)base)->file->now.size;
+	return SQLITE_OK;
+}
+
+static int io_lock(sqlite3_file *base, int level)
+{
+	(void)base;
+	(void)level;
+	return SQLITE_OK;
+}
+
+static int io_reserved(sqlite3_file *base, int *ret_locked)
+{
+	(void)base;
+	*ret_locked = 0;
+	return SQLITE_OK;
+}
+
+static int io_control(sqlite3_file *base, int operation, void *argument)
+{
+	(void)base;
+	(void)operation;
+	(void)argument;
+	return SQLITE_NOTFOUND;
+}
+
+static int io_sector(sqlite3_file *base)
+{
+	(void)base;
+	return SECTOR;
+}
+
+/* As SQLite takes disks to be by default: what is beside a write stays whole. */
+static int io_traits(sqlite3_file *base)
+{
+	(void)base;
+	return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
+}
+
+/* One process has the journal: memory that is shared with nobody. */
+static int shm_map(sqlite3_file *base, int region, int size, int extend, void volatile **ret_memory)
+{
+	struct handle *handle = (struct handle *)base;
+
+	*ret_memory = NULL;
+	if (region >= (int)SHM_REGIONS)
+		return SQLITE_IOERR_SHMMAP;
+	if (!handle->regions[region] && extend)
+		handle->regions[region] = calloc(1, (size_t)size);
+	*ret_memory = handle->regions[region];
+	return SQLITE_OK;
+}
+
+static int shm_lock(sqlite3_file *base, int offset, int count, int flags)
+{
+	(void)base;
+	(void)offset;
+	(void)count;
+	(void)flags;
+	return SQLITE_OK;
+}
+
+static void shm_barrier(sqlite3_file *base)
+{
+	(void)base;
+}
+
+static int shm_unmap(sqlite3_file *base, int remove)
+{
+	(void)remove;
+	return io_close(base);
+}
+
+static const sqlite3_io_methods methods = {
+	.iVersion = 2,
+	.xClose = io_close,
+	.xRead = io_read,
+	.xWrite = io_write,
+	.xTruncate = io_truncate,
+	.xSync = io_sync,
+	.xFileSize = io_size,
+	.xLock = io_lock,
+	.xUnlock = io_lock,
+	.xCheckReservedLock = io_reserved,
+	.xFileControl = io_control,
+	.xSectorSize = io_sector,
+	.xDeviceCharacteristics = io_traits,
+	.xShmMap = shm_map,
+	.xShmLock = shm_lock,
+	.xShmBarrier = shm_barrier,
+	.xShmUnmap = shm_unmap,
+};
+
+static const char *last_part(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path ? path : "temporary";
+}
+
+static struct file *find(const char *path, bool create)
+{
+	const char *name = last_part(path);
+	uint32_t i;
+
+	for (i = 0; i < FILES_MAX && files[i].name[0]; i++)
+		if (!strcmp(files[i].name, name))
+			return files[i].exists || create ? &files[i] : NULL;
+	if (!create || i == FILES_MAX)
+		return NULL;
+	snprintf(files[i].name, sizeof(files[i].name), "%s", name);
+	return &files[i];
+}
+
+static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int flags,
+		    int *ret_flags)
+{
+	struct handle *handle = (struct handle *)base;
+
+	(void)vfs;
+	memset(handle, 0, sizeof(*handle));
+	handle->file = find(path, flags & SQLITE_OPEN_CREATE);
+	if (!handle->file || fails())
+		return SQLITE_CANTOPEN;
+	handle->file->exists = true;
+	base->pMethods = &methods;
+	if (ret_flags)
+		*ret_flags = flags;
+	return SQLITE_OK;
+}
+
+static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync)
+{
+	struct file *file = find(path, false);
+
+	(void)vfs;
+	(void)sync;
+	if (fails())
+		return SQLITE_IOERR_DELETE;
+	if (!file)
+		return SQLITE_OK;
+	set_size(&file->now, 0);
+	sync_file(file);
+	file->exists = false;
+	return SQLITE_OK;
+}
+
+static int vfs_access(sqlite3_vfs *vfs, const char *path, int flags, int *ret_there)
+{
+	(void)vfs;
+	(void)flags;
+	*ret_there = find(path, false) != NULL;
+	return SQLITE_OK;
+}
+
+static int vfs_full_path(sqlite3_vfs *vfs, const char *path, int size, char *ret_path)
+{
+	(void)vfs;
+	sqlite3_snprintf(size, ret_path, "%s", path);
+	return SQLITE_OK;
+}
+
+static int vfs_randomness(sqlite3_vfs *vfs, int length, char *bytes)
+{
+	int i;
+
+	(void)vfs;
+	for (i = 0; i < length; i++)
+		bytes[i] = (char)sim_random(SIM_RANDOM_DISK, 256);
+	return length;
+}
+
+/* Who waits for a lock that nobody has would wait in vain. */
+static int vfs_sleep(sqlite3_vfs *vfs, int us)
+{
+	(void)vfs;
+	return us;
+}
+
+static int vfs_time(sqlite3_vfs *vfs, sqlite3_int64 *ret_ms)
+{
+	(void)vfs;
+	*ret_ms = (sqlite3_int64)(SIM_START_MS + sim.now_us / SIM_MS + 210866760000000ull);
+	return SQLITE_OK;
+}
+
+static int vfs_time_days(sqlite3_vfs *vfs, double *ret_days)
+{
+	sqlite3_int64 ms;
+
+	vfs_time(vfs, &ms);
+	*ret_days = (double)ms / 86400000.0;
+	return SQLITE_OK;
+}
+
+static int vfs_last_error(sqlite3_vfs *vfs, int size, char *text)
+{
+	(void)vfs;
+	(void)size;
+	(void)text;
+	return 0;
+}
+
+static sqlite3_vfs vfs = {
+	.iVersion = 2,
+	.szOsFile = sizeof(struct handle),
+	.mxPathname = 512,
+	.zName = "sim",
+	.xOpen = vfs_open,
+	.xDelete = vfs_delete,
+	.xAccess = vfs_access,
+	.xFullPathname = vfs_full_path,
+	.xRandomness = vfs_randomness,
+	.xSleep = vfs_sleep,
+	.xCurrentTime = vfs_time_days,
+	.xGetLastError = vfs_last_error,
+	.xCurrentTimeInt64 = vfs_time,
+};
+
+void sim_disk_init(void)
+{
+	if (!registered && sqlite3_vfs_register(&vfs, 1) != SQLITE_OK)
+		abort();
+	registered = true;
+	/* SQLite's own generator would carry state from one run to the next. */
+	sqlite3_randomness(0, NULL);
+}
+
+static void drop(struct content *content)
+{
+	free(content->bytes);
+	memset(content, 0, sizeof(*content));
+}
+
+void sim_disk_clear(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < FILES_MAX; i++) {
+		drop(&files[i].now);
+		drop(&files[i].platter);
+		files[i].name[0] = '\0';
+		files[i].exists = false;
+		files[i].write_count = 0;
+		files[i].cut = false;
+	}
+}
+
+/* A write that was under way may be there in part: each sector by itself. */
+static void tear(struct file *file, const struct range *write)
+{
+	uint64_t at;
+
+	for (at = write->begin; at < write->end; at += SECTOR)
+		if (sim_chance(SIM_RANDOM_DISK, 50))
+			settle(file, at, at + SECTOR < write->end ? at + SECTOR : write->end);
+}
+
+void sim_disk_crash(void)
+{
+	bool tears = sim_chance(SIM_RANDOM_DISK, 50);
+	struct file *file;
+	uint32_t i, k;
+
+	for (i = 0; i < FILES_MAX; i++) {
+		file = &files[i];
+		for (k = 0; tears && k < file->write_count; k++)
+			tear(file, &file->writes[k]);
+		if (!file->write_count && !file->cut)
+			continue;
+		file->write_count = 0;
+		file->cut = false;
+		set_size(&file->now, file->platter.size);
+		if (file->platter.size)
+			memcpy(file->now.bytes, file->platter.bytes, file->platter.size);
+	}
+}
+
+/* The shared memory is no file, and the database may lag behind its log. */
+bool sim_disk_is_synced(void)
+{
+	const struct file *log = find("journal.db-wal", false);
+
+	return !log || !log->write_count;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The simulator: the real agent, guests, wires, a disk and clocks in one process.
+ *
+ * DESIGN
+ * The agent is fotherd's own code: app/, core/, protocol/, io/channel.c and io/store*.c
+ * are linked as they are.  What they stand on is made up here, at the borders where
+ * they call a library: the loop's timers (loop.c), libevent's streams (stream.c), the
+ * files below SQLite (disk.c), HTTP requests, payloads and inventories (agent.c).
+ * Everything that happens is a struct sim_due in one heap, ordered by virtual time;
+ * everything random comes from one seed.  So a seed is a run, bit for bit.
+ *
+ * A kill of the agent takes effect at one of its system calls: from then on nothing
+ * it does reaches the disk or a wire, until its calls have returned to the heap, where
+ * what is left of it is thrown away.
+ */
+#ifndef FTH_SIM_H
+#define FTH_SIM_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fother/codec.h"
+#include "fother/errors.h"
+#include "fother/lifecycle.h"
+#include "fother/session.h"
+
+#define SIM_VMS_MAX 1000000u
+#define SIM_FAULTS_MAX 256u
+#define SIM_GUEST_OPS_MAX 16u /* commands that a guest remembers */
+#define SIM_WHY_MAX 512u
+#define SIM_START_MS 1700000000000ull /* wall clock when a run begins */
+#define SIM_SHADOW_VMS_MAX 20000u     /* larger fleets have no second rollout beside */
+
+#define SIM_MS 1000ull /* us */
+#define SIM_S (1000 * SIM_MS)
+
+/* Something that happens at a time; of those at one time, the one set first. */
+struct sim_due {
+	uint64_t at_us;
+	uint64_t number;
+	uint32_t heap_at; /* + 1; 0: not set */
+	void (*fire)(struct sim_due *due);
+};
+
+/* Independent streams of the seed: what one draws does not shift the others. */
+enum sim_random {
+	SIM_RANDOM_PLAN = 0,
+	SIM_RANDOM_POLICY = 1,
+	SIM_RANDOM_NET = 2,
+	SIM_RANDOM_GUEST = 3,
+	SIM_RANDOM_DISK = 4,
+	SIM_RANDOM_AGENT = 5,
+	SIM_RANDOMS = 6,
+};
+
+/* One direction of one VM's channel. */
+struct sim_link {
+	struct sim_due due;
+	uint8_t *bytes;
+	uint32_t begin;
+	uint32_t end;
+	uint32_t room;
+	uint64_t stalled_until_us;
+	uint64_t chopped_until_us;
+	bool corrupt; /* one bit of what is delivered next is turned */
+};
+
+struct sim_op {
+	uint64_t id;
+	uint32_t age;
+	uint16_t code;
+	uint8_t type;
+	bool done;
+};
+
+struct sim_incident {
+	uint32_t number;
+	uint8_t trigger;
+	bool ended;
+	uint64_t happened_ms;
+};
+
+/**
+ * struct sim_guest - the module in one guest, and the kernel under it
+ * @partial: the decoder's own buffer while a frame is incomplete, or NULL
+ * @boot: how often it booted
+ * @booted_us: uptime counts from here; a snapshot moves it
+ * @end_us: when the transition that runs ends, 0: none runs
+ * @confirm_us: when it reverts unless confirmed, 0: it doesn't
+ * @confirm_by_us: the same as the invariant has it, whatever the guest makes of it
+ * @confirmed: a host confirmed it, and nobody asked for its end since
+ * @reached: bit per lifecycle state that it ever was in
+ * @lies: what it says of itself is made up
+ * @fails_next: what its next apply comes to
+ * @slow: its next transition misses its deadline
+ */
+struct sim_guest {
+	struct sim_due due;
+	struct fth_session session;
+	struct fth_decoder decoder;
+	uint8_t *partial;
+	uint32_t boot;
+	uint64_t booted_us;
+	uint64_t epoch;
+	uint64_t taint;
+	uint64_t capabilities;
+	uint64_t hits;
+
+	uint64_t stage_op;
+	uint32_t stage_done;
+	uint32_t stage_size;
+
+	uint8_t state; /* enum fth_lifecycle_state */
+	uint8_t leave, switches;
+	uint16_t end_code;
+	uint64_t end_us;
+	uint64_t apply_op;   /* running, 0: none */
+	uint64_t reverse_op; /* running, 0: none */
+	uint64_t confirm_us;
+	uint64_t confirm_by_us;
+	uint64_t heard_us;
+	uint32_t confirm_within_ms;
+	uint32_t deadline_ms;
+	uint32_t revert_on;
+	uint32_t host_loss_after_ms;
+	bool blocked;
+	bool emergency; /* the transition that runs is one */
+	bool confirmed;
+
+	uint32_t incident_count;
+	struct sim_incident incidents[FTH_INCIDENTS_MAX];
+	uint32_t op_age;
+	struct sim_op ops[SIM_GUEST_OPS_MAX];
+
+	uint8_t reached;
+	bool lies;
+	bool slow;
+	bool greeting;
+	uint16_t fails_next;
+};
+
+/* What libevent has of a connected channel. */
+struct bufferevent;
+
+/**
+ * struct sim_vm - a domain
+ * @exists: its inventory has it
+ * @running: powered on
+ * @told_running: what the agent was told last
+ * @snapshot: of its guest, or NULL
+ * @lied: it has been lying in this run: what it was believed is not judged
+ */
+struct sim_vm {
+	uint32_t index;
+	bool exists;
+	bool running;
+	bool told_running;
+	bool lied;
+	uint32_t host;
+	uint32_t group;
+	struct bufferevent *stream;
+	struct sim_link to_guest;
+	struct sim_link to_host;
+	struct sim_guest guest;
+	struct sim_guest *snapshot;
+	uint64_t snapshot_us;
+};
+
+enum sim_fault_kind {
+	SIM_F_CHOP = 1,	       /* bytes come in pieces */
+	SIM_F_RESET = 2,       /* the connection breaks */
+	SIM_F_STALL = 3,       /* no byte passes for a while */
+	SIM_F_REBOOT = 4,      /* of a guest */
+	SIM_F_SNAPSHOT = 5,    /* taken, and restored later */
+	SIM_F_KILL = 6,	       /* the agent, at one of its next system calls */
+	SIM_F_DISK_FULL = 7,   /* for a while */
+	SIM_F_FSYNC = 8,       /* some fail */
+	SIM_F_CLOCK = 9,       /* the host's wall clock jumps */
+	SIM_F_OFF = 10,	       /* a domain is off for a while */
+	SIM_F_OFF_UNTOLD = 11, /* the same, and no event says so */
+	SIM_F_DUPLICATE = 12,  /* libvirt's events come twice */
+	SIM_F_MIGRATE = 13,    /* the domain goes to another host */
+	SIM_F_SKEW = 14,       /* a guest of an older version, until it reboots */
+	SIM_F_CORRUPT = 15,    /* a bit of the stream turns */
+	SIM_F_LIAR = 16,       /* a guest that lies */
+	SIM_F_EMERGENCY = 17,  /* a guest reverts by itself */
+	SIM_F_TAINT = 18,      /* a WARN or an oops that reverts nothing */
+	SIM_F_REFUSE = 19,     /* its next apply fails */
+	SIM_F_SLOW = 20,       /* its next transition misses its deadline */
+	SIM_F_PERSON = 21,     /* pause, resume, reverse, allow */
+	SIM_F_JOIN = 22,       /* a VM that was not there appears */
+	SIM_FAULTS = 23,
+};
+
+/**
+ * struct sim_fault - one fault of the plan
+ * @at_ms: since the run began
+ * @vm: of which
+ * @for_ms: how long, or until what follows
+ * @arg: more, by kind
+ */
+struct sim_fault {
+	uint8_t kind;
+	uint32_t at_ms;
+	uint32_t vm;
+	uint32_t for_ms;
+	uint32_t arg;
+};
+
+/**
+ * struct sim_options - of one run
+ * @faults: which of the plan, by number; @fault_count of them; NULL: all
+ * @calm: no faults at all
+ * @breaks: which part is broken on purpose, by its number in breaks.c; 0: none
+ */
+struct sim_options {
+	uint64_t seed;
+	uint32_t vms;
+	bool calm;
+	bool verbose;
+	uint32_t breaks;
+	const uint32_t *faults;
+	uint32_t fault_count;
+};
+
+struct fth_agent;
+
+/**
+ * struct sim - the run
+ * @dead: the agent was killed; what it still does has no effect
+ * @kill_in: system calls of the agent until it is killed, 0: not planned
+ * @disk_full_until_us, @fsync_fails: faults of the disk
+ * @faults_end_us: from here on none happens
+ * @replaying: a journal is being replayed: steps are no live ones
+ */
+struct sim {
+	struct sim_options options;
+	uint64_t now_us;
+	uint64_t random[SIM_RANDOMS];
+	uint64_t hash;
+	uint64_t events;
+	uint64_t steps;
+	uint64_t frames;
+	uint64_t due_count;
+	struct sim_due **heap;
+	uint32_t heap_size;
+	uint32_t heap_room;
+
+	uint32_t vm_count;
+	struct sim_vm *vms;
+	uint8_t *scratch; /* for decoders that hold nothing */
+
+	struct fth_agent *agent;
+	struct sim_due agent_due; /* start again */
+	bool dead;
+	uint32_t kill_in;
+	uint32_t kill_down_ms;
+	uint32_t kills;
+	bool replaying;
+	int64_t clock_skew_ms;
+	uint64_t disk_full_until_us;
+	uint32_t fsync_fails;
+
+	struct sim_fault plan[SIM_FAULTS_MAX];
+	uint32_t plan_count;
+	uint64_t faults_end_us;
+	bool faults_over;
+	uint32_t resumes;
+	bool reverse_asked;
+	bool failed;
+	char why[SIM_WHY_MAX];
+};
+
+extern struct sim sim;
+
+/* world.c: time, chance, trace */
+void sim_world_init(const struct sim_options *options);
+void sim_world_free(void);
+bool sim_world_step(void); /* false: nothing is due any more */
+void sim_due_set(struct sim_due *due, uint64_t at_us);
+void sim_due_clear(struct sim_due *due);
+uint64_t sim_random64(enum sim_random stream);
+uint32_t sim_random(enum sim_random stream, uint32_t below);
+bool sim_chance(enum sim_random stream, uint32_t percent);
+void sim_trace(uint32_t what, uint64_t a, uint64_t b);
+void sim_trace_bytes(uint32_t what, const uint8_t *bytes, uint32_t length);
+/** sim_fail() - an invariant is violated: the run ends here. */
+__attribute__((format(printf, 1, 2))) void sim_fail(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void sim_note(const char *format, ...);
+
+/* loop.c */
+void sim_loop_free(void);
+
+/* stream.c: bytes between the agent and the guests */
+void sim_link_init(struct sim_vm *vm);
+void sim_link_write(struct sim_vm *vm, bool to_guest, const uint8_t *bytes, uint32_t length);
+void sim_link_break(struct sim_vm *vm, bool tell);
+void sim_links_cut(void); /* the agent's process is gone */
+
+/* guest.c */
+void sim_guest_boot(struct sim_vm *vm);
+void sim_guest_receive(struct sim_vm *vm, const uint8_t *bytes, uint32_t length);
+void sim_guest_reboot(struct sim_vm *vm);
+void sim_guest_snapshot(struct sim_vm *vm);
+void sim_guest_restore(struct sim_vm *vm);
+void sim_guest_free(struct sim_vm *vm);
+struct sim_vm *sim_guest_vm(struct sim_guest *guest);
+
+/* guest_patch.c: the patch's life in a guest */
+void sim_patch_plan(struct sim_guest *guest);
+void sim_patch_emergency(struct sim_vm *vm, uint8_t trigger);
+uint16_t sim_patch_apply(struct sim_vm *vm, const struct fth_msg_apply *apply, uint64_t op);
+uint16_t sim_patch_reverse(struct sim_vm *vm, uint64_t op);
+uint16_t sim_patch_command(struct sim_vm *vm, const struct fth_msg *msg);
+void sim_patch_set_state(struct sim_vm *vm, uint8_t event);
+void sim_guest_conclude(struct sim_vm *vm, uint64_t op, uint16_t code);
+void sim_guest_tell(struct sim_vm *vm, const struct sim_incident *incident, uint8_t kind);
+uint64_t sim_guest_uptime_ms(const struct sim_guest *guest);
+extern const uint8_t sim_sha256[FTH_SHA256_SIZE];
+#define SIM_PATCH "simpatch"
+
+/* disk.c: the files below SQLite */
+void sim_disk_init(void);
+void sim_disk_clear(void);
+void sim_disk_crash(void); /* unsynced bytes are lost, or some of them */
+bool sim_disk_is_synced(void);
+
+/* agent.c: the process fotherd, and what talks to it */
+void sim_agent_init(void);
+void sim_agent_start(void);
+void sim_agent_reap(void);
+void sim_agent_free(void);
+void sim_agent_remove_folder(void);
+int sim_agent_begin_rollout(void); /* HTTP status; 0: no agent */
+extern jmp_buf sim_agent_died;
+/** sim_agent_call() - a system call of the agent's; false: it is dead, nothing happens. */
+bool sim_agent_call(void);
+void sim_agent_kill(uint32_t down_ms);
+int sim_agent_post(const char *path, const char *body); /* HTTP status; 0: no agent */
+void sim_agent_tell(struct sim_vm *vm);			/* what libvirt says of it now */
+void sim_agent_gone(struct sim_vm *vm);
+
+/* policy.c */
+void sim_policy_write(char *text, size_t size);
+uint32_t sim_policy_payload_size(void);
+
+/* fault.c */
+void sim_plan_make(void);
+void sim_plan_start(void);
+void sim_plan_end(void);
+const char *sim_fault_name(uint8_t kind);
+void sim_fault_print(uint32_t number);
+
+/* check.c: the invariants */
+void sim_check_init(void);
+void sim_check_free(void);
+void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length);
+void sim_check_restarted(void);
+bool sim_check_settled(char *ret_why, size_t size);
+void sim_check_confirm_timers(void);
+
+/* breaks.c: broken on purpose */
+enum sim_break {
+	SIM_BREAK_NONE = 0,
+	SIM_BREAK_BUDGET = 1,	  /* 1: there is always room */
+	SIM_BREAK_EARLY_SEND = 2, /* 2: commands go out before the commit */
+	SIM_BREAK_NO_SYNC = 3,	  /* 2: fsync does nothing */
+	SIM_BREAK_RECORD = 4,	  /* 3: a field is not in the record */
+	SIM_BREAK_UNWRITTEN = 5,  /* 3: some changes are not journalled */
+	SIM_BREAK_RECALL = 6,	  /* 4: what is recalled goes out again */
+	SIM_BREAK_BLOCK = 7,	  /* 4: blocks are forgotten */
+	SIM_BREAK_DEAF = 8,	  /* 5: a guest's new word is not listened to */
+	SIM_BREAK_ASLEEP = 9,	  /* 6: nobody wakes the rollout */
+	SIM_BREAK_NO_TIMER = 10,  /* 7: a guest does not revert by itself */
+	SIM_BREAK_FORGETS = 11,	  /* 7: a guest forgets that it was confirmed */
+	SIM_BREAK_CHANCE = 12,	  /* two runs of one seed differ */
+	SIM_BREAKS = 13,
+};
+const char *sim_break_name(uint32_t number);
+static inline bool sim_broken(uint32_t number)
+{
+	return sim.options.breaks == number;
+}
+
+/* run.c */
+/** sim_run() - one run; true: all invariants held.  Leaves its figures in @sim. */
+bool sim_run(const struct sim_options *options);
+/** sim_plan_draw() - only the plan, as a run of sim_world_init()'s options has it. */
+void sim_plan_draw(void);
+
+#endif /* FTH_SIM_H */
