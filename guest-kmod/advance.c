@@ -154,7 +154,7 @@ static void begin_thread(struct fth_advance *advance)
 		return;
 	/* A retry goes on where the last one stopped: it needs no more than is allowed. */
 	advance->patch->lever.roster->stop_max_us = advance->patch->policy.stop_max_us;
-	fth_transition_retry(advance->patch->lever.roster, false);
+	fth_roster_retry(advance->patch->lever.roster, false);
 }
 
 /* One attempt.  @held: tasks are held for it, so nothing is left to chance. */
@@ -163,7 +163,7 @@ static void attempt(struct fth_advance *advance, bool held)
 	bool stop = held || advance->backoff_ms == backoff_max_ms(advance);
 
 	if (advance->flipped)
-		fth_transition_retry(advance->patch->lever.roster, stop);
+		fth_roster_retry(advance->patch->lever.roster, stop);
 	else if (!is_whole(&advance->patch->policy))
 		begin_thread(advance);
 	else if (held || !advance->blockers || !fth_roster_review(advance->blockers))

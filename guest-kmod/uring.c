@@ -12,7 +12,7 @@
 #include "compat/uring.h"
 #include "nudge.h"
 #include "restart.h"
-#include "transition.h"
+#include "roster.h"
 
 #define DELIVERY "get_signal"
 
@@ -37,7 +37,7 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 {
 	if (atomic_read(&uring.expelled))
 		fth_nudge_deliver();
-	fth_transition_deliver();
+	fth_roster_deliver();
 }
 
 static int register_watch(void)

@@ -50,7 +50,7 @@ void fth_uring_delivered(void);
 /**
  * fth_uring_return() - current, in a task work, is to be seen if it is leaving
  *
- * fth_transition_deliver() is called then.  Nothing is done for one that is not
+ * fth_roster_deliver() is called then.  Nothing is done for one that is not
  * in io_uring_enter().
  */
 void fth_uring_return(void);
