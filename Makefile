@@ -38,7 +38,7 @@ sim_src := $(wildcard tests/sim/*.c)
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
 
 .PHONY: all help deps host-agent guest-kmod unit fuzz fuzz-long test-programs demo bench check \
-	check-guest check-debug check-host check-e2e e2e-programs host-flags lint format clean
+	check-guest check-debug check-host check-e2e e2e-programs bench-agent bench-programs host-flags lint format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
@@ -102,6 +102,12 @@ format: ## format all C sources in place
 
 demo: ## three VMs, one rollout, and back
 	tools/demo
+
+bench-agent: host-agent bench-programs ## measure one agent with thousands of emulated VMs, into build/bench/agent.json
+	tests/bench/agent/run
+
+# Emulated guests, for the agent's benchmark and tests.
+bench-programs: $(H)/bench/guests
 
 bench: guest-kmod ## measure fother beside the in-tree core, into build/bench/results.json
 	tests/bench/run
@@ -169,6 +175,11 @@ $(H)/e2e/%: $(H)/obj/tests/e2e/%.o $(H)/libfother.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(lib_ldlibs)
+
+$(H)/bench/guests: $(patsubst %.c,$(H)/obj/%.o,$(wildcard tests/bench/agent/*.c)) $(H)/libfother.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lsodium
 
 # The fuzzers see the pure parts only; these need no library.
 $(H)/fuzz/%: tests/fuzz/%.c $(wildcard protocol/*.c protocol/*.h include/fother/*.h tests/fuzz/*.h)

@@ -5,14 +5,16 @@
 
 #include <stdbool.h>
 
+struct fth_domain_sample;
 struct fth_loop;
 struct fth_sockets;
 struct fth_libvirt;
 
-#define FTH_SOCKETS_VMS_MAX 4096u   /* sockets in one folder */
-#define FTH_SOCKETS_RESCAN_MS 5000u /* without any word of inotify */
-#define FTH_SIDECAR_MAX 65536u	    /* bytes of NAME.json */
-#define FTH_LIBVIRT_RETRY_MS 2000u  /* between two connects */
+#define FTH_SOCKETS_VMS_MAX 100000u  /* sockets in one folder */
+#define FTH_SOCKETS_RESCAN_MS 5000u  /* without any word of inotify */
+#define FTH_SIDECAR_MAX 65536u	     /* bytes of NAME.json */
+#define FTH_LIBVIRT_RETRY_MS 2000u   /* between two connects */
+#define FTH_LIBVIRT_SAMPLES_MAX 256u /* that wait for their turn */
 
 /**
  * struct fth_inventory_vm - what an inventory knows of one VM; borrowed
@@ -36,10 +38,14 @@ struct fth_inventory_vm {
  * struct fth_inventory_hooks - called on the loop's thread
  * @found: a VM is new, or anything of it changed, or its socket was made anew
  * @gone: it is not there any more
+ * @sampled: what fth_libvirt_sample() asked for; @sample is NULL where libvirt
+ *	can't tell, and @why says so
  */
 struct fth_inventory_hooks {
 	void (*found)(void *context, const char *inventory, const struct fth_inventory_vm *vm);
 	void (*gone)(void *context, const char *inventory, const char *name);
+	void (*sampled)(void *context, const char *name, const struct fth_domain_sample *sample,
+			const char *why);
 };
 
 /**
@@ -70,6 +76,16 @@ void fth_sockets_free(struct fth_sockets *sockets);
  */
 int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inventory_hooks *hooks,
 		    void *context, struct fth_libvirt **ret_libvirt);
+
+/**
+ * fth_libvirt_sample() - how is a domain right now?
+ * @name: of the domain
+ * Return: 0: the hook @sampled will be called; -EAGAIN when
+ * FTH_LIBVIRT_SAMPLES_MAX wait already.
+ *
+ * Never waits.  A libvirtd that hangs lets nobody know: who asked minds the time.
+ */
+int fth_libvirt_sample(struct fth_libvirt *libvirt, const char *name);
 
 /** fth_libvirt_free() - after fth_loop_stop(); ends the thread. */
 void fth_libvirt_free(struct fth_libvirt *libvirt);
