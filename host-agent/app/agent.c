@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The agent's life: start, one flush after the other, housekeeping, end. */
 #include "app/agent.h"
+#include "app/health.h"
 
 #include <fcntl.h>
 #include <libgen.h>
@@ -312,6 +313,8 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 	agent->fault = options->fault;
 	error = make_timers(agent);
 	if (!error)
+		error = fth_health_new(agent, &agent->health);
+	if (!error)
 		error = lock_state(agent);
 	if (!error)
 		error = open_store(agent);
@@ -345,6 +348,7 @@ void fth_agent_free(struct fth_agent *agent)
 	for (i = 0; i < agent->live_count; i++)
 		fth_live_free(agent->lives[i]);
 	fth_guest_free_all(agent);
+	fth_health_free(agent->health);
 	if (agent->store)
 		fth_store_commit(agent->store); /* events whose flush was due */
 	fth_store_close(agent->store);

@@ -28,10 +28,12 @@
 struct fth_allow;
 struct fth_channel;
 struct fth_hand;
+struct fth_health;
 struct fth_http;
 struct fth_http_request;
 struct fth_loop;
 struct fth_timer;
+struct fth_watch;
 
 #define FTH_AGENT_VERSION "0.1"
 #define FTH_AGENT_TURN_MS 1000u		 /* between two rounds of housekeeping */
@@ -88,12 +90,14 @@ struct fth_guest_transition {
 /**
  * struct fth_binding - one guest in one rollout
  * @wants_send: its pending op is to be sent (again)
+ * @watch: its checks, or NULL
  */
 struct fth_binding {
 	struct fth_binding *next;
 	struct fth_live *live;
 	uint32_t vm_index;
 	bool wants_send;
+	struct fth_watch *watch;
 };
 
 /**
@@ -201,6 +205,8 @@ struct fth_guest {
  *	before that its clock stands still at @last_ms
  * @uncommitted: it has stepped since the last commit
  * @stored: its row is committed
+ * @wave_watch: checks of its wave, or NULL
+ * @checks_running: programs and GETs of its checks
  */
 struct fth_live {
 	struct fth_agent *agent;
@@ -214,6 +220,8 @@ struct fth_live {
 	bool uncommitted;
 	bool stored;
 	bool full;
+	struct fth_watch *wave_watch;
+	uint32_t checks_running;
 };
 
 struct fth_agent {
@@ -222,6 +230,7 @@ struct fth_agent {
 	struct fth_http *http;
 	struct fth_sockets *sockets;
 	struct fth_libvirt *libvirt;
+	struct fth_health *health;
 	struct fth_fault fault;
 	const char *state_folder;
 	int lock_fd;
@@ -515,10 +524,11 @@ struct fth_create_error {
 /**
  * fth_create_rollout() - policy file to running rollout
  * @path: absolute
+ * @uid: who asks for it
  * @ret_error: filled on error
  * Return: the rollout, durable; NULL on error.
  */
-struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
+struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path, uid_t uid,
 				    struct fth_create_error *ret_error);
 
 /* replay.c */

@@ -122,7 +122,7 @@ static void post_rollouts(struct fth_agent *agent, struct fth_http_request *requ
 			request, 400, "bad_request",
 			"expected {\"policy\": \"/absolute/path.yaml\"} and no other member");
 	} else if (!fth_api_refuse_writes(agent, request)) {
-		live = fth_create_rollout(agent, path, &error);
+		live = fth_create_rollout(agent, path, fth_http_uid(request), &error);
 		if (live)
 			fth_http_reply(request, 201, fth_api_json_live(live, true));
 		else

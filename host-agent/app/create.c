@@ -17,6 +17,7 @@
 struct draft {
 	struct fth_agent *agent;
 	const char *path;
+	uid_t uid; /* who asks */
 	char *text;
 	size_t text_size;
 	struct fth_policy *policy;
@@ -80,9 +81,28 @@ static int read_policy(struct draft *draft)
 	return 0;
 }
 
+/* A program runs as the agent does, that is as root: who names one must be it already. */
+static int check_health(struct draft *draft)
+{
+	const struct fth_policy *policy = draft->policy;
+	const char *key = policy->command_count ? "health.command" : "health.wave-command";
+
+	if ((policy->command_count || policy->wave_command_count) && draft->uid &&
+	    draft->uid != geteuid())
+		return refuse(
+			draft, 403, "policy",
+			"%s: key '%s': a program of the agent's own rights may be named by root only; found user %u; use health.http, or start the rollout as root",
+			draft->path, key, (unsigned int)draft->uid);
+	if (policy->health_host && !draft->agent->libvirt)
+		return refuse(
+			draft, 400, "policy",
+			"%s: key 'health.host': no hypervisor can be asked: this agent runs without --connect, and its VMs come from a folder of sockets",
+			draft->path);
+	return 0;
+}
+
 static int check_policy(struct draft *draft)
 {
-	struct fth_policy_fault fault;
 	char why[FTH_POLICY_ERROR_MAX];
 
 	if (draft->text_size > FTH_POLICY_FILE_MAX)
@@ -91,9 +111,8 @@ static int check_policy(struct draft *draft)
 	if (fth_policy_yaml_parse(draft->text, draft->text_size, draft->path, draft->policy, why,
 				  sizeof(why)))
 		return refuse(draft, 400, "policy", "%s", why);
-	if (fth_policy_unsupported(draft->policy, &fault))
-		return refuse(draft, 400, "policy", "%s: key '%s': %s", draft->path, fault.key,
-			      fault.why);
+	if (check_health(draft))
+		return -EINVAL;
 	if (fth_payload_load(draft->policy->file, &draft->payload, why, sizeof(why)) ||
 	    fth_payload_matches(&draft->payload, draft->policy, why, sizeof(why)) ||
 	    fth_payload_settle_model(&draft->payload, draft->policy, why, sizeof(why)) ||
@@ -333,12 +352,13 @@ static struct fth_live *make(struct draft *draft)
 	return live;
 }
 
-struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
+struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path, uid_t uid,
 				    struct fth_create_error *ret_error)
 {
 	__attribute__((cleanup(drop_draft))) struct draft draft = {
 		.agent = agent,
 		.path = path,
+		.uid = uid,
 		.error = ret_error,
 	};
 	struct fth_live *live;

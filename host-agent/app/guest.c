@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "app/agent.h"
+#include "app/health.h"
 #include "io/channel.h"
 #include "io/http.h"
 #include "io/log.h"
@@ -523,4 +524,5 @@ static void gone(void *context, const char *inventory, const char *name)
 const struct fth_inventory_hooks fth_guest_hooks = {
 	.found = found,
 	.gone = gone,
+	.sampled = fth_health_sampled,
 };

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "app/agent.h"
+#include "app/health.h"
 #include "core/journal.h"
 #include "io/log.h"
 #include "io/loop.h"
@@ -46,12 +47,18 @@ static void carry_out(struct fth_live *live, const struct fth_rollout_action *ac
 			action->text);
 		return;
 	}
+	if (action->kind == FTH_RA_CHECK) {
+		fth_health_look(live, action->vm_index);
+		return;
+	}
 	guest = fth_guest_find(live->agent, live->rollout->vms[action->vm_index].name);
 	binding = guest ? find_binding(live, guest) : NULL;
 	if (!binding)
 		return;
 	binding->wants_send = true;
 	fth_executor_queue(guest);
+	if (binding->watch) /* its soak is over */
+		fth_health_look(live, action->vm_index);
 }
 
 static int journal(struct fth_live *live, const struct fth_rollout_event *event)
@@ -116,6 +123,7 @@ static void unbind(struct fth_live *live, struct fth_guest *guest)
 		*link = binding->next;
 		if (guest->current == binding)
 			guest->current = NULL;
+		fth_health_drop(binding->watch);
 		free(binding);
 		return;
 	}
@@ -226,6 +234,9 @@ void fth_live_sync(struct fth_live *live)
 	if (!live->agent->store_ok)
 		return; /* once more when it can be written */
 	live->synced = true;
+	for (i = 0; i < live->rollout->vm_count; i++)
+		fth_health_look(live, i);
+	fth_health_look(live, FTH_ROLLOUT_WAVE);
 	fth_agent_mark(live->agent); /* the queue is looked at, the wake planned */
 }
 
@@ -284,6 +295,7 @@ void fth_live_free(struct fth_live *live)
 	if (!live)
 		return;
 	fth_live_unbind_all(live);
+	fth_health_drop(live->wave_watch);
 	fth_payload_free(&live->payload);
 	free(live->vms);
 	free(live->rollout);

@@ -16,8 +16,8 @@ static const char help[] =
 	"Reads a policy file and says what is wrong with it: file, line, column,\n"
 	"key, what was found and what is allowed.  Where the module is at hand it is\n"
 	"read too: it may name the consistency model that it needs.  Notes which\n"
-	"model holds and who chose it, what a guest must be able to do, and what this\n"
-	"agent would refuse.  No agent is asked.\n"
+	"model holds and who chose it, what a guest must be able to do, and which\n"
+	"checks decide on its health.  No agent is asked.\n"
 	"exit: 0 it is right, 2 it is not\n"
 	"\n"
 	"example: fother policy check policies/default.yaml\n";
@@ -33,6 +33,16 @@ static json_t *needs_of(const struct fth_policy *policy)
 		bit = needs & -needs;
 		json_array_append_new(names, json_string(fth_capability_name(bit)));
 	}
+	return names;
+}
+
+static json_t *checks_of(uint32_t checks)
+{
+	json_t *names = json_array();
+
+	for (; checks; checks &= checks - 1)
+		json_array_append_new(names,
+				      json_string(fth_check_name((uint8_t)__builtin_ctz(checks))));
 	return names;
 }
 
@@ -60,7 +70,6 @@ static int read_module(struct fth_policy *policy, bool *ret_found, char *ret_err
 static json_t *describe(const char *path, const struct fth_policy *policy, bool has_module)
 {
 	const struct fth_guest_policy *guest = &policy->guest;
-	struct fth_policy_fault fault;
 	json_t *answer = json_pack("{s:s, s:b, s:s, s:s, s:b, s:{s:s, s:s, s:s}, s:s, s:o}",
 				   "policy", path, "valid", 1, "patch", policy->name, "file",
 				   policy->file, "module_read", has_module, "model", "name",
@@ -71,9 +80,10 @@ static json_t *describe(const char *path, const struct fth_policy *policy, bool 
 
 	if (answer && policy->signature[0])
 		json_object_set_new(answer, "signature", json_string(policy->signature));
-	if (fth_policy_unsupported(policy, &fault))
-		json_object_set_new(answer, "unsupported",
-				    json_pack("{s:s, s:s}", "key", fault.key, "why", fault.why));
+	if (answer)
+		json_object_set_new(answer, "checks",
+				    checks_of(fth_policy_checks(policy) |
+					      fth_policy_wave_checks(policy)));
 	return answer;
 }
 
@@ -96,8 +106,8 @@ static void print_model(const struct fth_policy *policy, bool has_module, const 
 static void print_text(const char *path, const struct fth_policy *policy, bool has_module,
 		       const char *why)
 {
+	uint32_t checks = fth_policy_checks(policy) | fth_policy_wave_checks(policy);
 	uint64_t needs = fth_policy_guest_needs(policy);
-	struct fth_policy_fault fault;
 
 	printf("%s: ok: patch '%s', %u waves\n", path, policy->name, policy->wave_count);
 	if (policy->signature[0])
@@ -106,9 +116,10 @@ static void print_text(const char *path, const struct fth_policy *policy, bool h
 	print_model(policy, has_module, why);
 	for (; needs; needs &= needs - 1)
 		printf("note: guests must support: %s\n", fth_capability_name(needs & -needs));
-	if (fth_policy_unsupported(policy, &fault))
-		printf("note: key '%s': %s: a rollout of it would be refused\n", fault.key,
-		       fault.why);
+	for (; checks; checks &= checks - 1)
+		printf("note: checked: %s\n", fth_check_name((uint8_t)__builtin_ctz(checks)));
+	if (policy->health_host)
+		puts("note: health.host is known of VMs of libvirt only");
 }
 
 static int check(const char *path, bool as_json)

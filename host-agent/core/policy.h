@@ -177,9 +177,6 @@ int fth_policy_validate(const struct fth_policy *policy, struct fth_policy_fault
  */
 void fth_policy_copy(struct fth_policy *ret_policy, const struct fth_policy *policy);
 
-/** fth_policy_unsupported() - does a valid policy ask this agent for checks in vain? */
-bool fth_policy_unsupported(const struct fth_policy *policy, struct fth_policy_fault *ret_fault);
-
 /** fth_policy_checks() - set of checks that each VM must pass after its soak. */
 uint32_t fth_policy_checks(const struct fth_policy *policy);
 

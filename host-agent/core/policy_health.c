@@ -102,16 +102,3 @@ int fth_policy_validate_health(const struct fth_policy *policy, struct fth_polic
 			      "found a count, expected a percentage such as '20%'");
 	return error;
 }
-
-bool fth_policy_unsupported(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
-{
-	uint32_t checks = fth_policy_checks(policy) | fth_policy_wave_checks(policy);
-	uint8_t check = 0;
-
-	if (!checks)
-		return false;
-	while (!(checks & 1u << check))
-		check++;
-	fault(ret_fault, fth_check_name(check), "not supported by this agent");
-	return true;
-}

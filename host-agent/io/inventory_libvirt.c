@@ -23,9 +23,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/health.h"
 #include "core/rollout.h"
 #include "io/domain_xml.h"
 #include "io/inventory.h"
+#include "io/libvirt_sample.h"
 #include "io/log.h"
 #include "io/loop.h"
 
@@ -46,9 +48,18 @@ struct notice {
 	char path[FTH_DOMAIN_PATH_MAX];
 };
 
+/* The answer to one fth_libvirt_sample(). */
+struct answer {
+	bool known;
+	char name[FTH_VM_NAME_MAX + 1];
+	char why[FTH_HEALTH_WHY_MAX];
+	struct fth_domain_sample sample;
+};
+
 /*
  * hooks and context are used on the loop's thread, all else on our own; ending
- * and lost are written by any.
+ * and lost are written by any.  lock protects asked, asked_first and asked_count;
+ * nothing is taken inside it.
  */
 struct fth_libvirt {
 	struct fth_loop *loop;
@@ -61,6 +72,10 @@ struct fth_libvirt {
 	int callbacks[EVENTS]; /* their ids; each holds the connection; -1: none */
 	int timer;
 	bool said_down;
+	pthread_mutex_t lock;
+	char asked[FTH_LIBVIRT_SAMPLES_MAX][FTH_VM_NAME_MAX + 1]; /* a ring */
+	unsigned int asked_first;
+	unsigned int asked_count;
 	char host[FTH_HOST_NAME_MAX + 1];
 	char uri[];
 };
@@ -173,10 +188,78 @@ static void connection_closed(virConnectPtr connection, int reason, void *contex
 	libvirt->lost = true;
 }
 
+static void deliver_answer(void *context, void *item)
+{
+	struct fth_libvirt *libvirt = context;
+	struct answer *answer = item;
+
+	if (libvirt)
+		libvirt->hooks->sampled(libvirt->context, answer->name,
+					answer->known ? &answer->sample : NULL, answer->why);
+	free(answer);
+}
+
+static void sample(struct fth_libvirt *libvirt, const char *name)
+{
+	struct answer *answer = calloc(1, sizeof(*answer));
+	virDomainPtr domain = NULL;
+
+	if (!answer)
+		return;
+	snprintf(answer->name, sizeof(answer->name), "%s", name);
+	if (libvirt->connection)
+		domain = virDomainLookupByName(libvirt->connection, name);
+	if (domain && !fth_libvirt_sample_take(domain, &answer->sample))
+		answer->known = true;
+	else
+		snprintf(answer->why, sizeof(answer->why), "libvirt: %.120s",
+			 libvirt->connection ? last_error() : "not connected");
+	if (domain)
+		virDomainFree(domain);
+	fth_loop_post(libvirt->loop, deliver_answer, libvirt, answer);
+}
+
+static bool take_asked(struct fth_libvirt *libvirt, char *ret_name)
+{
+	bool found;
+
+	pthread_mutex_lock(&libvirt->lock);
+	found = libvirt->asked_count > 0;
+	if (found) {
+		strcpy(ret_name, libvirt->asked[libvirt->asked_first]);
+		libvirt->asked_first = (libvirt->asked_first + 1) % FTH_LIBVIRT_SAMPLES_MAX;
+		libvirt->asked_count--;
+	}
+	pthread_mutex_unlock(&libvirt->lock);
+	return found;
+}
+
+/* virEventRunDefaultImpl() returns after it; the timer is set to 0 to wake the thread. */
 static void beat(int timer, void *context)
 {
-	(void)timer;
-	(void)context; /* virEventRunDefaultImpl() returns, no more is wanted */
+	struct fth_libvirt *libvirt = context;
+	unsigned int budget = FTH_LIBVIRT_SAMPLES_MAX;
+	char name[FTH_VM_NAME_MAX + 1];
+
+	virEventUpdateTimeout(timer, BEAT_MS);
+	while (!libvirt->ending && budget-- && take_asked(libvirt, name))
+		sample(libvirt, name);
+}
+
+int fth_libvirt_sample(struct fth_libvirt *libvirt, const char *name)
+{
+	unsigned int at;
+	int error = -EAGAIN;
+
+	pthread_mutex_lock(&libvirt->lock);
+	if (libvirt->asked_count < FTH_LIBVIRT_SAMPLES_MAX) {
+		at = (libvirt->asked_first + libvirt->asked_count++) % FTH_LIBVIRT_SAMPLES_MAX;
+		snprintf(libvirt->asked[at], sizeof(libvirt->asked[at]), "%s", name);
+		error = 0;
+	}
+	pthread_mutex_unlock(&libvirt->lock);
+	virEventUpdateTimeout(libvirt->timer, 0);
+	return error;
 }
 
 static void list_domains(struct fth_libvirt *libvirt)
@@ -303,6 +386,7 @@ int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inv
 	libvirt->loop = loop;
 	libvirt->hooks = hooks;
 	libvirt->context = context;
+	pthread_mutex_init(&libvirt->lock, NULL);
 	virSetErrorFunc(NULL, ignore_error);
 	xmlInitParser();
 	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0) {
@@ -328,5 +412,6 @@ void fth_libvirt_free(struct fth_libvirt *libvirt)
 	virEventUpdateTimeout(libvirt->timer, 0);
 	pthread_join(libvirt->thread, NULL);
 	virEventRemoveTimeout(libvirt->timer);
+	pthread_mutex_destroy(&libvirt->lock);
 	free(libvirt);
 }

@@ -20,7 +20,7 @@
  * Return: 0; -EINVAL for a policy that is wrong; -ENOMEM.
  *
  * A valid policy may still ask for what this agent or a guest can't do:
- * fth_policy_unsupported(), fth_policy_needs().
+ * fth_policy_needs().
  * Source: DESIGN section 9; the schema is documented in policies/README.md.
  */
 int fth_policy_yaml_parse(const char *text, size_t length, const char *path,

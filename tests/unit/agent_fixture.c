@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "io/loop.h"
 
@@ -181,7 +182,7 @@ int af_tear_down(void **unused)
 
 struct fth_live *af_create(void)
 {
-	struct fth_live *live = fth_create_rollout(af.agent, af.policy, &af.error);
+	struct fth_live *live = fth_create_rollout(af.agent, af.policy, geteuid(), &af.error);
 
 	if (!live)
 		fail_msg("refused: %s", af.error.message);
@@ -190,7 +191,7 @@ struct fth_live *af_create(void)
 
 void af_refused(int status, const char *words)
 {
-	assert_null(fth_create_rollout(af.agent, af.policy, &af.error));
+	assert_null(fth_create_rollout(af.agent, af.policy, geteuid(), &af.error));
 	assert_int_equal(af.error.status, status);
 	if (!strstr(af.error.message, words))
 		fail_msg("found '%s', expected it to say '%s'", af.error.message, words);

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A whole agent whose policy names programs and servers that say who is healthy. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <event2/http.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent_fixture.h"
+#include "app/health.h"
+#include "io/loop.h"
+
+/* A program /FOLDER/probe with these lines, and a policy that names it. */
+static void with_probe(const char *lines, const char *key, const char *more)
+{
+	char path[96], health[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/probe", af.folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\ncd %s || exit 9\n%s\n", af.folder, lines);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, 0700), 0);
+	snprintf(health, sizeof(health),
+		 "health: {%s: [%s, \"{vm}\", \"{wave}\"], retry: 100ms, timeout: 20s%s}\n", key,
+		 path, more);
+	af_write_policy("0s", health);
+}
+
+/* Bytes of a file that the probe wrote; 0: there is none. */
+static long size_of(const char *name)
+{
+	char path[96];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "%s/%s", af.folder, name);
+	return stat(path, &status) ? 0 : (long)status.st_size;
+}
+
+static void touch(const char *name)
+{
+	char path[96];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", af.folder, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static bool vm_says(const char *words)
+{
+	const struct fth_rollout *rollout = af.agent->lives[af.agent->live_count - 1]->rollout;
+	uint32_t i;
+
+	for (i = 0; i < rollout->vm_count; i++)
+		if (strstr(rollout->vms[i].why, words))
+			return true;
+	return false;
+}
+
+static void each_vm_is_probed_once(void **unused)
+{
+	(void)unused;
+	with_probe("echo \"$1 $2 $FOTHER_VM $FOTHER_PATCH\" >>ran-$1", "command", "");
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_int_equal(AF_SUM(confirmed), AF_PEERS);
+	assert_int_equal(size_of("ran-web-0"), strlen("web-0 1 web-0 fix\n"));
+	assert_int_equal(size_of("ran-web-1"), strlen("web-0 1 web-0 fix\n"));
+	assert_int_equal(size_of("ran-web-2"), strlen("web-0 1 web-0 fix\n"));
+	assert_int_equal(af.agent->health->running, 0);
+}
+
+static void one_that_fails_goes_back(void **unused)
+{
+	(void)unused;
+	with_probe("echo the service is down; exit 1", "command", "");
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	assert_int_equal(AF_SUM(confirmed), 0);
+	assert_int_equal(AF_SUM(applied), 1);
+}
+
+static void what_cannot_tell_holds_until_it_can(void **unused)
+{
+	(void)unused;
+	with_probe("test -e well || { echo who knows; exit 3; }", "command", "");
+	af_create();
+	AF_UNTIL(vm_says("health.command: inconclusive: exit 3: who knows"));
+	assert_int_equal(AF_SUM(confirmed), 0);
+	assert_int_equal(AF_SUM(applied), 1);
+	touch("well");
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_int_equal(AF_SUM(confirmed), AF_PEERS);
+}
+
+static void one_that_crashes_is_no_pass(void **unused)
+{
+	(void)unused;
+	with_probe("kill -SEGV $$", "command", "");
+	af_create();
+	AF_UNTIL(vm_says("health.command: inconclusive: killed by signal 11"));
+	assert_int_equal(AF_SUM(confirmed), 0);
+}
+
+static void one_that_hangs_is_no_pass(void **unused)
+{
+	char health[160];
+
+	(void)unused;
+	with_probe("exec sleep 1000", "command", "");
+	snprintf(health, sizeof(health),
+		 "health: {command: [%s/probe], timeout: 100ms, retry: 100ms}\n", af.folder);
+	af_write_policy("0s", health);
+	af_create();
+	AF_UNTIL(vm_says("health.command: inconclusive: it did not end in 100 ms"));
+	assert_int_equal(AF_SUM(confirmed), 0);
+}
+
+static void one_that_is_missing_is_no_pass(void **unused)
+{
+	(void)unused;
+	af_write_policy("0s", "health: {command: [/nonexistent/probe], retry: 100ms}\n");
+	af_create();
+	AF_UNTIL(vm_says("health.command: inconclusive: can't be run: No such file"));
+	assert_int_equal(AF_SUM(confirmed), 0);
+}
+
+/* The probe of a VM runs while the agent goes: the next one asks again. */
+static void a_restart_asks_again(void **unused)
+{
+	(void)unused;
+	with_probe("echo run >>runs; test -e well && exit 0; touch here; exec sleep 1000",
+		   "command", "");
+	af_create();
+	AF_UNTIL(size_of("runs"));
+	af_stop();
+	touch("well");
+	af_start();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_int_equal(AF_SUM(applied), AF_PEERS);
+	assert_int_equal(size_of("runs"), (AF_PEERS + 1) * (long)strlen("run\n"));
+}
+
+static void not_more_than_allowed_run_at_a_time(void **unused)
+{
+	(void)unused;
+	with_probe("mkdir alone || exit 1; sleep 0.05; rmdir alone", "command", ", parallel: 1");
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_int_equal(AF_SUM(confirmed), AF_PEERS);
+}
+
+static void each_wave_is_probed(void **unused)
+{
+	(void)unused;
+	with_probe("echo \"$2\" >>waves", "wave-command", "");
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_int_equal(size_of("waves"), strlen("1\n2\n"));
+}
+
+static void a_wave_that_fails_goes_back(void **unused)
+{
+	(void)unused;
+	with_probe("echo errors are up; exit 2", "wave-command", "");
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	assert_int_equal(AF_SUM(applied), 1);
+	assert_non_null(strstr(af.agent->lives[0]->rollout->reverse_why,
+			       "wave 1 of 2: health.wave-command: fail: exit 2: errors are up"));
+}
+
+static int status = 503;
+
+static void answer(struct evhttp_request *request, void *asked)
+{
+	if (!strcmp(evhttp_request_get_uri(request), "/web-0?p=fix"))
+		++*(int *)asked;
+	evhttp_send_reply(request, status, "so", NULL);
+}
+
+static struct evhttp *serve(int *asked)
+{
+	struct evhttp *server = evhttp_new(fth_loop_base(af.loop));
+	struct evhttp_bound_socket *bound;
+	struct sockaddr_in address;
+	socklen_t size = sizeof(address);
+	char health[160];
+
+	evhttp_set_gencb(server, answer, asked);
+	bound = evhttp_bind_socket_with_handle(server, "127.0.0.1", 0);
+	assert_non_null(bound);
+	assert_int_equal(getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address,
+				     &size),
+			 0);
+	snprintf(health, sizeof(health),
+		 "health: {http: \"http://127.0.0.1:%u/{vm}?p={patch}\", retry: 100ms}\n",
+		 ntohs(address.sin_port));
+	af_write_policy("0s", health);
+	return server;
+}
+
+static void a_server_says_who_is_healthy(void **unused)
+{
+	int asked = 0;
+	struct evhttp *server = serve(&asked);
+
+	(void)unused;
+	status = 404;
+	af_create();
+	AF_UNTIL(vm_says("health.http: inconclusive: status 404"));
+	status = 204;
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_true(asked >= 1);
+	evhttp_free(server);
+}
+
+static void a_server_says_who_is_not(void **unused)
+{
+	int asked = 0;
+	struct evhttp *server = serve(&asked);
+
+	(void)unused;
+	status = 503;
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	assert_int_equal(AF_SUM(confirmed), 0);
+	evhttp_free(server);
+}
+
+static void refused_at_the_start(void **unused)
+{
+	(void)unused;
+	af_write_policy("0s", "health: {host: [domain-state]}\n");
+	af_refused(400, "runs without --connect");
+	with_probe("exit 0", "wave-command", "");
+	assert_null(fth_create_rollout(af.agent, af.policy, 12345, &af.error));
+	assert_int_equal(af.error.status, 403);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		AF_TEST(each_vm_is_probed_once),
+		AF_TEST(one_that_fails_goes_back),
+		AF_TEST(what_cannot_tell_holds_until_it_can),
+		AF_TEST(one_that_crashes_is_no_pass),
+		AF_TEST(one_that_hangs_is_no_pass),
+		AF_TEST(one_that_is_missing_is_no_pass),
+		AF_TEST(a_restart_asks_again),
+		AF_TEST(not_more_than_allowed_run_at_a_time),
+		AF_TEST(each_wave_is_probed),
+		AF_TEST(a_wave_that_fails_goes_back),
+		AF_TEST(a_server_says_who_is_healthy),
+		AF_TEST(a_server_says_who_is_not),
+		AF_TEST(refused_at_the_start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
