@@ -150,6 +150,14 @@ int fth_advance_pending(const struct fth_advance *advance);
 int fth_advance_trouble(const struct fth_advance *advance, char *text, size_t size);
 
 /**
+ * fth_advance_names() - some of those who hold it up, at most FTH_WHY_NAMES_MAX
+ * @text: room for @size; ": PID NAME, ...", or empty
+ *
+ * Context: the worker.
+ */
+void fth_advance_names(const struct fth_advance *advance, char *text, size_t size);
+
+/**
  * fth_advance_print() - what it took: time, stop of the CPUs, freezes
  * @text: room for @size
  */
