@@ -84,6 +84,22 @@ enum fth_rollout_index {
 #define FTH_INDEXES 3
 
 /**
+ * struct fth_rollout_node - what is due among some VMs; one VM in a leaf
+ * @serve_ms: earliest time that a pass has something to do with one under way
+ * @start_ms: earliest time that one may be started
+ * @soak_until_ms: latest end of a soak
+ * @marks: FTH_MARK_* of any
+ */
+struct fth_rollout_node {
+	uint64_t serve_ms;
+	uint64_t start_ms;
+	uint64_t soak_until_ms;
+	uint64_t marks;
+};
+
+#define FTH_ROLLOUT_CLASSES 11u /* how VMs count for their waves */
+
+/**
  * struct fth_rollout_vm - what a rollout knows of one VM
  * @wave: index of the wave it goes in; canary VMs are in wave 0
  * @reachable: a session is open and the domain runs
@@ -115,9 +131,17 @@ enum fth_rollout_index {
  * @retry_at_ms: 0 = none due
  * @apply_ms: when the APPLY in flight was sent first
  * @order: at [i]: which VM is the i-th to be patched
+ * @place: of this VM in that order
  * @heads, @nexts: hash chains, indices + 1
  * @host_slot, @group_slot: the VM that counts for its host and group
  * @host_in_flight, @group_in_flight: valid in such a VM
+ * @host_waits, @group_waits: so are these: the first that waits for room
+ * @waits_for: the full budget that alone keeps it from going on, 0 = none
+ * @wait_starts: ... from being started
+ * @wait_child, @wait_next, @wait_prev: links of that queue
+ * @class, @class_wave: how and where it is counted
+ * @action_at: where its SEND was put among a step's actions, perhaps long ago
+ * @nodes: two of the tree of what is due
  */
 struct fth_rollout_vm {
 	char name[FTH_VM_NAME_MAX + 1];
@@ -155,12 +179,24 @@ struct fth_rollout_vm {
 	uint64_t retry_at_ms;
 	uint64_t apply_ms;
 	uint32_t order;
+	uint32_t place;
 	uint32_t heads[FTH_INDEXES];
 	uint32_t nexts[FTH_INDEXES];
 	uint32_t host_slot;
 	uint32_t group_slot;
 	uint32_t host_in_flight;
 	uint32_t group_in_flight;
+	uint32_t host_waits;
+	uint32_t group_waits;
+	uint32_t wait_child;
+	uint32_t wait_next;
+	uint32_t wait_prev;
+	uint32_t action_at;
+	uint8_t waits_for;
+	bool wait_starts;
+	uint8_t class;
+	uint8_t class_wave;
+	struct fth_rollout_node nodes[2];
 };
 
 struct fth_rollout {
@@ -181,8 +217,12 @@ struct fth_rollout {
 	uint8_t checks_passed;
 	uint8_t checks_unsure;
 	bool checks_failed;
-	bool checks_excused;	/* a person said to go on without them */
-	uint64_t checks_at_ms;	/* not asked before */
+	bool checks_excused;	 /* a person said to go on without them */
+	uint64_t checks_at_ms;	 /* not asked before */
+	uint32_t waits;		 /* the first that waits for room in the fleet's budget */
+	uint32_t starts_waiting; /* VMs that any full budget keeps from being started */
+	uint32_t leaf_first;	 /* leaf of the first VM of the plan */
+	uint32_t classes[FTH_POLICY_WAVES_MAX + 1][FTH_ROLLOUT_CLASSES];
 	uint64_t soak_until_ms; /* 0 = no soak runs */
 	uint64_t wake_at_ms;	/* when a TICK is due, 0 = none */
 	uint64_t started_ms;

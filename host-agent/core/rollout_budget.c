@@ -8,18 +8,40 @@
 #define EPOCH_WEEKDAY 3u /* 1970-01-01 was a Thursday; Monday is 0 */
 #define PERCENT_TEXT_MAX 16u
 
-/* May one more VM, @vm, be in flight?  A VM without a group has no limit of it. */
-bool fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
-		       const struct fth_in_flight *limits)
+/* What may be in flight; on the way back the recall's own. */
+const struct fth_in_flight *fth_budget_limits(const struct fth_rollout *rollout)
 {
+	return fth_rollout_is_forward(rollout) ? &rollout->policy.in_flight
+					       : &rollout->policy.recall_in_flight;
+}
+
+/* Does @budget, of @vm's fleet, host or group, allow one more? */
+bool fth_budget_has_room(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
+			 uint8_t budget)
+{
+	const struct fth_in_flight *limits = fth_budget_limits(rollout);
 	const struct fth_rollout_vm *vms = rollout->vms;
 
-	if (limits->fleet && rollout->in_flight >= limits->fleet)
-		return false;
-	if (limits->host && vms[vm->host_slot].host_in_flight >= limits->host)
-		return false;
-	return !limits->group || !vm->group[0] ||
-	       vms[vm->group_slot].group_in_flight < limits->group;
+	switch (budget) {
+	case FTH_BUDGET_FLEET:
+		return !limits->fleet || rollout->in_flight < limits->fleet;
+	case FTH_BUDGET_HOST:
+		return !limits->host || vms[vm->host_slot].host_in_flight < limits->host;
+	default: /* a VM without a group has no limit of it */
+		return !limits->group || !vm->group[0] ||
+		       vms[vm->group_slot].group_in_flight < limits->group;
+	}
+}
+
+/* Return: the first budget that does not let @vm be in flight, or NONE. */
+uint8_t fth_budget_full(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
+{
+	uint8_t budget;
+
+	for (budget = FTH_BUDGET_FLEET; budget <= FTH_BUDGET_GROUP; budget++)
+		if (!fth_budget_has_room(rollout, vm, budget))
+			return budget;
+	return FTH_BUDGET_NONE;
 }
 
 /* " (2%)", " (0.5%)", or nothing for a count. */

@@ -3,12 +3,12 @@
  * Outward: who is started, who is confirmed, when a wave is over.
  *
  * DESIGN
- * Two passes over the fleet in the order of the plan: what is under way first,
- * since it may spend a budget, then the starts, tallying the current wave;
- * then the wave is judged.  A wave is over
- * when each of its VMs is confirmed, failed, or deferred, and at least one was
- * seen to be healthy: a wave whose VMs are all away proves nothing, so VMs of
- * later waves take their places, and when there are none it waits.
+ * The agenda gives the VMs that are due, in the order of the plan: what is under
+ * way first, since it may spend a budget, then the starts; then the wave is
+ * judged by its counts.  A wave is over when each of its VMs is confirmed,
+ * failed, or deferred, and at least one was seen to be healthy: a wave whose VMs
+ * are all away proves nothing, so VMs of later waves take their places, and when
+ * there are none it waits.
  */
 #include "core/planner.h"
 #include "core/rollout_internal.h"
@@ -20,9 +20,6 @@ struct tally {
 	uint32_t healthy;
 	uint32_t failed;
 	uint32_t deferred;
-	bool crowded;			     /* a VM waits only because a budget is full */
-	const struct fth_rollout_vm *silent; /* one of those that fill it, or NULL */
-	uint64_t soak_until_ms;
 };
 
 bool fth_rollout_is_forward(const struct fth_rollout *rollout)
@@ -50,47 +47,29 @@ void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase, const cha
 	run->actions->changed = true;
 }
 
+void fth_rollout_next_wave(struct fth_rollout_run *run)
+{
+	run->rollout->wave++;
+	run->actions->changed = true;
+	fth_wave_checks_begin(run->rollout);
+	fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
+	fth_agenda_rebuild(run);
+}
+
 static bool starts_vms(const struct fth_rollout *rollout)
 {
 	return rollout->phase == FTH_RO_RUNNING || rollout->phase == FTH_RO_SOAKING ||
 	       rollout->phase == FTH_RO_COMPLETE;
 }
 
-/* Return: false when only a full budget keeps it from being started. */
-static bool try_start(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
-{
-	const struct fth_policy *policy = &run->rollout->policy;
-	uint64_t now_ms = run->event->now_ms;
-	uint64_t opens_ms;
-
-	if (!starts_vms(run->rollout) || !vm->seen || !vm->reachable || vm->blocked)
-		return true;
-	if (now_ms < vm->retry_at_ms) {
-		fth_run_note_due(run, vm->retry_at_ms);
-		return true;
-	}
-	if (!fth_budget_window_open(policy, now_ms, &opens_ms)) {
-		fth_run_note_due(run, opens_ms);
-		return true;
-	}
-	if (!fth_budget_allows(run->rollout, vm, &policy->in_flight))
-		return false;
-	fth_vm_send(run, vm, vm->staged ? FTH_OP_APPLY : FTH_OP_STAGE);
-	return true;
-}
-
 /* Its soak ends: it must be there, and then it may stay. */
 static void try_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	const struct fth_policy *policy = &run->rollout->policy;
 	uint64_t now_ms = run->event->now_ms;
-	uint64_t due_ms = fth_vm_soaked_ms(run->rollout, vm);
 
-	if (due_ms < vm->retry_at_ms)
-		due_ms = vm->retry_at_ms;
-	if (now_ms < due_ms) {
-		fth_run_note_due(run, due_ms);
-	} else if (!vm->reachable) {
+	if (now_ms < fth_vm_soaked_ms(run->rollout, vm) || now_ms < vm->retry_at_ms)
+		return;
+	if (!vm->reachable) {
 		if (!vm->inconclusive)
 			fth_vm_explain(run, vm, "unreachable at the end of its soak");
 		fth_vm_set_inconclusive(run, vm, true);
@@ -100,8 +79,7 @@ static void try_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		if (!vm->inconclusive)
 			fth_vm_explain(run, vm, "its soak is over, and no call ran the new code");
 		fth_vm_set_inconclusive(run, vm, true);
-	} else if (fth_vm_checks_passed(run, vm) &&
-		   fth_budget_allows(run->rollout, vm, &policy->in_flight)) {
+	} else if (fth_vm_checks_passed(run, vm) && fth_room_take(run, vm)) {
 		fth_vm_send(run, vm, FTH_OP_CONFIRM);
 	}
 }
@@ -115,82 +93,65 @@ static void serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		try_confirm(run, vm);
 }
 
-static void tally_vm(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
-		     struct tally *tally)
+static bool fleet_is_full(const struct fth_rollout *rollout)
 {
-	uint64_t until_ms = fth_vm_soaked_ms(rollout, vm);
-	bool current = vm->wave == rollout->wave;
-
-	if (vm->wave > rollout->wave && !vm->op && vm->state != FTH_RV_SOAKING)
-		return;
-	if (vm->inconclusive) {
-		if (!vm->excused)
-			tally->held++;
-		return;
-	}
-	if (vm->state == FTH_RV_SOAKING || vm->op == FTH_OP_CONFIRM) {
-		tally->soaking++;
-		if (!vm->op && until_ms > tally->soak_until_ms)
-			tally->soak_until_ms = until_ms;
-	} else if (vm->op || vm->state == FTH_RV_WAITING) {
-		tally->unsettled++;
-	} else if (current) {
-		tally->healthy += vm->state == FTH_RV_DONE;
-		tally->failed += vm->state == FTH_RV_FAILED;
-		tally->deferred += vm->state == FTH_RV_DEFERRED;
-	}
+	return !fth_budget_has_room(rollout, NULL, FTH_BUDGET_FLEET);
 }
 
-static void serve_all(struct fth_rollout_run *run)
+/* Return: does a VM wait only because a budget is full? */
+static bool start_all(struct fth_rollout_run *run)
 {
 	struct fth_rollout *rollout = run->rollout;
-	uint32_t i;
+	uint64_t now_ms = run->event->now_ms;
+	struct fth_rollout_vm *vm = fth_agenda_start(rollout, now_ms);
+	uint64_t opens_ms;
 
-	run->wake_ms = 0;
-	for (i = 0; i < rollout->vm_count; i++)
-		serve_vm(run, &rollout->vms[rollout->vms[i].order]);
+	if (!starts_vms(rollout) || (!vm && !rollout->starts_waiting))
+		return false;
+	if (!fth_budget_window_open(&rollout->policy, now_ms, &opens_ms)) {
+		fth_run_note_due(run, opens_ms);
+		return false;
+	}
+	while (vm && !fleet_is_full(rollout)) {
+		if (fth_room_take(run, vm))
+			fth_vm_send(run, vm, vm->staged ? FTH_OP_APPLY : FTH_OP_STAGE);
+		if (run->short_of_room)
+			break;
+		fth_agenda_settle(run, vm);
+		vm = fth_agenda_start(rollout, now_ms);
+	}
+	return rollout->starts_waiting || (vm && fleet_is_full(rollout));
 }
 
-static void start_all(struct fth_rollout_run *run, struct tally *ret_tally)
+static void tally_wave(const struct fth_rollout *rollout, struct tally *ret_tally)
 {
-	struct fth_rollout *rollout = run->rollout;
-	struct fth_rollout_vm *vm;
-	uint32_t i;
+	uint32_t wave = rollout->wave;
+	uint32_t all = FTH_POLICY_WAVES_MAX;
 
-	memset(ret_tally, 0, sizeof(*ret_tally));
-	for (i = 0; i < rollout->vm_count; i++) {
-		vm = &rollout->vms[rollout->vms[i].order];
-		if (vm->state == FTH_RV_WAITING && vm->wave <= rollout->wave)
-			ret_tally->crowded |= !try_start(run, vm);
-		if (vm->state == FTH_RV_UNKNOWN && !ret_tally->silent)
-			ret_tally->silent = vm;
-		tally_vm(rollout, vm, ret_tally);
-	}
+	ret_tally->unsettled = fth_agenda_count_until(rollout, FTH_CLASS_BUSY, all) +
+			       fth_agenda_count_until(rollout, FTH_CLASS_WAITING, wave);
+	ret_tally->soaking = fth_agenda_count_until(rollout, FTH_CLASS_SOAKING, all);
+	ret_tally->held = fth_agenda_count_until(rollout, FTH_CLASS_HELD_BUSY, all) +
+			  fth_agenda_count_until(rollout, FTH_CLASS_HELD, wave);
+	ret_tally->healthy = fth_agenda_count(rollout, FTH_CLASS_HEALTHY, wave);
+	ret_tally->failed = fth_agenda_count(rollout, FTH_CLASS_FAILED, wave);
+	ret_tally->deferred = fth_agenda_count(rollout, FTH_CLASS_DEFERRED, wave);
 }
 
 /* Someone of a later wave takes the place of a VM that is away. */
 static bool replace_deferred(struct fth_rollout_run *run)
 {
 	struct fth_rollout *rollout = run->rollout;
-	struct fth_rollout_vm *away = NULL;
-	struct fth_rollout_vm *stand_in = NULL;
-	struct fth_rollout_vm *vm;
-	uint32_t i;
+	struct fth_rollout_vm *away = fth_agenda_marked(rollout, FTH_MARK_AWAY);
+	struct fth_rollout_vm *stand_in = fth_agenda_marked(rollout, FTH_MARK_STAND_IN);
 
-	for (i = 0; i < rollout->vm_count; i++) {
-		vm = &rollout->vms[rollout->vms[i].order];
-		if (!away && vm->wave == rollout->wave && vm->state == FTH_RV_DEFERRED)
-			away = vm;
-		if (!stand_in && vm->wave > rollout->wave &&
-		    vm->wave < rollout->policy.wave_count && vm->state == FTH_RV_WAITING &&
-		    vm->seen)
-			stand_in = vm;
-	}
 	if (!away || !stand_in)
 		return false;
 	away->wave = stand_in->wave;
 	stand_in->wave = rollout->wave;
 	run->actions->changed = true;
+	fth_agenda_settle(run, away);
+	fth_agenda_settle(run, stand_in);
 	fth_run_say(run, stand_in->name, "takes the place of a VM that is away");
 	return true;
 }
@@ -268,33 +229,42 @@ static bool end_wave(struct fth_rollout_run *run, const struct tally *tally)
 		fth_rollout_set_phase(run, FTH_RO_GATED, why);
 		return false;
 	}
-	rollout->wave++;
-	fth_wave_checks_begin(rollout);
-	fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
-	run->actions->changed = true;
+	fth_rollout_next_wave(run);
 	return true;
 }
 
-/* Return: true when another pass has something to do. */
-static bool judge_wave(struct fth_rollout_run *run, const struct tally *tally)
+/* The wave has VMs to be started, or that are at it. */
+static void wait_for_wave(struct fth_rollout_run *run, bool crowded)
 {
 	struct fth_rollout *rollout = run->rollout;
+	const struct fth_rollout_vm *silent = fth_agenda_marked(rollout, FTH_MARK_SILENT);
+	char why[FTH_WHY_MAX] = "";
+
+	if (crowded && silent)
+		fth_text_format(why, sizeof(why),
+				"wave %u of %u waits for room in rollout.in-flight: '%s' "
+				"counts (%s)",
+				rollout->wave + 1, rollout->policy.wave_count, silent->name,
+				silent->why);
+	fth_rollout_set_phase(run, FTH_RO_RUNNING, why);
+}
+
+/* Return: true when another pass has something to do. */
+static bool judge_wave(struct fth_rollout_run *run, bool crowded)
+{
+	struct fth_rollout *rollout = run->rollout;
+	struct tally counts;
+	struct tally *tally = &counts;
 	char why[FTH_WHY_MAX];
 
+	tally_wave(rollout, tally);
 	rollout->soak_until_ms = 0;
 	if (tally->unsettled) {
-		why[0] = 0;
-		if (tally->crowded && tally->silent)
-			fth_text_format(why, sizeof(why),
-					"wave %u of %u waits for room in rollout.in-flight: '%s' "
-					"counts (%s)",
-					rollout->wave + 1, rollout->policy.wave_count,
-					tally->silent->name, tally->silent->why);
-		fth_rollout_set_phase(run, FTH_RO_RUNNING, why);
+		wait_for_wave(run, crowded);
 		return false;
 	}
 	if (tally->soaking || tally->held) {
-		rollout->soak_until_ms = tally->soak_until_ms;
+		rollout->soak_until_ms = fth_agenda_root(rollout)->soak_until_ms;
 		why[0] = 0;
 		if (!tally->soaking)
 			fth_text_format(why, sizeof(why),
@@ -332,26 +302,40 @@ static void spend_budget(struct fth_rollout_run *run)
 static void advance_forward(struct fth_rollout_run *run)
 {
 	struct fth_rollout *rollout = run->rollout;
-	struct tally tally;
 	bool again = true;
+	bool crowded;
 
 	/* Ends: each further pass enters a wave or fills an empty one. */
 	while (again && fth_rollout_is_forward(rollout)) {
 		again = false;
+		run->wake_ms = 0;
 		spend_budget(run);
 		if (!fth_rollout_is_forward(rollout))
 			return;
-		serve_all(run);
+		fth_agenda_serve_all(run, serve_vm);
 		/* Nobody is started on a budget that was spent just now. */
 		spend_budget(run);
 		if (!fth_rollout_is_forward(rollout))
 			return;
-		start_all(run, &tally);
+		crowded = start_all(run);
 		if (fth_rollout_is_aborted(rollout))
 			fth_rollout_end_abort(run);
 		if (rollout->phase == FTH_RO_RUNNING || rollout->phase == FTH_RO_SOAKING)
-			again = judge_wave(run, &tally);
+			again = judge_wave(run, crowded);
 	}
+}
+
+/* When time alone makes something of the agenda due. */
+static void note_agenda(struct fth_rollout_run *run)
+{
+	const struct fth_rollout_node *root = fth_agenda_root(run->rollout);
+	uint64_t now_ms = run->event->now_ms;
+
+	if (root->serve_ms > now_ms && root->serve_ms != FTH_NEVER_MS)
+		fth_run_note_due(run, root->serve_ms);
+	/* What might be started already waits for something else. */
+	if (starts_vms(run->rollout) && root->start_ms > now_ms && root->start_ms != FTH_NEVER_MS)
+		fth_run_note_due(run, root->start_ms);
 }
 
 void fth_rollout_advance(struct fth_rollout_run *run)
@@ -363,6 +347,7 @@ void fth_rollout_advance(struct fth_rollout_run *run)
 	advance_forward(run);
 	if (!fth_rollout_is_forward(rollout))
 		fth_rollout_reverse_pass(run);
+	note_agenda(run);
 	if (run->short_of_room)
 		run->wake_ms = run->event->now_ms;
 	if (rollout->wake_at_ms != run->wake_ms) {

@@ -7,13 +7,43 @@
 #include "core/text.h"
 
 #define FTH_VM_NONE 0xffffffffu
+#define FTH_NEVER_MS UINT64_MAX
 #define FTH_TAINT_DIE (1ull << 7)
 #define FTH_TAINT_WARN (1ull << 9)
+
+/* How a VM counts for its wave; on the way back, for the recall. */
+enum fth_rollout_class {
+	FTH_CLASS_NONE = 0,
+	FTH_CLASS_BUSY = 1,	 /* an op to patch it is in flight, in whatever wave */
+	FTH_CLASS_SOAKING = 2,	 /* soaking or confirming, in whatever wave */
+	FTH_CLASS_HELD_BUSY = 3, /* one of these two, and inconclusive */
+	FTH_CLASS_WAITING = 4,	 /* from here on: nothing goes on with it */
+	FTH_CLASS_HELD = 5,	 /* inconclusive */
+	FTH_CLASS_HEALTHY = 6,
+	FTH_CLASS_FAILED = 7,
+	FTH_CLASS_DEFERRED = 8,
+	FTH_CLASS_MOVING = 9, /* back: it needs no more than what time or answers bring */
+	FTH_CLASS_STUCK = 10, /* back: unreachable, or refuses for good */
+};
+
+#define FTH_MARK_SILENT (1u << 0)   /* UNKNOWN */
+#define FTH_MARK_AWAY (1u << 1)	    /* of the current wave, DEFERRED */
+#define FTH_MARK_STAND_IN (1u << 2) /* of a later wave, there and waiting */
+#define FTH_MARK_IDLE (1u << 3)	    /* WAITING or DEFERRED */
+
+/* Which budget of what is in flight. */
+enum fth_rollout_budget {
+	FTH_BUDGET_NONE = 0,
+	FTH_BUDGET_FLEET = 1,
+	FTH_BUDGET_HOST = 2,
+	FTH_BUDGET_GROUP = 3,
+};
 
 /**
  * struct fth_rollout_run - one step under way
  * @rollout, @event, @actions: the caller's
- * @wake_ms: earliest time that a pass found to be due, 0 = none
+ * @vm: the event's, or NULL
+ * @wake_ms: earliest time that is due, besides those of the agenda; 0 = none
  * @short_of_room: an action did not fit
  *
  * Every change of the state goes along with actions->changed = true: replay
@@ -23,6 +53,7 @@ struct fth_rollout_run {
 	struct fth_rollout *rollout;
 	const struct fth_rollout_event *event;
 	struct fth_rollout_actions *actions;
+	struct fth_rollout_vm *vm;
 	uint64_t wake_ms;
 	bool short_of_room;
 };
@@ -35,6 +66,7 @@ struct fth_rollout_run {
 	} while (0)
 
 /* rollout_vm.c: one VM's fields */
+bool fth_op_is_forward(uint8_t op);
 bool fth_vm_is_patched(uint8_t guest_state);
 bool fth_vm_lacks_effect(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
 uint64_t fth_rollout_patience_ms(const struct fth_rollout *rollout);
@@ -76,18 +108,51 @@ void fth_vm_emergency(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_result(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 
 /* rollout_budget.c */
-bool fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
-		       const struct fth_in_flight *limits);
+const struct fth_in_flight *fth_budget_limits(const struct fth_rollout *rollout);
+bool fth_budget_has_room(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
+			 uint8_t budget);
+uint8_t fth_budget_full(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
 void fth_vm_tried(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 bool fth_budget_spent(const struct fth_rollout *rollout, char *ret_why);
 bool fth_budget_window_open(const struct fth_policy *policy, uint64_t now_ms,
 			    uint64_t *ret_opens_ms);
+
+/*
+ * rollout_agenda.c: which VM is due next.  It knows of a VM's fields only what it
+ * was told: fth_agenda_settle() for a VM that a pass changed (the event's VM is
+ * settled by the step itself), fth_agenda_rebuild(), O(fleet), after a change of
+ * more than that: of many VMs, of the phase's direction, of the wave, of the
+ * policy.  What a pass waits for in a VM stands in fth_agenda_sum_up().
+ */
+void fth_agenda_sum_up(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
+		       uint64_t now_ms, struct fth_rollout_node *ret_node, uint8_t *ret_class);
+void fth_agenda_update(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_agenda_settle(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_agenda_rebuild(struct fth_rollout_run *run);
+/* Each that is due, the first in the order of the plan first, as long as there is room. */
+void fth_agenda_serve_all(struct fth_rollout_run *run,
+			  void (*serve)(struct fth_rollout_run *run, struct fth_rollout_vm *vm));
+/* The first in the order of the plan, or NULL. */
+struct fth_rollout_vm *fth_agenda_start(const struct fth_rollout *rollout, uint64_t now_ms);
+struct fth_rollout_vm *fth_agenda_marked(const struct fth_rollout *rollout, uint32_t mark);
+const struct fth_rollout_node *fth_agenda_root(const struct fth_rollout *rollout);
+uint32_t fth_agenda_count(const struct fth_rollout *rollout, uint8_t class, uint32_t wave);
+uint32_t fth_agenda_count_until(const struct fth_rollout *rollout, uint8_t class, uint32_t wave);
+
+/* rollout_room.c: VMs that wait for room in a budget */
+/* Is there room for @vm?  If not, it waits for it from now on. */
+bool fth_room_take(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_room_leave(struct fth_rollout *rollout, struct fth_rollout_vm *vm);
+/* Where @vm's fleet, host and group have room, the first that waits for it is due. */
+void fth_room_call(struct fth_rollout_run *run, const struct fth_rollout_vm *vm);
+void fth_room_clear(struct fth_rollout *rollout);
 
 /* rollout_forward.c, rollout_reverse.c: what is to be done next */
 void fth_rollout_advance(struct fth_rollout_run *run);
 bool fth_rollout_is_forward(const struct fth_rollout *rollout);
 void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why);
 void fth_rollout_reverse_pass(struct fth_rollout_run *run);
+void fth_rollout_next_wave(struct fth_rollout_run *run);
 void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase, const char *why);
 
 /* rollout_verbs.c: what people ask for */
@@ -97,7 +162,6 @@ int fth_rollout_promote(struct fth_rollout_run *run);
 int fth_rollout_abort(struct fth_rollout_run *run);
 int fth_rollout_reverse(struct fth_rollout_run *run);
 bool fth_rollout_is_aborted(const struct fth_rollout *rollout);
-bool fth_vm_leave_alone(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_rollout_end_abort(struct fth_rollout_run *run);
 
 /* rollout_index.c */

@@ -11,11 +11,6 @@
  */
 #include "core/rollout_internal.h"
 
-static bool forward_op(uint8_t op)
-{
-	return op == FTH_OP_STAGE || op == FTH_OP_APPLY || op == FTH_OP_CONFIRM;
-}
-
 void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why)
 {
 	struct fth_rollout *rollout = run->rollout;
@@ -35,6 +30,7 @@ void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why)
 		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
 		fth_vm_explain(run, vm, "reversed before its turn");
 	}
+	fth_agenda_rebuild(run);
 }
 
 /* Turn round what is in flight outward. */
@@ -59,63 +55,40 @@ static void turn(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
  */
 static bool goes_back_alone(struct fth_rollout_run *run, const struct fth_rollout_vm *vm)
 {
-	uint64_t until_ms = vm->since_ms + fth_rollout_patience_ms(run->rollout);
-
-	if (vm->op || !vm->reachable || vm->guest_state != FTH_LC_REVERTING ||
-	    run->event->now_ms >= until_ms)
-		return false;
-	fth_run_note_due(run, until_ms);
-	return true;
+	return !vm->op && vm->reachable && vm->guest_state == FTH_LC_REVERTING &&
+	       run->event->now_ms < vm->since_ms + fth_rollout_patience_ms(run->rollout);
 }
 
-/* Return: true when this VM needs no more than what time or answers bring. */
-static bool serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+static void serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	const struct fth_policy *policy = &run->rollout->policy;
-
-	if (forward_op(vm->op))
+	if (fth_op_is_forward(vm->op))
 		turn(run, vm);
 	if (goes_back_alone(run, vm))
-		return true;
+		return;
 	if (vm->op) {
 		fth_vm_check_answer(run, vm);
-		return vm->reachable;
-	}
-	if (!vm->reachable) {
-		if (vm->state != FTH_RV_DEFERRED) {
-			fth_vm_enter(run, vm, FTH_RV_DEFERRED);
-			fth_vm_explain(run, vm, "unreachable: goes back when it returns");
-		}
-		return false;
-	}
-	if (vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX)
-		return false;
-	if (run->event->now_ms < vm->retry_at_ms)
-		fth_run_note_due(run, vm->retry_at_ms);
-	else if (fth_budget_allows(run->rollout, vm, &policy->recall_in_flight))
+	} else if (!vm->reachable) {
+		if (vm->state == FTH_RV_DEFERRED)
+			return;
+		fth_vm_enter(run, vm, FTH_RV_DEFERRED);
+		fth_vm_explain(run, vm, "unreachable: goes back when it returns");
+	} else if (vm->attempts < FTH_ROLLOUT_ATTEMPTS_MAX &&
+		   run->event->now_ms >= vm->retry_at_ms && fth_room_take(run, vm)) {
 		fth_vm_send(run, vm, vm->staged ? FTH_OP_UNSTAGE : FTH_OP_REVERSE);
-	return true;
+	}
 }
 
 void fth_rollout_reverse_pass(struct fth_rollout_run *run)
 {
 	struct fth_rollout *rollout = run->rollout;
-	struct fth_rollout_vm *vm;
-	uint32_t moving = 0;
-	uint32_t stuck = 0;
+	uint32_t moving;
+	uint32_t stuck;
 	char why[FTH_WHY_MAX];
-	uint32_t i;
 
 	run->wake_ms = 0;
-	for (i = 0; i < rollout->vm_count; i++) {
-		vm = &rollout->vms[rollout->vms[i].order];
-		if (!vm->touched && !vm->op)
-			continue;
-		if (serve_vm(run, vm))
-			moving++;
-		else
-			stuck++;
-	}
+	fth_agenda_serve_all(run, serve_vm);
+	moving = fth_agenda_count_until(rollout, FTH_CLASS_MOVING, FTH_POLICY_WAVES_MAX);
+	stuck = fth_agenda_count_until(rollout, FTH_CLASS_STUCK, FTH_POLICY_WAVES_MAX);
 	if (moving) {
 		fth_rollout_set_phase(run, FTH_RO_REVERSING, rollout->reverse_why);
 	} else if (stuck) {

@@ -21,7 +21,8 @@ static struct fth_rollout_vm *find_vm(struct fth_rollout_run *run)
 {
 	uint32_t at = fth_index_find(run->rollout, FTH_INDEX_VM, run->event->vm);
 
-	return at == FTH_VM_NONE ? NULL : &run->rollout->vms[at];
+	run->vm = at == FTH_VM_NONE ? NULL : &run->rollout->vms[at];
+	return run->vm;
 }
 
 static bool selected(const struct fth_rollout *rollout, const struct fth_rollout_event *event)
@@ -43,6 +44,8 @@ static void move_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	fth_text_copy(vm->host, sizeof(vm->host), event->host);
 	fth_text_copy(vm->group, sizeof(vm->group), event->group);
 	fth_index_rebuild(run->rollout);
+	if (run->rollout->phase != FTH_RO_NEW)
+		fth_agenda_rebuild(run);
 	run->actions->changed = true;
 }
 
@@ -87,6 +90,8 @@ static int add_vm(struct fth_rollout_run *run)
 	fth_text_copy(vm->release, sizeof(vm->release), event->release);
 	vm->reachable = event->reachable;
 	vm->order = rollout->vm_count++;
+	vm->place = vm->order;
+	run->vm = vm;
 	fth_index_add(rollout, vm->order);
 	fth_vm_enter(run, vm, vm->reachable ? FTH_RV_WAITING : FTH_RV_DEFERRED);
 	if (!vm->reachable)
@@ -120,6 +125,7 @@ static int begin(struct fth_rollout_run *run)
 	}
 	rollout->started_ms = run->event->now_ms;
 	fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
+	fth_agenda_rebuild(run);
 	return 0;
 }
 
@@ -184,6 +190,10 @@ int fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollout_event
 	actions->count = 0;
 	actions->changed = false;
 	error = dispatch(&run);
+	if (!error && run.vm && actions->changed && rollout->phase != FTH_RO_NEW) {
+		fth_room_leave(rollout, run.vm);
+		fth_agenda_settle(&run, run.vm);
+	}
 	/* Without a change and before the time that is due nothing can move. */
 	if (!error &&
 	    (actions->changed || (rollout->wake_at_ms && event->now_ms >= rollout->wake_at_ms)))

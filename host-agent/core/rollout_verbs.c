@@ -55,13 +55,12 @@ static void excuse(struct fth_rollout_run *run)
 		vm->excused = true;
 		rollout->inconclusive--;
 	}
+	fth_agenda_rebuild(run);
 }
 
 static int open_gate(struct fth_rollout_run *run)
 {
-	run->rollout->wave++;
-	fth_wave_checks_begin(run->rollout);
-	fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
+	fth_rollout_next_wave(run);
 	return 0;
 }
 
@@ -102,6 +101,7 @@ int fth_rollout_promote(struct fth_rollout_run *run)
 	}
 	if (!count)
 		return -EINVAL;
+	fth_agenda_rebuild(run);
 	by_request(run, why);
 	fth_run_say(run, "promoted", why);
 	return 0;
@@ -122,33 +122,29 @@ int fth_rollout_abort(struct fth_rollout_run *run)
 	return 0;
 }
 
-/* Return: true when nothing of this VM is under way any more. */
-bool fth_vm_leave_alone(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+static void leave_alone(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	if (vm->op)
-		return false;
-	if (vm->state == FTH_RV_SOAKING)
-		return vm->inconclusive;
-	if (vm->state != FTH_RV_WAITING && vm->state != FTH_RV_DEFERRED)
-		return true;
 	if (vm->staged)
 		fth_vm_explain(run, vm, "aborted: its payload is staged, not applied");
 	else if (!vm->touched || !vm->why[0])
 		fth_vm_explain(run, vm, "aborted before its turn");
 	vm->retry_at_ms = 0;
 	fth_vm_enter(run, vm, FTH_RV_SKIPPED);
-	return true;
 }
 
 /* After those under way were served: is it over? */
 void fth_rollout_end_abort(struct fth_rollout_run *run)
 {
 	struct fth_rollout *rollout = run->rollout;
-	uint32_t busy = 0;
-	uint32_t i;
+	struct fth_rollout_vm *vm;
+	bool busy;
 
-	for (i = 0; i < rollout->vm_count; i++)
-		busy += !fth_vm_leave_alone(run, &rollout->vms[i]);
+	while ((vm = fth_agenda_marked(rollout, FTH_MARK_IDLE))) {
+		leave_alone(run, vm);
+		fth_agenda_settle(run, vm);
+	}
+	busy = rollout->in_flight ||
+	       fth_agenda_count_until(rollout, FTH_CLASS_SOAKING, FTH_POLICY_WAVES_MAX);
 	fth_rollout_set_phase(run, busy ? FTH_RO_ABORTING : FTH_RO_ABORTED, rollout->why);
 }
 

@@ -53,6 +53,11 @@ void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms)
 		run->wake_ms = due_ms;
 }
 
+bool fth_op_is_forward(uint8_t op)
+{
+	return op == FTH_OP_STAGE || op == FTH_OP_APPLY || op == FTH_OP_CONFIRM;
+}
+
 bool fth_vm_is_patched(uint8_t guest_state)
 {
 	return guest_state == FTH_LC_SOAKING || guest_state == FTH_LC_APPLIED;
@@ -98,18 +103,21 @@ static void put_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 }
 
 /* One op per VM and step: what a step thought of first is overtaken. */
-static struct fth_rollout_action *send_slot(struct fth_rollout_run *run,
-					    const struct fth_rollout_vm *vm)
+static struct fth_rollout_action *send_slot(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	struct fth_rollout_actions *actions = run->actions;
-	uint32_t index = (uint32_t)(vm - run->rollout->vms);
-	uint32_t i;
+	struct fth_rollout_action *action;
 
-	for (i = 0; i < actions->count; i++)
-		if (actions->entries[i].kind == FTH_RA_SEND &&
-		    actions->entries[i].vm_index == index)
-			return &actions->entries[i];
-	return new_action(run);
+	if (vm->action_at < actions->count) {
+		action = &actions->entries[vm->action_at];
+		if (action->kind == FTH_RA_SEND &&
+		    action->vm_index == (uint32_t)(vm - run->rollout->vms))
+			return action;
+	}
+	action = new_action(run);
+	if (action)
+		vm->action_at = actions->count - 1;
+	return action;
 }
 
 bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op)
@@ -139,7 +147,6 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t
 		vm->taint_before = vm->taint;
 	}
 	put_send(run, vm, action);
-	fth_run_note_due(run, vm->since_ms + fth_rollout_patience_ms(run->rollout));
 	return true;
 }
 
@@ -150,22 +157,18 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t
  */
 void fth_vm_check_answer(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	uint64_t due_ms = vm->since_ms + fth_rollout_patience_ms(run->rollout);
 	struct fth_rollout_action *action;
 
 	if (!vm->reachable && vm->inconclusive)
 		return;
-	if (run->event->now_ms < due_ms) {
-		fth_run_note_due(run, due_ms);
+	if (run->event->now_ms < vm->since_ms + fth_rollout_patience_ms(run->rollout))
 		return;
-	}
 	fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
 	fth_vm_explain(run, vm, "no answer to %s", fth_op_name(vm->op));
 	fth_vm_set_inconclusive(run, vm, true);
 	if (!vm->reachable)
 		return;
-	fth_run_note_due(run, run->event->now_ms + fth_rollout_patience_ms(run->rollout));
-	action = new_action(run);
+	action = send_slot(run, vm);
 	if (action)
 		put_send(run, vm, action);
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core_agenda.h"
 #include "fother/lifecycle.h"
 
 #define START_MS 1700000000000ull
@@ -232,6 +233,14 @@ static void check_counts(const struct fleet *fleet)
 			   failures, live->failures, inconclusive, live->inconclusive);
 }
 
+static void check_agenda(const struct fleet *fleet, uint64_t now_ms)
+{
+	char why[AGENDA_WHY_MAX];
+
+	if (!agenda_check(&fleet->live, now_ms, why))
+		fleet_fail(fleet, "agenda: %s", why);
+}
+
 static bool same(const struct fth_rollout *one, const struct fth_rollout *other)
 {
 	size_t head = offsetof(struct fth_rollout, vms);
@@ -286,6 +295,8 @@ int fleet_step(struct fleet *fleet, struct fth_rollout_event *event)
 		fleet->aborted = true;
 	check_budgets(fleet, &actions);
 	check_counts(fleet);
+	if (!error) /* what is refused serves nobody who is due */
+		check_agenda(fleet, event->now_ms);
 	if (fleet->faults && chance(fleet, 2)) {
 		fleet_crash_agent(fleet);
 		return error;

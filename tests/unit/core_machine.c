@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core_agenda.h"
+
 struct machine m;
 
 int m_setup(void **state)
@@ -44,6 +46,7 @@ struct fth_rollout_event m_event(uint8_t kind, int vm)
 
 int m_step(struct fth_rollout_event *made)
 {
+	char why[AGENDA_WHY_MAX];
 	uint32_t i;
 	int error;
 
@@ -53,6 +56,9 @@ int m_step(struct fth_rollout_event *made)
 	for (i = 0; i < m.actions.count; i++)
 		if (m.entries[i].kind == FTH_RA_SAY)
 			memcpy(m.said, m.entries[i].text, sizeof(m.said));
+	if (!error && m.room == FTH_ROLLOUT_ACTIONS_MAX &&
+	    !agenda_check(&m.rollout, made->now_ms, why))
+		fail_msg("agenda: %s", why);
 	return error;
 }
 
