@@ -29,12 +29,16 @@ static void refused_forward(struct fth_rollout_run *run, struct fth_rollout_vm *
 	fth_vm_enter(run, vm, vm->reachable ? FTH_RV_WAITING : FTH_RV_DEFERRED);
 }
 
+/* A refusal by a guest that runs the payload: an earlier APPLY did it. */
 static void result_of_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	if (run->event->code != FTH_E_OK) {
-		refused_forward(run, vm);
-	} else if (fth_vm_is_patched(run->event->guest_state)) {
+	const struct fth_rollout_event *event = run->event;
+	bool patched = fth_vm_is_patched(event->guest_state);
+
+	if (patched && (event->code == FTH_E_OK || event->sha256_matches)) {
 		fth_vm_applied(run, vm);
+	} else if (event->code != FTH_E_OK) {
+		refused_forward(run, vm);
 	} else {
 		fth_vm_explain(run, vm, "apply answered 'done' but the patch is '%s'",
 			       fth_lifecycle_name(run->event->guest_state));

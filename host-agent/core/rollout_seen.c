@@ -107,6 +107,21 @@ static void still_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *
 	fth_vm_enter(run, vm, state);
 }
 
+/*
+ * Restored from a snapshot while an APPLY is in flight: the guest was at it already,
+ * or has the payload and perhaps loads it by now, since of the snapshot we hear
+ * late.  The same op is right in each case; another one would meet the first.
+ */
+static bool is_asked_again(struct fth_rollout_vm *vm, uint8_t ours)
+{
+	if (ours == FTH_LC_APPLYING)
+		return true;
+	if (ours != FTH_LC_STAGED || vm->restores + 1u >= FTH_ROLLOUT_RESTORES_MAX)
+		return false;
+	vm->restores++;
+	return true;
+}
+
 static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
 			   bool rebooted)
 {
@@ -124,8 +139,7 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 	if (fth_vm_is_patched(ours)) {
 		fth_vm_applied(run, vm);
 	} else if (vm->op == FTH_OP_APPLY) {
-		/* Out of a snapshot in which it was at it already: it is asked the same again. */
-		if (anew && ours != FTH_LC_APPLYING)
+		if (anew && (rebooted || !is_asked_again(vm, ours)))
 			fth_vm_gone(run, vm, rebooted, run->event->restored);
 		else
 			still_in_flight(run, vm, FTH_RV_APPLYING);

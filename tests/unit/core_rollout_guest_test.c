@@ -453,6 +453,55 @@ static void test_snapshot_in_the_transition(void **state)
 	m_expect(0, FTH_RV_SOAKING);
 }
 
+/*
+ * Back to a moment before the transition, which we hear of when the guest has been
+ * asked to apply since: another op would meet the first.
+ */
+static void test_snapshot_before_the_transition(void **state)
+{
+	struct fth_rollout_event event;
+	uint64_t op;
+	uint32_t i;
+
+	(void)state;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	op = m_vm_of(0)->op_id;
+	event = m_seen_event(0, FTH_LC_STAGED);
+	event.restored = true;
+	for (i = 1; i < FTH_ROLLOUT_RESTORES_MAX; i++) {
+		assert_int_equal(m_step(&event), 0);
+		m_expect(0, FTH_RV_APPLYING);
+		assert_true(m_vm_of(0)->op_id == op);
+	}
+	assert_int_equal(m_step(&event), 0);
+	assert_true(m_vm_of(0)->failure_counted);
+}
+
+/* Refused, since an op that we gave up has done it: the guest's word is what counts. */
+static void test_refused_because_it_is_applied(void **state)
+{
+	struct fth_rollout_event event;
+
+	(void)state;
+	m_begin(2);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	event = m_event(FTH_RE_RESULT, 0);
+	event.op_id = m_vm_of(0)->op_id;
+	event.code = FTH_E_WRONG_STATE;
+	event.guest_state = FTH_LC_SOAKING;
+	event.sha256_matches = true;
+	assert_int_equal(m_step(&event), 0);
+	m_expect(0, FTH_RV_SOAKING);
+	m_result(1, FTH_E_OK, FTH_LC_STAGED);
+	event = m_event(FTH_RE_RESULT, 1);
+	event.op_id = m_vm_of(1)->op_id;
+	event.code = FTH_E_WRONG_STATE;
+	event.guest_state = FTH_LC_SOAKING; /* of another payload */
+	assert_int_equal(m_step(&event), 0);
+	assert_int_equal(m_vm_of(1)->attempts, 1);
+}
+
 static void test_restored_too_often_fails(void **state)
 {
 	struct fth_rollout_event event;
@@ -475,6 +524,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(test_snapshot_in_the_transition),
+		MACHINE_TEST(test_snapshot_before_the_transition),
+		MACHINE_TEST(test_refused_because_it_is_applied),
 		MACHINE_TEST(test_restored_too_often_fails),
 		MACHINE_TEST(test_missing_capability_sends_nothing),
 		MACHINE_TEST(test_other_kernel_is_skipped),
