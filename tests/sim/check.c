@@ -132,6 +132,18 @@ static void check_belief(const struct fth_rollout *rollout, const struct fth_rol
 		sim_fail("invariant 5: '%s' is done, and never was applied", vm->name);
 }
 
+static void note_seen(const struct fth_rollout *rollout, const struct fth_rollout_event *event)
+{
+	const struct fth_rollout_vm *vm = find_vm(rollout, event->vm);
+
+	sim.seen.phases |= 1ull << rollout->phase;
+	sim.seen.events |= 1ull << event->kind;
+	if (event->kind == FTH_RE_RESULT)
+		sim.seen.codes |= 1ull << (event->code & 63);
+	if (vm)
+		sim.seen.vm_states |= 1ull << vm->state;
+}
+
 int __wrap_fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollout_event *event,
 			    struct fth_rollout_actions *actions)
 {
@@ -146,6 +158,7 @@ int __wrap_fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollou
 	if (sim.dead || error)
 		return error;
 	sim_trace('E', event->kind, (uint64_t)rollout->phase << 32 | actions->count);
+	note_seen(rollout, event);
 	check_belief(rollout, event);
 	if (rollout->vm_count <= BUDGET_EVERY_VMS || sim.steps % BUDGET_EVERY_VMS == 0) {
 		check_counts(rollout);
@@ -243,25 +256,42 @@ void sim_check_confirm_timers(void)
 	}
 }
 
+/* It could go, and nobody starts it. */
+static bool is_forgotten(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
+{
+	if (rollout->phase != FTH_RO_COMPLETE || vm->wave >= rollout->policy.wave_count)
+		return false;
+	return vm->state == FTH_RV_DEFERRED || (vm->state == FTH_RV_WAITING && !vm->blocked);
+}
+
+/* What the rollout says of it is what the guest is. */
+static bool agrees(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
+		   const struct sim_guest *guest)
+{
+	if (vm->guest_state != guest->state)
+		return false;
+	if (vm->state == FTH_RV_DONE)
+		return guest->state == FTH_LC_APPLIED;
+	if (vm->state == FTH_RV_REVERSED)
+		return guest->state == FTH_LC_ABSENT;
+	return !is_recall(rollout) || guest->state < FTH_LC_APPLYING;
+}
+
 static bool vm_settled(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
 		       char *ret_why, size_t size)
 {
 	const struct sim_vm *truth = &sim.vms[sim_check_number(vm)];
 	const struct sim_guest *guest = &truth->guest;
-	bool patched = guest->state >= FTH_LC_APPLYING;
 
 	if (!truth->running || !truth->exists || guest->lies)
 		return true;
-	if (vm->guest_state != guest->state ||
-	    (vm->state == FTH_RV_DONE && guest->state != FTH_LC_APPLIED) ||
-	    (is_recall(rollout) && patched)) {
-		snprintf(ret_why, size, "'%s' is %s, in rollout %llu it is %s and believed %s (%s)",
-			 vm->name, fth_lifecycle_name(guest->state),
-			 (unsigned long long)rollout->id, fth_rollout_vm_state_name(vm->state),
-			 fth_lifecycle_name(vm->guest_state), vm->why);
-		return false;
-	}
-	return true;
+	if (agrees(rollout, vm, guest) && !is_forgotten(rollout, vm))
+		return true;
+	snprintf(ret_why, size, "'%s' is %s, in rollout %llu (%s) it is %s and believed %s (%s)",
+		 vm->name, fth_lifecycle_name(guest->state), (unsigned long long)rollout->id,
+		 fth_rollout_phase_name(rollout->phase), fth_rollout_vm_state_name(vm->state),
+		 fth_lifecycle_name(vm->guest_state), vm->why);
+	return false;
 }
 
 bool sim_check_settled(char *ret_why, size_t size)
@@ -278,7 +308,9 @@ bool sim_check_settled(char *ret_why, size_t size)
 		rollout = live->rollout;
 		if (live->superseded)
 			continue;
-		if (!fth_rollout_terminal(rollout) || !live->synced) {
+		/* Nobody is away any more: no reason to be stuck. */
+		if (!fth_rollout_terminal(rollout) || !live->synced ||
+		    rollout->phase == FTH_RO_STUCK) {
 			snprintf(ret_why, size, "rollout %llu is %s (%s), wave %u of %u",
 				 (unsigned long long)rollout->id,
 				 fth_rollout_phase_name(rollout->phase), rollout->why,

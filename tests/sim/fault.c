@@ -14,6 +14,7 @@
 #include "sim.h"
 
 #define FAULTS_SPAN_MS 150000u
+#define DEPOSED (1u << 20) /* epochs that no agent of a run comes to */
 #define WARN_TAINT (1ull << 9)
 #define OOPS_TAINT (1ull << 7)
 
@@ -47,6 +48,9 @@ static const char *const names[SIM_FAULTS] = {
 	[SIM_F_SLOW] = "deadline missed",
 	[SIM_F_PERSON] = "person",
 	[SIM_F_JOIN] = "VM appears",
+	[SIM_F_DEPOSED] = "newer agent seen",
+	[SIM_F_BLOCKED] = "blocked by its owner",
+	[SIM_F_MIDWAY] = "emergency midway",
 };
 
 /* How often each is drawn, of all. */
@@ -56,7 +60,8 @@ static const uint8_t weights[SIM_FAULTS] = {
 	[SIM_F_CLOCK] = 3,     [SIM_F_OFF] = 5,	  [SIM_F_OFF_UNTOLD] = 4, [SIM_F_DUPLICATE] = 3,
 	[SIM_F_MIGRATE] = 4,   [SIM_F_SKEW] = 2,  [SIM_F_CORRUPT] = 5,	  [SIM_F_LIAR] = 2,
 	[SIM_F_EMERGENCY] = 5, [SIM_F_TAINT] = 2, [SIM_F_REFUSE] = 4,	  [SIM_F_SLOW] = 3,
-	[SIM_F_PERSON] = 4,    [SIM_F_JOIN] = 3,
+	[SIM_F_PERSON] = 4,    [SIM_F_JOIN] = 3,  [SIM_F_DEPOSED] = 2,	  [SIM_F_BLOCKED] = 2,
+	[SIM_F_MIDWAY] = 4,
 };
 
 const char *sim_fault_name(uint8_t kind)
@@ -129,16 +134,20 @@ static uint64_t after(uint32_t ms)
 
 static void person(const struct sim_fault *fault)
 {
-	static const char *const verbs[] = { "pause", "resume", "resume", "reverse" };
+	static const char *const verbs[] = { "pause",	"resume", "resume", "reverse",
+					     "promote", "abort",  "undo" };
+	uint32_t verb = fault->arg % 10;
 	char path[64];
 
-	if (fault->arg % 5 == 4) {
+	if (verb == 9) {
+		sim_agent_begin_rollout();
+	} else if (verb >= 7) {
 		sim_agent_post("/v1/allow", "{\"patch\": \"" SIM_PATCH "\"}");
-		return;
+	} else {
+		snprintf(path, sizeof(path), "/v1/rollouts/%u/%s", 1 + (fault->arg >> 8) % 2,
+			 verbs[verb]);
+		sim_agent_post(path, "{}");
 	}
-	snprintf(path, sizeof(path), "/v1/rollouts/%u/%s", 1 + (fault->arg >> 8) % 2,
-		 verbs[fault->arg % 5 % 4]);
-	sim_agent_post(path, "{}");
 }
 
 static void power(struct sim_vm *vm, bool on, bool tell)
@@ -219,6 +228,15 @@ static void begin_of_guest(struct sim_vm *vm, const struct sim_fault *fault)
 	case SIM_F_REFUSE:
 		refuse_next(vm, fault->arg);
 		break;
+	case SIM_F_DEPOSED:
+		vm->guest.epoch += DEPOSED;
+		break;
+	case SIM_F_BLOCKED:
+		vm->guest.blocked = true;
+		break;
+	case SIM_F_MIDWAY:
+		vm->guest.midway = true;
+		break;
 	default:
 		vm->guest.slow = true;
 	}
@@ -270,6 +288,7 @@ static void begin(struct sim_due *due)
 	const struct sim_fault *fault = pair->fault;
 	struct sim_vm *vm = &sim.vms[fault->vm];
 
+	sim.seen.faults |= 1ull << fault->kind;
 	sim_trace('F', fault->kind, fault->vm);
 	sim_note("fault: vm-%u: %s", fault->vm, sim_fault_name(fault->kind));
 	switch (fault->kind) {
@@ -287,6 +306,9 @@ static void begin(struct sim_due *due)
 	case SIM_F_TAINT:
 	case SIM_F_REFUSE:
 	case SIM_F_SLOW:
+	case SIM_F_DEPOSED:
+	case SIM_F_BLOCKED:
+	case SIM_F_MIDWAY:
 		if (vm->running)
 			begin_of_guest(vm, fault);
 		break;
@@ -341,6 +363,12 @@ void sim_plan_start(void)
 	}
 }
 
+static bool is_faulty(const struct sim_guest *guest)
+{
+	return guest->lies || guest->fails_next || guest->slow || guest->midway ||
+	       (sim.agent && guest->epoch > sim.agent->epoch + DEPOSED / 2);
+}
+
 /* From here on nothing goes wrong any more: what is away returns, who lied is made anew. */
 void sim_plan_end(void)
 {
@@ -356,7 +384,7 @@ void sim_plan_end(void)
 		vm = &sim.vms[i];
 		vm->to_guest.corrupt = false;
 		vm->to_host.corrupt = false;
-		if (vm->running && (vm->guest.lies || vm->guest.fails_next || vm->guest.slow))
+		if (vm->running && is_faulty(&vm->guest))
 			sim_guest_reboot(vm);
 		power(vm, true, true);
 		sim_agent_tell(vm);

@@ -477,6 +477,7 @@ void sim_guest_boot(struct sim_vm *vm)
 	memset(guest, 0, sizeof(*guest));
 	guest->boot = boot;
 	guest->reached = (uint8_t)(reached | 1u << FTH_LC_ABSENT);
+	sim.seen.lifecycle |= 1ull << FTH_LC_ABSENT;
 	guest->booted_us = sim.now_us;
 	guest->capabilities = CAPABILITIES;
 	guest->heard_us = sim.now_us;

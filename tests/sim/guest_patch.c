@@ -26,6 +26,7 @@ void sim_patch_set_state(struct sim_vm *vm, uint8_t event)
 		return;
 	}
 	guest->reached |= (uint8_t)(1u << guest->state);
+	sim.seen.lifecycle |= 1ull << guest->state;
 	sim_trace('L', vm->index, guest->state);
 	sim_note("vm-%u is %s", vm->index, fth_lifecycle_name(guest->state));
 }
@@ -108,6 +109,11 @@ static void end_transition(struct sim_vm *vm)
 	struct sim_guest *guest = &vm->guest;
 	bool outward = guest->state == FTH_LC_APPLYING;
 
+	if (guest->midway) {
+		guest->midway = false;
+		sim_patch_emergency(vm, FTH_TRIGGER_OOPS);
+		return;
+	}
 	if (outward && guest->end_code != FTH_E_OK) {
 		/* The deadline: it turns round, and then ends. */
 		sim_patch_set_state(vm, FTH_LC_EV_REVERSE);

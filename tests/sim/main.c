@@ -36,7 +36,7 @@ struct shared {
 	uint64_t kills;
 	uint64_t virtual_s;
 	uint64_t hash;
-	uint32_t vms;
+	struct sim_seen seen;
 	uint32_t plan_count;
 	bool failed;
 	char why[SIM_WHY_MAX];
@@ -49,6 +49,7 @@ struct wish {
 	bool calm;
 	bool verbose;
 	bool once;
+	bool shows_seen;
 	bool keep_all;
 	uint32_t breaks;
 	bool has_faults;
@@ -70,6 +71,7 @@ static void help(void)
 	       "  --faults=L    of the seed's faults only these: numbers and ranges, as 3,7-9; or none\n"
 	       "  --calm        no faults: to measure\n"
 	       "  --once        run each seed once, not twice to compare\n"
+	       "  --seen        say at the end what the runs came by, and what never\n"
 	       "  --no-shrink   leave the faults of a failing run as they are\n"
 	       "  --break=WHAT  break the agent on purpose: ",
 	       SIM_VMS_MAX, VMS_BY_SEED_MAX);
@@ -105,7 +107,7 @@ static bool run_once(const struct wish *wish, uint64_t seed, const uint32_t *fau
 	shared->kills += sim.kills;
 	shared->virtual_s += sim.now_us / SIM_S;
 	shared->plan_count = sim.plan_count;
-	shared->vms = options.vms;
+	sim_seen_add(&shared->seen, &sim.seen);
 	if (!good) {
 		shared->failed = true;
 		snprintf(shared->why, sizeof(shared->why), "%s", sim.why);
@@ -386,17 +388,12 @@ static int parse_break(const char *text, struct wish *wish)
 }
 
 static const struct option long_options[] = {
-	{ "seed", required_argument, NULL, 's' },
-	{ "n", required_argument, NULL, 'n' },
-	{ "vms", required_argument, NULL, 'v' },
-	{ "faults", required_argument, NULL, 'f' },
-	{ "break", required_argument, NULL, 'b' },
-	{ "calm", no_argument, NULL, 'c' },
-	{ "once", no_argument, NULL, 'o' },
-	{ "no-shrink", no_argument, NULL, 'k' },
-	{ "verbose", no_argument, NULL, 'V' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "seed", required_argument, NULL, 's' },  { "n", required_argument, NULL, 'n' },
+	{ "vms", required_argument, NULL, 'v' },   { "faults", required_argument, NULL, 'f' },
+	{ "break", required_argument, NULL, 'b' }, { "calm", no_argument, NULL, 'c' },
+	{ "once", no_argument, NULL, 'o' },	   { "no-shrink", no_argument, NULL, 'k' },
+	{ "seen", no_argument, NULL, 'e' },	   { "verbose", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },	   { NULL, 0, NULL, 0 },
 };
 
 static int parse(int argc, char **argv, struct wish *wish)
@@ -421,6 +418,7 @@ static int parse(int argc, char **argv, struct wish *wish)
 			return bad_usage("no such thing to break", optarg);
 		wish->calm |= option == 'c';
 		wish->once |= option == 'o';
+		wish->shows_seen |= option == 'e';
 		wish->keep_all |= option == 'k';
 		wish->verbose |= option == 'V';
 		if (option == 'h') {
@@ -483,6 +481,8 @@ int main(int argc, char **argv)
 		explain(&wish);
 		return 1;
 	}
+	if (wish.shows_seen)
+		sim_seen_print(&shared->seen);
 	seconds = cpu_s();
 	printf("sim: %llu seeds held: %llu events, %llu steps, %llu frames, %llu kills, %llu virtual s; "
 	       "%.2f s CPU, %.0f events/s; trace %016llx\n",

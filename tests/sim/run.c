@@ -106,6 +106,8 @@ static void begin_rollout(void)
 	/* Sessions open first; a policy may also be started while they do. */
 	run_until(sim.now_us + sim_random(SIM_RANDOM_PLAN, 3) * SIM_S);
 	for (tries = 0; tries < 100 && status != 201 && !sim.failed; tries++) {
+		if (sim.agent && sim.agent->live_count)
+			return; /* a person of the plan was first */
 		status = sim_agent_begin_rollout();
 		if (sim.dead)
 			sim_agent_reap();
@@ -128,6 +130,17 @@ static void recall(void)
 	snprintf(path, sizeof(path), "/v1/rollouts/%llu/reverse",
 		 (unsigned long long)sim.agent->lives[sim.agent->live_count - 1]->rollout->id);
 	sim_agent_post(path, "{}");
+	settle();
+}
+
+/* Once more from the start, with another policy; who is blocked stays so. */
+static void begin_again(void)
+{
+	uint32_t count = sim.agent ? sim.agent->live_count : 0;
+
+	if (!count || sim.agent->lives[count - 1]->rollout->phase != FTH_RO_REVERSED ||
+	    sim_agent_begin_rollout() != 201)
+		return;
 	settle();
 }
 
@@ -168,6 +181,8 @@ bool sim_run(const struct sim_options *options)
 		settle();
 	if (!sim.failed && sim_chance(SIM_RANDOM_PLAN, 70))
 		recall();
+	if (!sim.failed && !sim.options.calm && sim_chance(SIM_RANDOM_PLAN, 30))
+		begin_again();
 	if (!sim.failed)
 		restart();
 	if (sim_broken(SIM_BREAK_CHANCE))

@@ -96,6 +96,7 @@ struct sim_incident {
  * @lies: what it says of itself is made up
  * @fails_next: what its next apply comes to
  * @slow: its next transition misses its deadline
+ * @midway: its next transition is broken off by an emergency
  */
 struct sim_guest {
 	struct sim_due due;
@@ -138,6 +139,7 @@ struct sim_guest {
 	uint8_t reached;
 	bool lies;
 	bool slow;
+	bool midway;
 	bool greeting;
 	uint16_t fails_next;
 };
@@ -192,7 +194,10 @@ enum sim_fault_kind {
 	SIM_F_SLOW = 20,       /* its next transition misses its deadline */
 	SIM_F_PERSON = 21,     /* pause, resume, reverse, allow */
 	SIM_F_JOIN = 22,       /* a VM that was not there appears */
-	SIM_FAULTS = 23,
+	SIM_F_DEPOSED = 23,    /* a guest hears of a newer agent than ours */
+	SIM_F_BLOCKED = 24,    /* a guest's owner blocks the payload */
+	SIM_F_MIDWAY = 25,     /* an emergency in the middle of the next transition */
+	SIM_FAULTS = 26,
 };
 
 /**
@@ -226,6 +231,16 @@ struct sim_options {
 	uint32_t fault_count;
 };
 
+/* What was there at least once: a bit per number; of result codes, too. */
+struct sim_seen {
+	uint64_t phases;
+	uint64_t vm_states;
+	uint64_t events;
+	uint64_t codes;
+	uint64_t faults;
+	uint64_t lifecycle;
+};
+
 struct fth_agent;
 
 /**
@@ -244,6 +259,7 @@ struct sim {
 	uint64_t events;
 	uint64_t steps;
 	uint64_t frames;
+	struct sim_seen seen;
 	uint64_t due_count;
 	struct sim_due **heap;
 	uint32_t heap_size;
@@ -384,6 +400,10 @@ static inline bool sim_broken(uint32_t number)
 {
 	return sim.options.breaks == number;
 }
+
+/* seen.c: what all runs together came by */
+void sim_seen_add(struct sim_seen *sum, const struct sim_seen *more);
+void sim_seen_print(const struct sim_seen *seen);
 
 /* run.c */
 /** sim_run() - one run; true: all invariants held.  Leaves its figures in @sim. */
