@@ -168,6 +168,14 @@ struct fth_stage_entry {
 /** fth_stage_list() - Return: how many of at most @max were written. */
 u32 fth_stage_list(struct fth_stage_entry *entries, u32 max);
 
+/** fth_stage_find() - a staged payload by name, or NULL.  With @stage's lock. */
+struct fth_payload *fth_stage_find(struct fth_stage *stage, const char *name);
+
+/* Of stage_load.c, as fth_stage_load() and fth_stage_unload(). */
+
+/** fth_stage_load_init() - of a new payload: its works. */
+void fth_stage_load_init(struct fth_payload *payload);
+
 /* Of stage_file.c: the file that holds a payload. */
 
 /** fth_stage_file_create() - Return: a writable file of no name, or an error pointer. */
