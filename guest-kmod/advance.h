@@ -3,7 +3,7 @@
  * How a transition moves on: attempts, retries, nudges, freezes, deadline.
  *
  * DESIGN
- * work.c says what shall become of a patch and carries out what its end means;
+ * work.c says what shall become of a patch, settle.c carries out what its end means;
  * this file moves the tasks by the patch's model until all have switched.
  * Everything runs in the engine's worker with the mutex for moves, and without
  * the engine's lock, since an attempt may take as long as a freeze is allowed.

@@ -1,33 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The engine's first worker: what a transition's begin, turns and end mean. */
+/* The engine's first worker: what a transition's begin and turns mean. */
 
 #include <linux/jiffies.h>
 #include <linux/livepatch.h>
-#include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/timekeeping.h>
 
 #include "compat/cpus.h"
-#include "compat/kernel.h"
 #include "engine_priv.h"
 #include "object.h"
 #include "revert.h"
+#include "settle.h"
 #include "states.h"
 #include "times.h"
 
 #define STUCK_RETRY_MS 100u /* while a CPU doesn't answer */
 #define TELL_RETRY_MS 1000u /* while the host has no room for an incident */
 
-/* What the client is told once the mutexes are dropped; the worker's. */
-static struct news {
-	bool has_settled;
-	bool has_progress;
-	struct fth_settled settled;
-	char name[FTH_NAME_MAX + 1];
-	u8 state;
-	u32 done;
-	u32 total;
-} work_news;
+static struct fth_news work_news; /* the worker's */
 
 static bool is_interrupted(void)
 {
@@ -172,250 +162,7 @@ static bool take_turn(struct fth_report *report)
 	return true;
 }
 
-static const char *end_note(bool forced, bool immediate)
-{
-	if (forced)
-		return " by force, pinned until the next boot";
-	return immediate ? " at once, without a look at any task, which may break consistency" : "";
-}
-
-static void tell_settled(struct news *news, u8 state, bool forced)
-{
-	const struct fth_run *run = &fth_engine.run;
-	const struct fth_advance *advance = &run->advance;
-	const char *way = advance->to_new ? "in force" : "reverted";
-	struct fth_settled *settled = &news->settled;
-	char took[FTH_WHY_MAX];
-
-	news->has_settled = true;
-	settled->self = run->self;
-	settled->state = state;
-	settled->incident = 0;
-	strscpy(settled->name, run->patch->name, sizeof(settled->name));
-	fth_advance_print(advance, took, sizeof(took));
-	fth_report_set(&settled->report, run->code, 0, "patch '%s' %s%s%s%s %s", run->patch->name,
-		       way, end_note(forced, run->immediate), run->why[0] ? ": " : "", run->why,
-		       took);
-}
-
-/*
- * Lock held.  Its module's reference is given back by the second worker, which
- * tells the client what @farewell says; NULL: that was told.
- */
-static void send_off(struct fth_patch *patch, const struct fth_report *farewell)
-{
-	WRITE_ONCE(patch->leaving, true);
-	fth_revert_unwatch(patch, farewell ? "it was replaced" : "it was reverted already");
-	patch->release_ns = 0;
-	patch->release_wait_ms = FTH_RELEASE_MIN_MS;
-	patch->release_stop_us = patch->policy.stop_max_us;
-	if (farewell)
-		patch->farewell = *farewell;
-	mod_delayed_work(fth_engine.queue, &fth_engine.release, 0);
-}
-
-/* Out of the table, with the nops of the one that replaces them. */
-static void sweep_replaced(struct fth_patch *by)
-{
-	struct fth_patch *patch;
-
-	for (u32 i = by->count; i < by->total; i++)
-		by->redirects[i].wanted = false;
-	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (patch != by && !patch->out)
-			fth_patch_want(patch, false);
-	}
-	fth_redirector_sweep(&fth_engine.redirector);
-	fth_patch_drop_nops(by);
-}
-
-/*
- * Lock held.  They go as soon as the mutex for moves is free.  After a forced
- * end tasks may still run their text.
- */
-static void send_replaced_off(const struct fth_patch *by, bool forced)
-{
-	struct fth_report farewell;
-	struct fth_patch *patch;
-
-	list_for_each_entry(patch, &fth_engine.patches, list) {
-		if (patch == by || patch->out)
-			continue;
-		patch->confirm_by_ns = 0;
-		if (forced || (patch->flags & FTH_PATCH_FORCED)) {
-			patch->klp->forced = true;
-			WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_FORCED);
-			WRITE_ONCE(patch->state, FTH_LC_STAGED);
-			fth_revert_unwatch(patch, "it was replaced by force");
-		} else {
-			WRITE_ONCE(patch->state, FTH_LC_REVERTING);
-			fth_report_set(&farewell, FTH_E_OK, 0,
-				       "patch '%s' reverted: replaced by patch '%s'", patch->name,
-				       by->name);
-			send_off(patch, &farewell);
-		}
-	}
-}
-
-/* Not before the table is swept: a module that goes is taken out of it by name. */
-static void set_out(struct fth_patch *patch)
-{
-	patch->klp->enabled = false;
-	fth_patch_publish(patch, false);
-	mutex_lock(&fth_engine.lock);
-	patch->out = true;
-	mutex_unlock(&fth_engine.lock);
-}
-
-/* All tasks are where they shall be: the table follows. */
-static void end_table(struct fth_patch *patch, bool to_new)
-{
-	struct fth_patch *other;
-
-	if (to_new && !patch->klp->replace)
-		return;
-	if (to_new)
-		sweep_replaced(patch);
-	else
-		fth_redirector_sweep(&fth_engine.redirector);
-	list_for_each_entry(other, &fth_engine.patches, list) {
-		bool is_it = other == patch;
-
-		if (!other->out && is_it != to_new)
-			set_out(other);
-		other->stale = true;
-	}
-}
-
-/*
- * From here on a request finds what the transition came to, and asks for the
- * next one.  A revert is told as soon as old code is in force, though its text may
- * be in use for a while (fth_work_release()); a forced one as STAGED: its module
- * can't be unloaded.  Return: false when somebody turned it round just before.
- */
-static bool settle(struct news *news, bool forced)
-{
-	struct fth_run *run = &fth_engine.run;
-	struct fth_patch *patch = run->patch;
-	bool to_new = run->advance.to_new;
-	u8 next = patch->state;
-
-	mutex_lock(&fth_engine.lock);
-	if (run->turned) {
-		mutex_unlock(&fth_engine.lock);
-		return false;
-	}
-	WARN_ON_ONCE(fth_lifecycle_step(patch->state, forced ? FTH_LC_EV_FORCE : FTH_LC_EV_COMPLETE,
-					&next));
-	tell_settled(news, to_new || forced ? next : FTH_LC_ABSENT, forced);
-	if (forced)
-		WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_FORCED);
-	if (run->immediate)
-		WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_IMMEDIATE);
-	if (!to_new)
-		news->settled.incident = fth_revert_settled(patch, forced || run->immediate,
-							    news->settled.report.detail);
-	if (to_new || forced) {
-		WRITE_ONCE(patch->state, next);
-		fth_revert_arm_confirm(patch);
-	} else {
-		/* REVERTING it stays until it is gone. */
-		send_off(patch, NULL);
-	}
-	if (to_new && patch->klp->replace)
-		send_replaced_off(patch, forced);
-	run->force = false;
-	run->ended = true;
-	mutex_unlock(&fth_engine.lock);
-	return true;
-}
-
-/* A turn that came meanwhile is another transition, of this patch or of another. */
-static void end_run(void)
-{
-	struct fth_run *run = &fth_engine.run;
-
-	mutex_lock(&fth_engine.lock);
-	if (run->turned)
-		run->ended = false;
-	else
-		*run = (struct fth_run){};
-	mutex_unlock(&fth_engine.lock);
-}
-
-static void finish(struct news *news, bool forced)
-{
-	struct fth_run *run = &fth_engine.run;
-	struct fth_patch *patch = run->patch;
-	bool to_new = run->advance.to_new;
-
-	if (!settle(news, forced))
-		return;
-	fth_advance_finish(&run->advance);
-	if (!to_new)
-		fth_patch_want(patch, false);
-	patch->klp->forced = forced;
-	fth_patch_publish(patch, false);
-	fth_states_begin(patch);
-	fth_objects_call(patch, to_new ? FTH_CALL_POST_PATCH : FTH_CALL_POST_UNPATCH);
-	fth_states_end();
-	patch->in_force = to_new;
-	mutex_lock(&fth_engine.lock);
-	if (!run->turned || run->patch != patch)
-		WRITE_ONCE(patch->settled, true);
-	mutex_unlock(&fth_engine.lock);
-	end_table(patch, to_new);
-	end_run();
-}
-
-/* The sets of the one that is in transition know what it lay on. */
-static void renew_running(void)
-{
-	struct fth_patch *patch = fth_engine.run.patch;
-	struct fth_report report;
-
-	/* Without memory it is what it was: an immediate revert may break more than its own. */
-	if (patch && fth_work_renew_sets(patch, &report))
-		pr_warn("patch '%s': its transition goes on with old sets\n", patch->name);
-}
-
-/*
- * A patch at rest is taken out at once, beside the transition of another one,
- * which has been begun.
- */
-static void drop(struct fth_patch *patch, struct news *news)
-{
-	struct fth_settled *settled = &news->settled;
-
-	mutex_lock(&fth_engine.lock);
-	WRITE_ONCE(patch->state, FTH_LC_REVERTING);
-	WRITE_ONCE(patch->settled, false);
-	WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_IMMEDIATE);
-	mutex_unlock(&fth_engine.lock);
-	fth_states_begin(patch);
-	fth_objects_call(patch, FTH_CALL_PRE_UNPATCH);
-	patch->in_force = false;
-	fth_transition_jump(&patch->lever, false);
-	fth_patch_want(patch, false);
-	fth_objects_call(patch, FTH_CALL_POST_UNPATCH);
-	fth_states_end();
-	WRITE_ONCE(patch->settled, true);
-	end_table(patch, false);
-	renew_running();
-	news->has_settled = true;
-	settled->self = true;
-	settled->state = FTH_LC_ABSENT;
-	strscpy(settled->name, patch->name, sizeof(settled->name));
-	fth_report_set(&settled->report, FTH_E_REVERSED, 0,
-		       "patch '%s' reverted%s, beside the transition of '%s'", patch->name,
-		       end_note(false, true), fth_engine.run.patch->name);
-	mutex_lock(&fth_engine.lock);
-	settled->incident = fth_revert_settled(patch, true, settled->report.detail);
-	send_off(patch, NULL);
-	mutex_unlock(&fth_engine.lock);
-}
-
-static void tell_progress(struct news *news)
+static void tell_progress(struct fth_news *news)
 {
 	struct fth_run *run = &fth_engine.run;
 	int pending = fth_advance_pending(&run->advance);
@@ -462,7 +209,7 @@ static bool take_nudge(struct fth_run *run)
 	return nudge;
 }
 
-static void step(struct news *news)
+static void step(struct fth_news *news)
 {
 	struct fth_run *run = &fth_engine.run;
 	enum fth_advance_end end;
@@ -476,19 +223,19 @@ static void step(struct news *news)
 	if (!runs || (turned && !take_turn(&news->settled.report)))
 		return;
 	if (READ_ONCE(run->force)) {
-		finish(news, true);
+		fth_settle_finish(news, true);
 		return;
 	}
 	run->immediate = fth_revert_is_immediate(run->patch);
 	if (run->immediate) {
-		finish(news, false);
+		fth_settle_finish(news, false);
 		return;
 	}
 	if (take_nudge(run))
 		fth_advance_nudge(&run->advance);
 	end = fth_advance_step(&run->advance);
 	if (end == FTH_ADVANCE_DONE && !run->turned) {
-		finish(news, false);
+		fth_settle_finish(news, false);
 		return;
 	}
 	if (end == FTH_ADVANCE_REVERSE || end == FTH_ADVANCE_FORCE)
@@ -513,7 +260,7 @@ static u64 next_due_ns(void)
 }
 
 /* Return: false when something has to be told again. */
-static bool tell(const struct news *news)
+static bool tell(const struct fth_news *news)
 {
 	if (news->has_settled) {
 		pr_info("%s\n", news->settled.report.detail);
@@ -553,7 +300,7 @@ static void step_stuck(int cpu)
 }
 
 /* One step, with the mutex for moves.  Return: when the next one is due. */
-static u64 move(struct news *news)
+static u64 move(struct fth_news *news)
 {
 	struct fth_patch *dropped;
 	unsigned int flags = 0;
@@ -576,7 +323,7 @@ static u64 move(struct news *news)
 	if (stuck)
 		step_stuck(cpu);
 	else if (dropped)
-		drop(dropped, news);
+		fth_settle_drop(dropped, news);
 	else
 		step(news);
 	if (emergency)
@@ -591,7 +338,7 @@ static u64 move(struct news *news)
 
 void fth_work_run(struct work_struct *work)
 {
-	struct news *news = &work_news;
+	struct fth_news *news = &work_news;
 	u64 due, now;
 
 	news->has_settled = false;
