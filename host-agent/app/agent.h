@@ -543,11 +543,11 @@ int fth_replay_again(struct fth_live *live);
 struct fth_live *fth_live_new(struct fth_agent *agent, uint64_t id, uint64_t seed, uint32_t vm_max,
 			      const struct fth_policy *policy, const char *path);
 
-/* cache.c: payloads by their hash, in the state folder */
-int fth_cache_put(const char *state, const struct fth_payload *payload);
+/* cache.c: payloads by their hash, in the state folder; signatures by the rollout too */
+int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t rollout);
 int fth_cache_probe(const char *state);
-int fth_cache_load(const char *state, const uint8_t *sha256, struct fth_payload *ret_payload,
-		   char *ret_error, size_t error_size);
+int fth_cache_load(const char *state, const uint8_t *sha256, uint64_t rollout,
+		   struct fth_payload *ret_payload, char *ret_error, size_t error_size);
 
 /* api.c */
 

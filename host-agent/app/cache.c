@@ -10,6 +10,7 @@
 
 #define PROBE_SIZE 65536u /* bytes: room for a payload, roughly */
 #define HEX_SIZE (2 * FTH_SHA256_SIZE + 1)
+#define EXTENSION_MAX 32u /* bytes of ".NUMBER.p7s", with its NUL */
 
 static void close_fd(int *fd)
 {
@@ -71,7 +72,7 @@ int fth_cache_probe(const char *state)
 static int put_file(int folder_fd, const char *digits, const char *extension, const uint8_t *bytes,
 		    size_t size)
 {
-	char name[HEX_SIZE + 8], temporary[HEX_SIZE + 8];
+	char name[HEX_SIZE + EXTENSION_MAX], temporary[HEX_SIZE + EXTENSION_MAX];
 	int error;
 
 	snprintf(name, sizeof(name), "%s.%s", digits, extension);
@@ -84,19 +85,22 @@ static int put_file(int folder_fd, const char *digits, const char *extension, co
 	return error;
 }
 
-/* The newest rollout of a payload is the one that counts, and so is its signature. */
-static int put_signature(int folder_fd, const char *digits, const struct fth_payload *payload)
+/* A rollout's own: another one of the same payload may have another one, or none. */
+static int put_signature(int folder_fd, const char *digits, const struct fth_payload *payload,
+			 uint64_t rollout)
 {
-	char name[HEX_SIZE + 8];
+	char extension[EXTENSION_MAX], name[HEX_SIZE + EXTENSION_MAX];
 
+	snprintf(extension, sizeof(extension), "%llu.p7s", (unsigned long long)rollout);
 	if (payload->signature)
-		return put_file(folder_fd, digits, "p7s", payload->signature,
+		return put_file(folder_fd, digits, extension, payload->signature,
 				payload->signature_size);
-	snprintf(name, sizeof(name), "%s.p7s", digits);
+	/* One of that number may have failed to begin. */
+	snprintf(name, sizeof(name), "%s.%s", digits, extension);
 	return unlinkat(folder_fd, name, 0) && errno != ENOENT ? -errno : 0;
 }
 
-int fth_cache_put(const char *state, const struct fth_payload *payload)
+int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t rollout)
 {
 	__attribute__((cleanup(close_fd))) int folder_fd = -1;
 	char folder[PATH_MAX], digits[HEX_SIZE];
@@ -109,7 +113,7 @@ int fth_cache_put(const char *state, const struct fth_payload *payload)
 	folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder_fd < 0)
 		return -errno;
-	error = put_signature(folder_fd, digits, payload);
+	error = put_signature(folder_fd, digits, payload, rollout);
 	if (!error)
 		error = put_file(folder_fd, digits, "ko", payload->bytes, payload->size);
 	if (!error && fsync(folder_fd))
@@ -117,8 +121,8 @@ int fth_cache_put(const char *state, const struct fth_payload *payload)
 	return error;
 }
 
-int fth_cache_load(const char *state, const uint8_t *sha256, struct fth_payload *ret_payload,
-		   char *ret_error, size_t error_size)
+int fth_cache_load(const char *state, const uint8_t *sha256, uint64_t rollout,
+		   struct fth_payload *ret_payload, char *ret_error, size_t error_size)
 {
 	char path[PATH_MAX], digits[HEX_SIZE];
 	struct fth_payload payload;
@@ -135,7 +139,8 @@ int fth_cache_load(const char *state, const uint8_t *sha256, struct fth_payload 
 		fth_payload_free(&payload);
 		return -EINVAL;
 	}
-	snprintf(path, sizeof(path), "%s/payloads/%s.p7s", state, digits);
+	snprintf(path, sizeof(path), "%s/payloads/%s.%llu.p7s", state, digits,
+		 (unsigned long long)rollout);
 	error = fth_payload_load_signature(&payload, path, ret_error, error_size);
 	if (error && error != -ENOENT) {
 		fth_payload_free(&payload);

@@ -10,6 +10,7 @@
 #include "app/agent.h"
 #include "io/loop.h"
 #include "io/policy_yaml.h"
+#include "io/signature.h"
 
 #define ROSTER_SPARE 64u /* VMs that may join, beside as many again */
 
@@ -81,6 +82,23 @@ static int read_policy(struct draft *draft)
 	return 0;
 }
 
+/* A guest would refuse it; the canaries need not find that out. */
+static int check_signature(struct draft *draft)
+{
+	const struct fth_payload *payload = &draft->payload;
+	const struct fth_span bytes = { payload->signature, payload->signature_size };
+	char why[FTH_SIGNATURE_ERROR_MAX];
+	struct fth_signature signature;
+
+	if (!payload->signature)
+		return 0;
+	if (!fth_signature_read(bytes, &signature, why, sizeof(why)) &&
+	    !fth_signature_matches(&signature, draft->policy->name, payload->sha256, NULL, why,
+				   sizeof(why)))
+		return 0;
+	return refuse(draft, 400, "policy", "signature '%s': %s", draft->policy->signature, why);
+}
+
 /* A program runs as the agent does, that is as root: who names one must be it already. */
 static int check_health(struct draft *draft)
 {
@@ -120,7 +138,7 @@ static int check_policy(struct draft *draft)
 	     fth_payload_load_signature(&draft->payload, draft->policy->signature, why,
 					sizeof(why))))
 		return refuse(draft, 400, "policy", "%s", why);
-	return 0;
+	return check_signature(draft);
 }
 
 static bool selects(const struct fth_policy *policy, const struct fth_guest *guest)
@@ -372,19 +390,20 @@ struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path, u
 		return NULL;
 	}
 	narrow(&draft);
-	error = fth_cache_put(agent->state_folder, &draft.payload);
-	if (error) {
-		fth_agent_fail_store(agent, strerror(-error));
-		refuse(&draft, 507, "store",
-		       "the journal's folder '%s' can't hold a copy of '%s': %s; nothing was started",
-		       agent->state_folder, draft.policy->file, strerror(-error));
-		return NULL;
-	}
 	fth_agent_now(agent);
 	/* The row needs the payload's release, so it is copied, not moved, below. */
 	live = make(&draft);
 	if (!live) {
 		refuse(&draft, 507, "store", "no new rollout: %s", fth_store_why(agent->store));
+		return NULL;
+	}
+	error = fth_cache_put(agent->state_folder, &live->payload, live->rollout->id);
+	if (error) {
+		fth_agent_fail_store(agent, strerror(-error));
+		refuse(&draft, 507, "store",
+		       "the journal's folder '%s' can't hold a copy of '%s': %s; nothing was started",
+		       agent->state_folder, draft.policy->file, strerror(-error));
+		fth_live_free(live);
 		return NULL;
 	}
 	memcpy(draft.payload.sha256, live->payload.sha256, FTH_SHA256_SIZE);

@@ -111,8 +111,8 @@ static void load_payload(struct fth_live *live)
 
 	if (live->superseded || live->rollout->phase == FTH_RO_REVERSED)
 		return;
-	if (fth_cache_load(live->agent->state_folder, live->rollout->policy.sha256, &live->payload,
-			   why, sizeof(why)))
+	if (fth_cache_load(live->agent->state_folder, live->rollout->policy.sha256,
+			   live->rollout->id, &live->payload, why, sizeof(why)))
 		fth_log(FTH_LOG_ERROR, "rollout %llu: %s; what is not staged yet will fail",
 			(unsigned long long)live->rollout->id, why);
 }

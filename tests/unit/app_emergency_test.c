@@ -13,8 +13,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
 #include "agent_api.h"
 #include "agent_fixture.h"
+#include "io/payload.h"
+#include "io/signature.h"
 
 static const char long_soak[] = "confirm: {within: 2h}\n";
 
@@ -439,28 +445,96 @@ static void a_flood_of_incidents_is_bounded(void **unused)
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
 }
 
-/* patch.signature travels with the first chunk, to guests that have a key. */
-static void a_signature_is_carried(void **unused)
+static void write_file(const char *path, const void *bytes, size_t size)
 {
-	static const char signature[] = "\x30\x03\x02\x01\x07";
-	char path[96], text[512];
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, size, file), size);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* By a key of the moment.  Return: bytes of the signature, which is at @path. */
+static uint32_t sign(const char *name, const uint8_t *sha256, const char *path)
+{
+	struct fth_manifest manifest = { .epoch = 1 };
+	char key_path[96], cert_path[96], why[FTH_SIGNATURE_ERROR_MAX];
+	struct fth_signature signature;
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = X509_new();
 	FILE *file;
-	int length, i;
+
+	snprintf(key_path, sizeof(key_path), "%s/owner.key", af.folder);
+	snprintf(cert_path, sizeof(cert_path), "%s/owner.pem", af.folder);
+	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+	X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+				   (const uint8_t *)"owner", -1, -1, 0);
+	X509_set_issuer_name(cert, X509_get_subject_name(cert));
+	X509_set_pubkey(cert, key);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	file = fopen(key_path, "w");
+	assert_true(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL));
+	fclose(file);
+	file = fopen(cert_path, "w");
+	assert_true(PEM_write_X509(file, cert));
+	fclose(file);
+	manifest.name = (struct fth_span){ (const uint8_t *)name, (uint32_t)strlen(name) };
+	memcpy(manifest.sha256, sha256, sizeof(manifest.sha256));
+	assert_int_equal(fth_signature_make(&manifest, key_path, cert_path, &signature, why,
+					    sizeof(why)),
+			 0);
+	write_file(path, signature.bytes, signature.length);
+	unlink(key_path);
+	unlink(cert_path);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	return signature.length;
+}
+
+static const char signed_policy[] = "version: 1\n"
+				    "patch: {name: fix, file: fix.ko, signature: fix.ko.p7s}\n"
+				    "rollout: {waves: [1, 100%], soak: 1s}\n";
+
+/* Of another payload, of another patch, or of no form that a guest takes. */
+static void a_signature_of_something_else_is_refused(void **unused)
+{
+	char path[96], ko_path[96], why[FTH_PAYLOAD_ERROR_MAX];
+	struct fth_payload payload;
 
 	(void)unused;
 	snprintf(path, sizeof(path), "%s/fix.ko.p7s", af.folder);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(signature, 1, 5, file), 5);
-	assert_int_equal(fclose(file), 0);
-	length = snprintf(text, sizeof(text),
-			  "version: 1\n"
-			  "patch: {name: fix, file: fix.ko, signature: fix.ko.p7s}\n"
-			  "rollout: {waves: [1, 100%%], soak: 1s}\n");
-	file = fopen(af.policy, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(text, 1, (size_t)length, file), length);
-	assert_int_equal(fclose(file), 0);
+	snprintf(ko_path, sizeof(ko_path), "%s/fix.ko", af.folder);
+	assert_int_equal(fth_payload_load(ko_path, &payload, why, sizeof(why)), 0);
+	write_file(af.policy, signed_policy, strlen(signed_policy));
+	write_file(path, "\x30\x03\x02\x01\x07", 5);
+	af_refused(400, "signature '");
+	sign("another", payload.sha256, path);
+	af_refused(400, "signature '");
+	payload.sha256[0]++;
+	sign("fix", payload.sha256, path);
+	af_refused(400, "signature '");
+	fth_payload_free(&payload);
+	assert_int_equal(af.agent->live_count, 0);
+	unlink(path);
+}
+
+/* patch.signature travels with the first chunk, to guests that have a key. */
+static void a_signature_is_carried(void **unused)
+{
+	char path[96], ko_path[96], why[FTH_PAYLOAD_ERROR_MAX];
+	struct fth_payload payload;
+	uint32_t size;
+	int i;
+
+	(void)unused;
+	snprintf(path, sizeof(path), "%s/fix.ko.p7s", af.folder);
+	snprintf(ko_path, sizeof(ko_path), "%s/fix.ko", af.folder);
+	assert_int_equal(fth_payload_load(ko_path, &payload, why, sizeof(why)), 0);
+	size = sign("fix", payload.sha256, path);
+	fth_payload_free(&payload);
+	write_file(af.policy, signed_policy, strlen(signed_policy));
 	af.peers[1].capabilities &= ~FTH_CAP_SIGNATURES;
 	guest_peer_hang_up(&af.peers[1]);
 	AF_UNTIL(af.agent->open_count == AF_PEERS - 1);
@@ -471,7 +545,7 @@ static void a_signature_is_carried(void **unused)
 	af_start();
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
 	for (i = 0; i < AF_PEERS; i++)
-		assert_int_equal(af.peers[i].signature_size, i == 1 ? 0 : 5);
+		assert_int_equal(af.peers[i].signature_size, i == 1 ? 0 : size);
 	af_request(af.agent->lives[0], FTH_RE_REVERSE);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
 	af_refused(400, "signature '");
@@ -494,6 +568,7 @@ int main(void)
 		AF_TEST(an_emergency_outlives_a_flood),
 		AF_TEST(a_flood_of_incidents_is_bounded),
 		AF_TEST(a_signature_is_carried),
+		AF_TEST(a_signature_of_something_else_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("app_emergency", tests, NULL, NULL);
