@@ -126,33 +126,55 @@ static int plan_running(struct fth_enrollment *run, struct plan *plan)
 	return -1;
 }
 
-/* libvirt may have added PCI controllers; unenroll must know of them. */
-static int complete_record(struct fth_enrollment *run, struct plan *plan)
+/* Now is what libvirt made of it.  What unenroll could not find again is taken back. */
+static int put_back(struct fth_enrollment *run, const char *now, const char *why)
 {
-	struct fth_domain_state state;
-	struct fth_domain_xml *before = NULL, *after = NULL;
-	char text[FTH_DOMAIN_TEXT_MAX], why[FTH_DOMAIN_ERROR_MAX];
-	int error = fth_domain_read(run->domain, &state, why);
+	char ignored[FTH_DOMAIN_ERROR_MAX];
 
+	if (now && !fth_domain_define(run->domain, now, run->state.definition, ignored))
+		return fth_enroll_fail(
+			run, "its record can't be written: %s; the domain is left as it was", why);
+	return fth_enroll_fail(
+		run,
+		"the definition was changed, its record was not: %s; unenroll and enroll it again, and look whether PCI root ports are left",
+		why);
+}
+
+/* Adds what libvirt added to the record.  Return: 0 or -errno with @why. */
+static int write_record(struct fth_enrollment *run, const char *now, struct plan *plan, char *why)
+{
+	struct fth_domain_xml *before = NULL, *after = NULL;
+	char text[FTH_DOMAIN_TEXT_MAX];
+	int error = fth_domain_xml_new(run->state.definition, &before);
+
+	if (!error)
+		error = now ? fth_domain_xml_new(now, &after) : -EBADMSG;
 	if (error)
-		return fth_enroll_fail(run, "the definition was changed, its record was not: %s",
-				       why);
-	error = state.definition ? fth_domain_xml_new(run->state.definition, &before) : -EBADMSG;
-	if (!error)
-		error = fth_domain_xml_new(state.definition, &after);
-	if (!error)
+		snprintf(why, FTH_DOMAIN_ERROR_MAX,
+			 "libvirt's description of it is no XML of a domain");
+	else
 		fth_domain_xml_new_pci(before, after, &plan->record);
 	if (!error && plan->record.pci_count) {
 		fth_domain_record_element(&plan->record, text);
 		error = fth_domain_record(run->domain, false, text, why);
-		if (error)
-			fth_enroll_fail(run, "the definition was changed, its record was not: %s",
-					why);
 	}
 	fth_domain_xml_free(before);
 	fth_domain_xml_free(after);
+	return error;
+}
+
+/* libvirt may have added PCI controllers; unenroll must know of them. */
+static int complete_record(struct fth_enrollment *run, struct plan *plan)
+{
+	struct fth_domain_state state = { 0 };
+	char why[FTH_DOMAIN_ERROR_MAX];
+	int code = -1;
+
+	if (fth_domain_read(run->domain, &state, why) ||
+	    write_record(run, state.definition, plan, why))
+		code = put_back(run, state.definition, why);
 	fth_domain_state_clear(&state);
-	return error ? FTH_EXIT_NOT_SO : -1;
+	return code;
 }
 
 /* The record stands before the channel does: unenroll must find what is ours. */

@@ -87,6 +87,19 @@ run() {
 	tap_result $? "$name" || diag "exit $status, expected $wanted: $OUT $ERR"
 }
 
+# A libvirt that writes no metadata.
+no_metadata() {
+	[ -e "$FLEET_DIR/no_metadata.so" ] ||
+		echo 'int virDomainSetMetadata(void) { return -1; }' |
+		cc -shared -fPIC -o "$FLEET_DIR/no_metadata.so" -x c - || return
+	LD_PRELOAD=$FLEET_DIR/no_metadata.so "$@"
+}
+run_any() { # VERB ARGUMENT...
+	OUT=$("$FOTHER" "$@" 2>"$FLEET_DIR/stderr")
+	STATUS=$?
+	ERR=$(<"$FLEET_DIR/stderr")
+}
+
 json() { jq -r "$1" <<<"$OUT"; }
 
 test_usage() {
@@ -133,7 +146,7 @@ test_shut_off() { # MACHINE
 
 # Where libvirt must add a PCI bridge for the controller, it goes with it.
 test_bridges() {
-	local i bridges=0
+	local i bridges=0 undone=0
 	for i in 11 12 13 14; do
 		virsh -q attach-device off-q35 --config \
 			<(echo "<controller type='virtio-serial' index='$i'/>") >/dev/null
@@ -141,12 +154,17 @@ test_bridges() {
 		definition off-q35 >"$FLEET_DIR/sorted"
 		virsh -q define "$FLEET_DIR/sorted" >/dev/null
 		keep off-q35
+		no_metadata run_any enroll off-q35
+		[[ $STATUS = 0 ]] || undone=$((undone + 1))
+		[[ $STATUS = 0 ]] || ok "q35: what can't be recorded is not done" as_kept off-q35
+		[[ $STATUS = 0 ]] || like "$ERR" "*record can't be written*left as it was*" "q35: and said"
 		run 0 "q35: it is enrolled beside controller $i" enroll off-q35
 		has definition off-q35 "${RECORD}[@pci]" && bridges=$((bridges + 1))
 		run 0 "q35: and unenrolled" unenroll off-q35
 		ok "q35: and is as it was" as_kept off-q35
 	done
 	ok "q35: bridges were needed, and went with it" test "$bridges" -gt 0
+	is "$undone" "$bridges" "q35: and each needed a record of its own"
 }
 
 test_shared_by_others() {
