@@ -3,8 +3,8 @@
  * The process fotherd: its start, its death, and all that it talks to but guests.
  *
  * DESIGN
- * Beside loop, streams and disk the agent stands on payload files, inventories, HTTP
- * and a log; those are here, each as little as the agent can see of it.  Requests of
+ * Beside loop, streams and disk the agent stands on payload files, HTTP and a log;
+ * those are here, each as little as the agent can see of it.  Requests of
  * people go through app/api.c like any other.
  */
 #include <setjmp.h>
@@ -33,15 +33,10 @@ struct fth_http_request {
 	int status;
 };
 
-struct fth_sockets {
-	int unused;
-};
-
 static char state_folder[] = "/tmp/fother-sim.XXXXXX";
 static char api_path[sizeof(state_folder) + 16];
 static bool has_folder;
 static bool cached; /* the payload is in the agent's cache */
-static struct fth_sockets inventory;
 jmp_buf sim_agent_died;
 
 bool sim_agent_call(void)
@@ -100,7 +95,7 @@ void sim_agent_init(void)
 void sim_agent_start(void)
 {
 	const struct fth_agent_options options = {
-		.sockets = "/sim",
+		.uri = "sim:///",
 		.state = state_folder,
 		.api = api_path,
 		.group = (gid_t)-1,
@@ -151,82 +146,23 @@ void sim_agent_remove_folder(void)
 		rmdir(state_folder);
 }
 
-/* ---- inventories */
-
-static void fill_vm(const struct sim_vm *vm, struct fth_inventory_vm *row, char (*texts)[32])
-{
-	snprintf(texts[0], 32, "vm-%u", vm->index);
-	snprintf(texts[1], 32, "host-%u", vm->host);
-	snprintf(texts[2], 32, "group-%u", vm->group);
-	snprintf(texts[3], 32, "/sim/vm-%u", vm->index);
-	memset(row, 0, sizeof(*row));
-	row->name = texts[0];
-	row->host = texts[1];
-	row->group = vm->group ? texts[2] : "";
-	row->path = texts[3];
-	row->running = vm->running;
-}
-
-static void tell(const struct fth_inventory_hooks *hooks, void *context, struct sim_vm *vm)
-{
-	struct fth_inventory_vm row;
-	char texts[4][32];
-
-	if (!vm->exists)
-		return;
-	fill_vm(vm, &row, texts);
-	vm->told_running = vm->running;
-	hooks->found(context, "sockets", &row);
-}
-
-void sim_agent_tell(struct sim_vm *vm)
-{
-	if (sim.agent)
-		tell(&fth_guest_hooks, sim.agent, vm);
-}
-
-void sim_agent_gone(struct sim_vm *vm)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "vm-%u", vm->index);
-	if (sim.agent)
-		fth_guest_hooks.gone(sim.agent, "sockets", name);
-}
+/* ---- the inventory that is not used */
 
 int fth_sockets_new(struct fth_loop *loop, const char *folder,
 		    const struct fth_inventory_hooks *hooks, void *context,
 		    struct fth_sockets **ret_sockets)
 {
-	uint32_t i;
-
 	(void)loop;
 	(void)folder;
-	for (i = 0; i < sim.vm_count; i++)
-		tell(hooks, context, &sim.vms[i]);
-	*ret_sockets = &inventory;
-	return 0;
+	(void)hooks;
+	(void)context;
+	(void)ret_sockets;
+	return -ENOSYS;
 }
 
 void fth_sockets_free(struct fth_sockets *sockets)
 {
 	(void)sockets;
-}
-
-int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inventory_hooks *hooks,
-		    void *context, struct fth_libvirt **ret_libvirt)
-{
-	(void)loop;
-	(void)uri;
-	(void)hooks;
-	(void)context;
-	(void)ret_libvirt;
-	return -1;
-}
-
-void fth_libvirt_free(struct fth_libvirt *libvirt)
-{
-	(void)libvirt;
 }
 
 /* ---- payloads, and their cache */

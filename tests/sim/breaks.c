@@ -28,14 +28,11 @@ const char *sim_break_name(uint32_t number)
 	return number < SIM_BREAKS ? names[number] : NULL;
 }
 
-bool __real_fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
-			      const struct fth_in_flight *limits);
-bool __wrap_fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
-			      const struct fth_in_flight *limits);
-bool __wrap_fth_budget_allows(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
-			      const struct fth_in_flight *limits)
+uint8_t __real_fth_budget_full(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
+uint8_t __wrap_fth_budget_full(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
+uint8_t __wrap_fth_budget_full(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
 {
-	return sim_broken(SIM_BREAK_BUDGET) || __real_fth_budget_allows(rollout, vm, limits);
+	return sim_broken(SIM_BREAK_BUDGET) ? FTH_BUDGET_NONE : __real_fth_budget_full(rollout, vm);
 }
 
 void __real_fth_executor_queue(struct fth_guest *guest);

@@ -17,8 +17,10 @@
 #include "app/agent.h"
 #include "check.h"
 #include "core/rollout_internal.h"
+#include "../unit/core_agenda.h"
 
 #define BUDGET_EVERY_VMS 256u
+#define AGENDA_EVERY 8u /* steps */
 
 /* ---- after each step */
 
@@ -132,6 +134,20 @@ static void check_belief(const struct fth_rollout *rollout, const struct fth_rol
 		sim_fail("invariant 5: '%s' is done, and never was applied", vm->name);
 }
 
+/* What it counts as it goes is what counting anew gives. */
+static void check_agenda(const struct fth_rollout *rollout, const struct fth_rollout_event *event,
+			 const struct fth_rollout_actions *actions)
+{
+	char why[AGENDA_WHY_MAX];
+
+	if (rollout->vm_max > AGENDA_VMS_MAX || actions->count == actions->max ||
+	    sim.steps % AGENDA_EVERY)
+		return;
+	if (!agenda_check(rollout, event->now_ms, why))
+		sim_fail("invariant 1: rollout %llu's counts: %s", (unsigned long long)rollout->id,
+			 why);
+}
+
 static void note_seen(const struct fth_rollout *rollout, const struct fth_rollout_event *event)
 {
 	const struct fth_rollout_vm *vm = find_vm(rollout, event->vm);
@@ -164,6 +180,7 @@ int __wrap_fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollou
 		check_counts(rollout);
 		check_budgets(rollout, actions);
 	}
+	check_agenda(rollout, event, actions);
 	if (sim_broken(SIM_BREAK_UNWRITTEN) && event->kind == FTH_RE_LOST)
 		actions->changed = false;
 	return error;

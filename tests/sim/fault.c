@@ -51,6 +51,8 @@ static const char *const names[SIM_FAULTS] = {
 	[SIM_F_DEPOSED] = "newer agent seen",
 	[SIM_F_BLOCKED] = "blocked by its owner",
 	[SIM_F_MIDWAY] = "emergency midway",
+	[SIM_F_SICK] = "VM is sick",
+	[SIM_F_UNSURE] = "no check can tell",
 };
 
 /* How often each is drawn, of all. */
@@ -61,7 +63,7 @@ static const uint8_t weights[SIM_FAULTS] = {
 	[SIM_F_MIGRATE] = 4,   [SIM_F_SKEW] = 2,  [SIM_F_CORRUPT] = 5,	  [SIM_F_LIAR] = 2,
 	[SIM_F_EMERGENCY] = 5, [SIM_F_TAINT] = 2, [SIM_F_REFUSE] = 4,	  [SIM_F_SLOW] = 3,
 	[SIM_F_PERSON] = 4,    [SIM_F_JOIN] = 3,  [SIM_F_DEPOSED] = 2,	  [SIM_F_BLOCKED] = 2,
-	[SIM_F_MIDWAY] = 4,
+	[SIM_F_MIDWAY] = 4,    [SIM_F_SICK] = 3,  [SIM_F_UNSURE] = 4,
 };
 
 const char *sim_fault_name(uint8_t kind)
@@ -274,6 +276,12 @@ static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault)
 	case SIM_F_PERSON:
 		person(fault);
 		break;
+	case SIM_F_SICK:
+		vm->sick = true;
+		break;
+	case SIM_F_UNSURE:
+		vm->unsure = true;
+		break;
 	default:
 		if (vm->exists)
 			break;
@@ -340,6 +348,12 @@ static void end(struct sim_due *due)
 	case SIM_F_MIGRATE:
 		sim_agent_tell(vm);
 		break;
+	case SIM_F_SICK:
+		vm->sick = false;
+		break;
+	case SIM_F_UNSURE:
+		vm->unsure = false;
+		break;
 	case SIM_F_LIAR:
 		if (fault->arg & 1 && vm->guest.lies)
 			sim_guest_reboot(vm);
@@ -384,6 +398,8 @@ void sim_plan_end(void)
 		vm = &sim.vms[i];
 		vm->to_guest.corrupt = false;
 		vm->to_host.corrupt = false;
+		vm->sick = false;
+		vm->unsure = false;
 		if (vm->running && is_faulty(&vm->guest))
 			sim_guest_reboot(vm);
 		power(vm, true, true);

@@ -55,6 +55,19 @@ static void add_budgets(struct text *text)
 	    ONE_OF("reverse", "pause"));
 }
 
+static void add_health(struct text *text)
+{
+	add(text, "health:\n  guest: [%s]\n", ONE_OF("oops, warn", "oops", "oops, warn, effect"));
+	add(text, "  host: [%s]\n", ONE_OF("", "", "domain-state", "vcpu-progress, domain-state"));
+	if (!draw(4))
+		add(text, "  command: [/sim/probe, \"{vm}\"]\n");
+	if (!draw(4))
+		add(text, "  http: \"http://{vm}/\"\n");
+	if (!draw(4))
+		add(text, "  wave-command: [/sim/wave, \"{wave}\"]\n");
+	add(text, "  timeout: %s\n  retry: 5s\n  parallel: %u\n", ONE_OF("2s", "10s"), 1 + draw(8));
+}
+
 /* A fleet that is large is there to be measured: nothing is to stop it. */
 static void write_large(struct text *text)
 {
@@ -70,7 +83,7 @@ static void write_random(struct text *text)
 	add(text, "confirm: {within: %s}\n", ONE_OF("20s", "45s", "2m", "10m", "none"));
 	add(text, "revert: {on: [%s], host-loss-after: %s}\n",
 	    ONE_OF("", "oops", "oops, warn", "host-loss", "oops, host-loss"), ONE_OF("20s", "60s"));
-	add(text, "health: {guest: [%s]}\n", ONE_OF("oops, warn", "oops", "oops, warn, effect"));
+	add_health(text);
 	add(text, "rollout:\n  waves: [%s]\n",
 	    ONE_OF("1, 50%, 100%", "1, 10%, 50%, 100%", "100%", "2, 70%", "1, 3, 100%"));
 	add(text, "  soak: %s\n", ONE_OF("0s", "2s", "5s", "15s", "50s"));
@@ -84,7 +97,7 @@ void sim_policy_write(char *ret_text, size_t size)
 
 	add(&text, "version: 1\npatch: {name: %s, file: /sim/%s.ko}\ntransition: {deadline: %s}\n",
 	    SIM_PATCH, SIM_PATCH, ONE_OF("3s", "5s", "20s"));
-	if (sim.options.calm && sim.vm_count >= LARGE_VMS)
+	if (sim.vm_count >= LARGE_VMS)
 		write_large(&text);
 	else
 		write_random(&text);

@@ -24,7 +24,7 @@ static const char *event_name(uint8_t kind)
 		[FTH_RE_PAUSE] = "pause",	  [FTH_RE_RESUME] = "resume",
 		[FTH_RE_REVERSE] = "reverse",	  [FTH_RE_HEARTBEAT] = "heartbeat",
 		[FTH_RE_EMERGENCY] = "emergency", [FTH_RE_PROMOTE] = "promote",
-		[FTH_RE_ABORT] = "abort",
+		[FTH_RE_ABORT] = "abort",	  [FTH_RE_HEALTH] = "health",
 	};
 
 	return kind < sizeof(names) / sizeof(*names) && names[kind] ? names[kind] : "?";

@@ -151,16 +151,18 @@ struct bufferevent;
  * struct sim_vm - a domain
  * @exists: its inventory has it
  * @running: powered on
- * @told_running: what the agent was told last
  * @snapshot: of its guest, or NULL
+ * @sick: whoever looks at it from outside says so
+ * @unsure: nobody can tell
  * @lied: it has been lying in this run: what it was believed is not judged
  */
 struct sim_vm {
 	uint32_t index;
 	bool exists;
 	bool running;
-	bool told_running;
 	bool lied;
+	bool sick;
+	bool unsure;
 	uint32_t host;
 	uint32_t group;
 	struct bufferevent *stream;
@@ -197,7 +199,9 @@ enum sim_fault_kind {
 	SIM_F_DEPOSED = 23,    /* a guest hears of a newer agent than ours */
 	SIM_F_BLOCKED = 24,    /* a guest's owner blocks the payload */
 	SIM_F_MIDWAY = 25,     /* an emergency in the middle of the next transition */
-	SIM_FAULTS = 26,
+	SIM_F_SICK = 26,       /* a VM is not well, as seen from outside */
+	SIM_F_UNSURE = 27,     /* nobody can tell */
+	SIM_FAULTS = 28,
 };
 
 /**
@@ -356,7 +360,9 @@ extern jmp_buf sim_agent_died;
 bool sim_agent_call(void);
 void sim_agent_kill(uint32_t down_ms);
 int sim_agent_post(const char *path, const char *body); /* HTTP status; 0: no agent */
-void sim_agent_tell(struct sim_vm *vm);			/* what libvirt says of it now */
+
+/* outside.c: libvirt, the operator's programs and servers */
+void sim_agent_tell(struct sim_vm *vm); /* what libvirt says of it now */
 void sim_agent_gone(struct sim_vm *vm);
 
 /* policy.c */
