@@ -232,8 +232,7 @@ int fth_health_new(struct fth_agent *agent, struct fth_health **ret_health)
 	health->agent = agent;
 	TAILQ_INIT(&health->queue);
 	TAILQ_INIT(&health->sampling);
-	if (fth_timer_new(agent->loop, turn, health, &health->timer) ||
-	    fth_fetcher_new(agent->loop, &health->fetcher)) {
+	if (fth_timer_new(agent->loop, turn, health, &health->timer)) {
 		fth_health_free(health);
 		return -ENOMEM;
 	}

@@ -69,6 +69,7 @@ TAILQ_HEAD(fth_watches, fth_watch);
 
 /**
  * struct fth_health - the agent's checks
+ * @fetcher: made when it is needed first
  * @queue: watches with checks that wait for their turn
  * @sampling: watches with @host checks
  * @running: programs and GETs

@@ -165,15 +165,17 @@ static int run(struct fth_watch *watch, uint32_t count, const char (*words)[FTH_
 
 static int get(struct fth_watch *watch, const char *template)
 {
+	struct fth_health *health = watch->live->agent->health;
 	char url[FTH_HEALTH_URL_MAX];
 	struct name names[NAMES];
 
 	fill_names(watch, names);
 	if (fill_in(template, names, true, url, sizeof(url)))
 		return -E2BIG;
-	return fth_fetch_start(watch->live->agent->health->fetcher, url,
-			       watch->live->rollout->policy.health_timeout_ms, get_ended, watch,
-			       &watch->fetch);
+	if (!health->fetcher && fth_fetcher_new(health->agent->loop, &health->fetcher))
+		return -ENOMEM;
+	return fth_fetch_start(health->fetcher, url, watch->live->rollout->policy.health_timeout_ms,
+			       get_ended, watch, &watch->fetch);
 }
 
 int fth_health_begin_probe(struct fth_watch *watch, uint8_t check, char *ret_why)
