@@ -229,9 +229,10 @@ int fth_payload_settle_model(const struct fth_payload *payload, struct fth_polic
 	return 0;
 }
 
-int fth_cache_put(const char *state, const struct fth_payload *payload)
+int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t rollout)
 {
 	(void)state;
+	(void)rollout;
 	(void)payload;
 	if (!sim_agent_call())
 		return -EIO;
@@ -249,9 +250,10 @@ int fth_cache_probe(const char *state)
 	return sim.now_us < sim.disk_full_until_us ? -ENOSPC : 0;
 }
 
-int fth_cache_load(const char *state, const uint8_t *sha256, struct fth_payload *ret_payload,
-		   char *ret_error, size_t error_size)
+int fth_cache_load(const char *state, const uint8_t *sha256, uint64_t rollout,
+		   struct fth_payload *ret_payload, char *ret_error, size_t error_size)
 {
+	(void)rollout;
 	(void)state;
 	(void)sha256;
 	if (cached)

@@ -141,7 +141,7 @@ static void check_agenda(const struct fth_rollout *rollout, const struct fth_rol
 	char why[AGENDA_WHY_MAX];
 
 	if (rollout->vm_max > AGENDA_VMS_MAX || actions->count == actions->max ||
-	    sim.steps % AGENDA_EVERY)
+	    sim.steps % AGENDA_EVERY || sim_broken(SIM_BREAK_BUDGET))
 		return;
 	if (!agenda_check(rollout, event->now_ms, why))
 		sim_fail("invariant 1: rollout %llu's counts: %s", (unsigned long long)rollout->id,
