@@ -274,6 +274,9 @@ static int open_inventories(struct fth_agent *agent, const struct fth_agent_opti
 			fth_log(FTH_LOG_ERROR, "folder of sockets '%s': %s", options->sockets,
 				strerror(-error));
 	}
+	if (!error && options->file)
+		error = fth_file_new(agent->loop, options->file, &fth_guest_hooks, agent,
+				     &agent->file);
 	if (!error && options->uri) {
 		error = fth_libvirt_new(agent->loop, options->uri, &fth_guest_hooks, agent,
 					&agent->libvirt);
@@ -345,6 +348,7 @@ void fth_agent_free(struct fth_agent *agent)
 	fth_http_free(agent->http);
 	fth_libvirt_free(agent->libvirt);
 	fth_sockets_free(agent->sockets);
+	fth_file_free(agent->file);
 	for (i = 0; i < agent->live_count; i++)
 		fth_live_free(agent->lives[i]);
 	fth_guest_free_all(agent);

@@ -102,6 +102,7 @@ struct fth_binding {
 
 /**
  * struct fth_guest - a VM that an inventory or a rollout knows
+ * @tags: words with a space between two; NULL if none
  * @present: an inventory has it now
  * @relayed: its channel leads to a program in the guest, as the inventory says
  * @heard: it greeted since the agent started, or it can't
@@ -136,6 +137,7 @@ struct fth_guest {
 	char host[FTH_HOST_NAME_MAX + 1];
 	char group[FTH_GROUP_NAME_MAX + 1];
 	char inventory[FTH_GUEST_INVENTORY_MAX + 1];
+	char *tags;
 	bool present;
 	bool running;
 	bool relayed;
@@ -229,6 +231,7 @@ struct fth_agent {
 	struct fth_store *store;
 	struct fth_http *http;
 	struct fth_sockets *sockets;
+	struct fth_file *file;
 	struct fth_libvirt *libvirt;
 	struct fth_health *health;
 	struct fth_fault fault;
@@ -265,6 +268,7 @@ struct fth_agent {
 /**
  * struct fth_agent_options - what the command line says
  * @sockets: folder of chardev sockets, or NULL
+ * @file: that lists VMs, or NULL
  * @uri: libvirt's, or NULL
  * @state: folder of the journal and the payloads; made if missing
  * @api: path of the API's socket; its folder is made if missing
@@ -272,6 +276,7 @@ struct fth_agent {
  */
 struct fth_agent_options {
 	const char *sockets;
+	const char *file;
 	const char *uri;
 	const char *state;
 	const char *api;
@@ -327,6 +332,9 @@ void fth_guest_free_all(struct fth_agent *agent);
 
 /** fth_guest_hooks - what inventories call. */
 extern const struct fth_inventory_hooks fth_guest_hooks;
+
+/** fth_guest_selected() - by what is known of it now. */
+bool fth_guest_selected(const struct fth_guest *guest, const struct fth_policy *policy);
 
 /** fth_guest_patch() - the patch of that name, or NULL. */
 const struct fth_guest_patch *fth_guest_patch(const struct fth_guest *guest, const char *name);

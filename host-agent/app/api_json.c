@@ -218,6 +218,19 @@ static json_t *blocks_json(const struct fth_guest *guest)
 	return json_null();
 }
 
+static json_t *tags_json(const char *tags)
+{
+	json_t *list = json_array();
+	size_t length;
+
+	while (tags && *tags) {
+		length = strcspn(tags, " ");
+		json_array_append_new(list, fth_http_json_text(tags, length));
+		tags += length + strspn(tags + length, " ");
+	}
+	return list;
+}
+
 json_t *fth_api_json_guest(const struct fth_guest *guest, bool with_incidents)
 {
 	struct fth_channel_stats stats = { 0 };
@@ -235,6 +248,7 @@ json_t *fth_api_json_guest(const struct fth_guest *guest, bool with_incidents)
 			 text(guest->engine));
 	if (!json)
 		return NULL;
+	json_object_set_new(json, "tags", tags_json(guest->tags));
 	json_object_set_new(json, "relayed", json_boolean(guest->relayed));
 	json_object_set_new(json, "capabilities", capabilities(guest->capabilities));
 	json_object_set_new(json, "vcpus", json_integer(guest->vcpus));

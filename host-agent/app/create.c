@@ -141,13 +141,6 @@ static int check_policy(struct draft *draft)
 	return check_signature(draft);
 }
 
-static bool selects(const struct fth_policy *policy, const struct fth_guest *guest)
-{
-	return fth_patterns_match(&policy->select_name, guest->name) &&
-	       fth_patterns_match(&policy->select_group, guest->group) &&
-	       (!guest->known || fth_patterns_match(&policy->select_kernel, guest->release));
-}
-
 /* Moving a guest in two rollouts at once would only make them wait for each other. */
 static bool is_moving(const struct fth_live *live)
 {
@@ -163,7 +156,7 @@ static void look_at(struct fth_guest *guest, void *context)
 	const struct fth_binding *binding;
 	char why[FTH_WHY_MAX];
 
-	if (!guest->present || !selects(draft->policy, guest))
+	if (!guest->present || !fth_guest_selected(guest, draft->policy))
 		return;
 	draft->selected++;
 	draft->blocked += fth_store_is_blocked(draft->agent->store, guest->name,

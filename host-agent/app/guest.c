@@ -60,6 +60,14 @@ struct fth_guest *fth_guest_get(struct fth_agent *agent, const char *name)
 	return guest;
 }
 
+bool fth_guest_selected(const struct fth_guest *guest, const struct fth_policy *policy)
+{
+	return fth_patterns_match(&policy->select_name, guest->name) &&
+	       fth_patterns_match(&policy->select_group, guest->group) &&
+	       fth_tags_match(&policy->select_tag, guest->tags ? guest->tags : "") &&
+	       (!guest->known || fth_patterns_match(&policy->select_kernel, guest->release));
+}
+
 struct walk {
 	void (*take)(struct fth_guest *guest, void *context);
 	void *context;
@@ -103,6 +111,7 @@ static void free_guest(void *memory)
 	fth_allow_drop(guest);
 	fth_guest_drop_transition(guest);
 	free(guest->patches);
+	free(guest->tags);
 	free(guest);
 }
 
@@ -495,6 +504,8 @@ static void found(void *context, const char *inventory, const struct fth_invento
 	snprintf(guest->inventory, sizeof(guest->inventory), "%s", inventory);
 	snprintf(guest->host, sizeof(guest->host), "%s", vm->host);
 	snprintf(guest->group, sizeof(guest->group), "%s", vm->group);
+	free(guest->tags);
+	guest->tags = vm->tags && *vm->tags ? strdup(vm->tags) : NULL;
 	for (i = 0; i < agent->live_count; i++)
 		fth_live_add_guest(agent->lives[i], guest);
 	if (vm->running && vm->path)

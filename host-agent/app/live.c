@@ -167,7 +167,9 @@ int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
 	uint32_t count = live->rollout->vm_count;
 	int error;
 
-	if (!takes_in(live))
+	/* Tags are the inventory's alone; whom they select stands in the journal. */
+	if (!takes_in(live) ||
+	    (!find_binding(live, guest) && !fth_guest_selected(guest, &live->rollout->policy)))
 		return 0;
 	strcpy(event.vm, guest->name);
 	strcpy(event.host, guest->host);

@@ -14,15 +14,17 @@
 #define EXIT_USAGE 2
 
 static const char help[] =
-	"usage: fotherd [--sockets DIR] [--connect URI] [--state DIR] [--api SOCKET]\n"
-	"               [--group GROUP]\n"
+	"usage: fotherd [--sockets DIR] [--inventory FILE] [--connect URI]\n"
+	"               [--state DIR] [--api SOCKET] [--group GROUP]\n"
 	"\n"
 	"Patches the kernels of this host's running VMs, as policies say; 'fother'\n"
-	"steers it.  VMs come from a folder of QEMU chardev sockets, from libvirt, or\n"
-	"from both.\n"
+	"steers it.  VMs come from a folder of QEMU chardev sockets, from a file that\n"
+	"lists them, from libvirt, or from several of these.\n"
 	"\n"
 	"  --sockets DIR      NAME.sock is the channel of VM NAME; NAME.json beside it,\n"
 	"                     {\"host\": \"..\", \"group\": \"..\"}, says where it belongs\n"
+	"  --inventory FILE   YAML or JSON that lists VMs: {version: 1, vms: [{name: ..,\n"
+	"                     socket: .., host: .., group: .., tags: [..]}]}\n"
 	"  -c, --connect URI  libvirt: domains that have a channel org.fother.0\n"
 	"  --state DIR        journal and payloads; else /var/lib/fother\n"
 	"  --api SOCKET       else /run/fother/api.sock\n"
@@ -37,6 +39,7 @@ static const char help[] =
 
 enum option_code {
 	OPT_SOCKETS = 256,
+	OPT_INVENTORY,
 	OPT_STATE,
 	OPT_API,
 	OPT_GROUP,
@@ -74,6 +77,7 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 {
 	static const struct option all[] = {
 		{ "sockets", required_argument, NULL, OPT_SOCKETS },
+		{ "inventory", required_argument, NULL, OPT_INVENTORY },
 		{ "connect", required_argument, NULL, 'c' },
 		{ "state", required_argument, NULL, OPT_STATE },
 		{ "api", required_argument, NULL, OPT_API },
@@ -91,6 +95,8 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 		}
 		if (c == OPT_SOCKETS)
 			options->sockets = optarg;
+		else if (c == OPT_INVENTORY)
+			options->file = optarg;
 		else if (c == 'c')
 			options->uri = optarg;
 		else if (c == OPT_STATE)
@@ -110,8 +116,9 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 		fputs("fotherd: unexpected operand; see 'fotherd --help'\n", stderr);
 		return EXIT_USAGE;
 	}
-	if (!options->sockets && !options->uri) {
-		fputs("fotherd: give --sockets, --connect or both; see 'fotherd --help'\n", stderr);
+	if (!options->sockets && !options->file && !options->uri) {
+		fputs("fotherd: give --sockets, --inventory or --connect; see 'fotherd --help'\n",
+		      stderr);
 		return EXIT_USAGE;
 	}
 	return -1;

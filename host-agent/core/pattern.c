@@ -111,3 +111,39 @@ bool fth_patterns_match(const struct fth_patterns *patterns, const char *text)
 			return true;
 	return !patterns->count;
 }
+
+int fth_tags_add(char *tags, uint32_t size, const char *tag)
+{
+	uint32_t length = fth_text_length(tag, FTH_TAG_MAX + 1);
+	uint32_t used = fth_text_length(tags, size);
+	uint32_t i;
+
+	for (i = 0; i < length; i++)
+		if ((uint8_t)tag[i] <= ' ' || tag[i] == 0x7f)
+			return -EINVAL;
+	if (!length || length > FTH_TAG_MAX || used + !!used + length >= size)
+		return -EINVAL;
+	if (used)
+		tags[used++] = ' ';
+	memcpy(tags + used, tag, length);
+	tags[used + length] = 0;
+	return 0;
+}
+
+bool fth_tags_match(const struct fth_patterns *patterns, const char *tags)
+{
+	char tag[FTH_TAG_MAX + 1];
+	uint32_t length;
+
+	while (patterns->count && *tags) {
+		for (length = 0; *tags && *tags != ' '; tags++)
+			if (length < FTH_TAG_MAX)
+				tag[length++] = *tags;
+		tag[length] = 0;
+		if (fth_patterns_match(patterns, tag))
+			return true;
+		while (*tags == ' ')
+			tags++;
+	}
+	return !patterns->count;
+}

@@ -201,6 +201,20 @@ bool fth_pattern_match(const char *pattern, const char *text);
 /** fth_patterns_match() - any of them; true for an empty list. */
 bool fth_patterns_match(const struct fth_patterns *patterns, const char *text);
 
+#define FTH_TAG_MAX 63u	  /* bytes of one tag */
+#define FTH_TAGS_MAX 511u /* bytes of all tags of a VM, with their spaces */
+
+/**
+ * fth_tags_add() - one more word
+ * @tags: words with a space between two; @size bytes
+ * Return: 0; -EINVAL, nothing added: it is empty, longer than FTH_TAG_MAX, has a
+ * space or a control character, or there is no room.
+ */
+int fth_tags_add(char *tags, uint32_t size, const char *tag);
+
+/** fth_tags_match() - one tag matches one pattern; true for an empty list. */
+bool fth_tags_match(const struct fth_patterns *patterns, const char *tags);
+
 /** fth_share_of() - @share of @total VMs, rounded up: at most @total. */
 uint32_t fth_share_of(const struct fth_share *share, uint32_t total);
 

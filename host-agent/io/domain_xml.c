@@ -19,9 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/policy.h"
 #include "fother/wire.h"
 
 #define GROUP_NAMESPACE "urn:fother:1"
+#define IN_NAMESPACE(name) "*[local-name()='" name "' and namespace-uri()='" GROUP_NAMESPACE "']"
+#define TAGS "/domain/metadata/" IN_NAMESPACE("vm") "/" IN_NAMESPACE("tag")
 #define QUERY_SIZE 512
 #define CONTROLLER "/domain/devices/controller[@type='virtio-serial' and @index='%u']"
 #define ON_CONTROLLER "//address[@type='virtio-serial' and @controller='%u']"
@@ -203,6 +206,18 @@ void fth_domain_xml_group(const struct fth_domain_xml *xml, char *ret_group, siz
 	text_of(xml, ret_group, size,
 		"string(/domain/metadata/*[local-name()='vm' and namespace-uri()='" GROUP_NAMESPACE
 		"']/@group)");
+}
+
+void fth_domain_xml_tags(const struct fth_domain_xml *xml, char *ret_tags, size_t size)
+{
+	char tag[FTH_TAG_MAX + 2];
+	uint32_t i;
+
+	*ret_tags = '\0';
+	for (i = 1; i <= count_of(xml, TAGS); i++)
+		if (text_of(xml, tag, sizeof(tag), "normalize-space((" TAGS ")[%u])", i))
+			fth_tags_add(ret_tags, (uint32_t)size,
+				     tag); /* one that is none is left out */
 }
 
 static uint32_t ports_of(const struct fth_domain_xml *xml, uint32_t controller)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where VMs come from: a folder of sockets, or libvirt. */
+/* Where VMs come from: a folder of sockets, a file, or libvirt. */
 #ifndef FTH_IO_INVENTORY_H
 #define FTH_IO_INVENTORY_H
 
 #include <stdbool.h>
 
 struct fth_domain_sample;
+struct fth_file;
 struct fth_loop;
 struct fth_sockets;
 struct fth_libvirt;
@@ -15,12 +16,15 @@ struct fth_libvirt;
 #define FTH_SIDECAR_MAX 65536u	     /* bytes of NAME.json */
 #define FTH_LIBVIRT_RETRY_MS 2000u   /* between two connects */
 #define FTH_LIBVIRT_SAMPLES_MAX 256u /* that wait for their turn */
+#define FTH_FILE_SIZE_MAX 16777216u  /* bytes of an inventory file */
+#define FTH_FILE_RESCAN_MS 2000u     /* between two looks at it */
 
 /**
  * struct fth_inventory_vm - what an inventory knows of one VM; borrowed
  * @name: unique in its inventory
  * @host: where it runs
  * @group: for in-flight limits and selection; "" if none
+ * @tags: words with a space between two; "" or NULL if none
  * @path: of its channel's socket; NULL while there is none to be had
  * @running: its vCPUs run (or nobody can tell)
  * @relayed: @path leads to a program in the guest, not to its kernel
@@ -29,6 +33,7 @@ struct fth_inventory_vm {
 	const char *name;
 	const char *host;
 	const char *group;
+	const char *tags;
 	const char *path;
 	bool running;
 	bool relayed;
@@ -64,6 +69,21 @@ int fth_sockets_new(struct fth_loop *loop, const char *folder,
 
 /** fth_sockets_free() - NULL is fine; no hook is called. */
 void fth_sockets_free(struct fth_sockets *sockets);
+
+/**
+ * fth_file_new() - VMs by a file that lists them
+ * @path: YAML or JSON: {version: 1, vms: [{name, socket, host, group, tags}, ..]}
+ * @hooks: borrowed
+ * Return: 0; -errno, and the reason was logged.
+ *
+ * It is read again when it changes; one that is wrong then is logged, and what
+ * was read before goes on to hold.
+ */
+int fth_file_new(struct fth_loop *loop, const char *path, const struct fth_inventory_hooks *hooks,
+		 void *context, struct fth_file **ret_file);
+
+/** fth_file_free() - NULL is fine; no hook is called. */
+void fth_file_free(struct fth_file *file);
 
 /**
  * fth_libvirt_new() - VMs by libvirt: domains with a channel org.fother.0, or a relay's

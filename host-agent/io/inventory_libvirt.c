@@ -45,6 +45,7 @@ struct notice {
 	char name[FTH_VM_NAME_MAX + 1];
 	char host[FTH_HOST_NAME_MAX + 1];
 	char group[FTH_GROUP_NAME_MAX + 1];
+	char tags[FTH_TAGS_MAX + 1];
 	char path[FTH_DOMAIN_PATH_MAX];
 };
 
@@ -100,6 +101,7 @@ static void deliver(void *context, void *item)
 		.name = notice->name,
 		.host = notice->host,
 		.group = notice->group,
+		.tags = notice->tags,
 		.path = notice->has_path ? notice->path : NULL,
 		.running = notice->running,
 		.relayed = notice->relayed,
@@ -126,6 +128,7 @@ static bool read_xml(const char *text, struct notice *notice)
 	notice->has_path = *port.path;
 	strcpy(notice->path, port.path);
 	fth_domain_xml_group(xml, notice->group, sizeof(notice->group));
+	fth_domain_xml_tags(xml, notice->tags, sizeof(notice->tags));
 	fth_domain_xml_free(xml);
 	return channel != FTH_DOMAIN_NONE;
 }

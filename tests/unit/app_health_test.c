@@ -248,6 +248,38 @@ static void refused_at_the_start(void **unused)
 	assert_int_equal(af.error.status, 403);
 }
 
+/* As an inventory would: what it says of one more VM. */
+static void appear(const char *name, const char *tags)
+{
+	const struct fth_inventory_vm vm = {
+		.name = name,
+		.host = "here",
+		.group = "",
+		.tags = tags,
+		.running = true,
+	};
+
+	fth_guest_hooks.found(af.agent, "test", &vm);
+}
+
+static void tags_select(void **unused)
+{
+	struct fth_live *live;
+
+	(void)unused;
+	af_write_policy("0s", "  select: {tag: [\"tier-[12]\"]}\n");
+	af_refused(409, "selects none");
+	appear("db-1", "db tier-1");
+	appear("db-3", "db tier-3");
+	live = af_create();
+	assert_int_equal(live->rollout->vm_count, 1);
+	assert_string_equal(live->vms[0].name, "db-1");
+	appear("db-3", "db tier-2"); /* it was moved up */
+	assert_int_equal(live->rollout->vm_count, 2);
+	appear("db-4", NULL);
+	assert_int_equal(live->rollout->vm_count, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +296,7 @@ int main(void)
 		AF_TEST(a_server_says_who_is_healthy),
 		AF_TEST(a_server_says_who_is_not),
 		AF_TEST(refused_at_the_start),
+		AF_TEST(tags_select),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
