@@ -128,7 +128,7 @@ is $bad 0 "$TURNS turns at random moments"
 is "$(cat $P1/state)" applying "it is on its way in"
 is "$(grep -c 'fth_gen: srcu_notifier_call_chain' $P1/pending)" 2 "the old ones hold it up"
 is "$(count nested),$(count down)" 0,0 "no thread saw old and new in one, or went back"
-diag "$(counts visits targets others mixed nested down)"
+diag "$(counts visits targets others nested down)"
 # Both kinds go on at once.
 echo 1 >$GEN_KNOBS/release
 wait $blocking

@@ -120,7 +120,7 @@ replace_load() { # MODEL POLICY NEVER...
 	ok "$model: tasks saw the target" seen targets
 	ok "$model: and the other before" seen others
 	finish $visiting 143 "$model: no visitor's call failed"
-	diag "$model: $(counts visits targets others mixed nested syscall down order overlap held)"
+	diag "$model: $(counts visits targets others nested syscall down order overlap held)"
 	revert fth_test_gen_p1
 }
 

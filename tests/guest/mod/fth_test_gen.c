@@ -87,14 +87,13 @@ enum {
 	VISITS,
 	TARGETS,
 	OTHERS,
-	MIXED,
 	INSIDE,
 	COUNTS
 };
 
 static const char *const count_names[COUNTS] = {
-	"nested", "syscall", "down",   "order", "overlap", "held",
-	"visits", "targets", "others", "mixed", "inside",
+	"nested", "syscall", "down",	"order",  "overlap",
+	"held",	  "visits",  "targets", "others", "inside",
 };
 static atomic_t counts[COUNTS];
 
@@ -103,11 +102,9 @@ static struct task_struct *visitors[KTHREADS_MAX];
 /**
  * struct history - one thread of those that visit
  * @epoch: the last one it saw the target of
- * @other: the last one it saw the other generation of
  */
 struct history {
 	int epoch;
-	int other;
 };
 
 /**
@@ -150,9 +147,6 @@ static void judge(struct visit *visit, u32 seen, int begun, int reached_before)
 		return;
 	}
 	atomic_inc(&counts[OTHERS]);
-	if (visit->history->other != now && atomic_read(&reached) == now)
-		atomic_inc(&counts[MIXED]);
-	visit->history->other = now;
 	if (visit->history->epoch == now)
 		atomic_inc(&counts[DOWN]);
 	if (reached_before == now)
