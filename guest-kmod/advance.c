@@ -123,6 +123,7 @@ static int flip(struct fth_advance *advance)
 		.whole = is_whole(&patch->policy),
 		.stop_max_us = advance->stop_max_us,
 		.slack = advance->slack,
+		.gfp = GFP_KERNEL,
 		.left = advance->left,
 	};
 	struct fth_roster *old = NULL;

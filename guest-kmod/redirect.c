@@ -11,10 +11,14 @@
 #include "compat/kernel.h"
 #include "compat/regs.h"
 
-/* Open addressing by patch site; at most half of the slots are used. */
+/*
+ * Open addressing by patch site; at most half of the slots are used.  A sweep has room
+ * for as many sites from the beginning: it is on the way back, where memory may be short.
+ */
 struct fth_redirect_table {
 	u32 mask; /* slots less one */
 	u32 count;
+	unsigned long *swept; /* behind the slots */
 	struct fth_redirect *slots[];
 };
 
@@ -116,9 +120,13 @@ static struct fth_redirect_table *table_alloc(u32 count)
 	u32 bits = ilog2(roundup_pow_of_two(2 * count + 2));
 	struct fth_redirect_table *table;
 
-	table = kvzalloc(struct_size(table, slots, 1ul << bits), GFP_KERNEL);
-	if (table)
-		table->mask = (1u << bits) - 1;
+	table = kvzalloc(struct_size(table, slots, 1ul << bits) +
+				 (sizeof(*table->swept) << (bits - 1)),
+			 GFP_KERNEL);
+	if (!table)
+		return NULL;
+	table->mask = (1u << bits) - 1;
+	table->swept = (unsigned long *)&table->slots[1ul << bits];
 	return table;
 }
 
@@ -436,13 +444,13 @@ static int sweep_stopped(void *arg)
 	return 0;
 }
 
-static u32 unused_sites(const struct fth_redirect_table *table, unsigned long *ret_ips, u32 max)
+static u32 unused_sites(struct fth_redirect_table *table)
 {
 	u32 sites = 0;
 
-	for (u32 i = 0; i <= table->mask && sites < max; i++) {
+	for (u32 i = 0; i <= table->mask; i++) {
 		if (table->slots[i] && !next_wanted(table->slots[i]))
-			ret_ips[sites++] = table->slots[i]->ip;
+			table->swept[sites++] = table->slots[i]->ip;
 	}
 	return sites;
 }
@@ -450,17 +458,12 @@ static u32 unused_sites(const struct fth_redirect_table *table, unsigned long *r
 void fth_redirector_sweep(struct fth_redirector *redirector)
 {
 	struct fth_redirect_table *table = redirector->table;
-	unsigned long *ips;
-	u32 sites;
+	u32 sites = unused_sites(table);
 
-	/* On ways back only, and a module that goes can't be told to stay. */
-	ips = kvmalloc_array(table->count + 1, sizeof(*ips), GFP_KERNEL | __GFP_NOFAIL);
-	sites = unused_sites(table, ips, table->count);
 	stop_machine(sweep_stopped, table, NULL);
 	kvfree(redirector->retired);
 	redirector->retired = NULL;
-	unfilter(redirector, ips, sites);
-	kvfree(ips);
+	unfilter(redirector, table->swept, sites);
 }
 
 struct fth_redirect *fth_redirector_top(const struct fth_redirector *redirector, unsigned long ip)

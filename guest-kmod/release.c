@@ -16,12 +16,16 @@
 #include <linux/jiffies.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/timekeeping.h>
 
 #include "compat/cpus.h"
 #include "compat/kernel.h"
 #include "engine_priv.h"
 #include "sysfs.h"
+
+/* Without reclaim: what is there, but for the reserves. */
+#define GFP_THERE (GFP_KERNEL | __GFP_NOMEMALLOC | __GFP_NOWARN)
 
 /* Its module's text, and where tasks are that are on the way there. */
 static int text_set(const struct fth_patch *patch, struct fth_stack_set *ret_set)
@@ -31,7 +35,7 @@ static int text_set(const struct fth_patch *patch, struct fth_stack_set *ret_set
 	struct fth_stack_set set;
 	int error;
 
-	error = fth_stack_set_init(&set, count + patch->count);
+	error = fth_stack_set_init(&set, count + patch->count, GFP_THERE);
 	if (error)
 		return error;
 	for (u32 i = 0; i < count; i++) {
@@ -63,6 +67,7 @@ static int check_set(const struct fth_stack_set *set, u32 stop_max_us)
 		.whole = true,
 		.stop_max_us = stop_max_us,
 		.slack = FTH_WALK_SLACK_MIN,
+		.gfp = GFP_THERE,
 		.left = fth_engine_kick,
 	};
 	struct fth_roster *old;
@@ -77,18 +82,32 @@ static int check_set(const struct fth_stack_set *set, u32 stop_max_us)
 	return error;
 }
 
-static bool is_text_used(struct fth_patch *patch)
+/*
+ * With the mutex for moves held nobody here may wait for memory, since an emergency
+ * may come meanwhile: without it the look fails, and is made again later.
+ */
+static int look(const struct fth_patch *patch)
 {
+	unsigned int flags = memalloc_noreclaim_save();
 	struct fth_stack_set set;
 	int error;
 
-	if (text_set(patch, &set))
-		return true;
-	error = check_set(&set, patch->release_stop_us);
+	error = text_set(patch, &set);
+	if (!error) {
+		error = check_set(&set, patch->release_stop_us);
+		fth_stack_set_free(&set);
+	}
+	memalloc_noreclaim_restore(flags);
+	return error;
+}
+
+static bool is_text_used(struct fth_patch *patch)
+{
+	int error = look(patch);
+
 	/* It has to be found out some time. */
 	if (error == -ETIME)
 		patch->release_stop_us = min(2 * patch->release_stop_us, FTH_STOP_MAX_MAX_US);
-	fth_stack_set_free(&set);
 	return error;
 }
 

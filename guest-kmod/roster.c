@@ -27,12 +27,12 @@ static void tell_left(struct irq_work *work)
 	container_of(work, struct fth_roster, tell)->left();
 }
 
-struct fth_roster *fth_roster_alloc(u32 room)
+struct fth_roster *fth_roster_alloc(u32 room, gfp_t gfp)
 {
 	u32 bits = ilog2(roundup_pow_of_two(2 * room));
 	struct fth_roster *roster;
 
-	roster = kvzalloc(struct_size(roster, slots, 1ul << bits), GFP_KERNEL);
+	roster = kvzalloc(struct_size(roster, slots, 1ul << bits), gfp);
 	if (!roster)
 		return NULL;
 	INIT_LIST_HEAD(&roster->retired);

@@ -148,7 +148,7 @@ bool fth_roster_enter(struct fth_roster *roster, struct fth_straggler *straggler
  *
  * Its @rule, @left and @stop_max_us are the caller's to set.  Return: NULL without memory.
  */
-struct fth_roster *fth_roster_alloc(u32 room);
+struct fth_roster *fth_roster_alloc(u32 room, gfp_t gfp);
 
 /**
  * fth_roster_add() - one more straggler

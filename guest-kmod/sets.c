@@ -232,8 +232,9 @@ int fth_patch_make_sets(const struct fth_patch *patch, bool strict, struct fth_s
 	error = add_extends(patch, strict, &adding, ret_report);
 	if (error)
 		goto err_sets;
-	if (!sets || fth_stack_set_init(&sets->old_set, 2 * patch->total + adding.count) ||
-	    fth_stack_set_init(&sets->new_set, 2 * patch->total + adding.count)) {
+	if (!sets ||
+	    fth_stack_set_init(&sets->old_set, 2 * patch->total + adding.count, GFP_KERNEL) ||
+	    fth_stack_set_init(&sets->new_set, 2 * patch->total + adding.count, GFP_KERNEL)) {
 		error = fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
 				       "patch '%s': no memory for its patched set", patch->name);
 		goto err_sets;

@@ -24,9 +24,9 @@
 static DEFINE_PER_CPU(unsigned long[FTH_STACK_DEPTH_MAX], entries);
 static DEFINE_PER_CPU(int, in_check);
 
-int fth_stack_set_init(struct fth_stack_set *set, u32 room)
+int fth_stack_set_init(struct fth_stack_set *set, u32 room, gfp_t gfp)
 {
-	struct fth_text *texts = kvcalloc(max(room, 1u), sizeof(*texts), GFP_KERNEL);
+	struct fth_text *texts = kvcalloc(max(room, 1u), sizeof(*texts), gfp);
 
 	if (!texts)
 		return -ENOMEM;
@@ -298,7 +298,7 @@ int fth_stack_module_set(const struct module *module, struct fth_stack_set *ret_
 	struct fth_stack_set set;
 	int error;
 
-	error = fth_stack_set_init(&set, count);
+	error = fth_stack_set_init(&set, count, GFP_KERNEL);
 	if (error)
 		return error;
 	for (u32 i = 0; i < count; i++) {

@@ -46,7 +46,7 @@ struct fth_stack_rule {
 };
 
 /** fth_stack_set_init() - empty, with room for @room.  Return: 0, -ENOMEM. */
-int fth_stack_set_init(struct fth_stack_set *set, u32 room);
+int fth_stack_set_init(struct fth_stack_set *set, u32 room, gfp_t gfp);
 
 /** fth_stack_set_add() - add [@start, @end); no more than its room. */
 void fth_stack_set_add(struct fth_stack_set *set, unsigned long start, unsigned long end);

@@ -95,20 +95,20 @@ static int look_at(struct task_struct *task, void *arg)
 	return fth_stack_judge(task, look->rule, &seen->where);
 }
 
-static struct walk *walk_tasks(const struct fth_stack_rule *rule, u32 slack)
+static struct walk *walk_tasks(const struct fth_flip *flip)
 {
-	u32 room = count_tasks() + slack;
+	u32 room = count_tasks() + flip->slack;
 	u32 bits = ilog2(roundup_pow_of_two(2 * room));
 	struct walk *walk;
 
-	walk = kvzalloc(struct_size(walk, slots, 1ul << bits), GFP_KERNEL);
+	walk = kvzalloc(struct_size(walk, slots, 1ul << bits), flip->gfp);
 	if (!walk)
 		return NULL;
 	walk->bits = bits;
 	walk->room = room;
 	walk_collect(walk);
 	for (u32 i = 0; i < 1u << bits; i++) {
-		struct look look = { .rule = rule, .seen = &walk->slots[i] };
+		struct look look = { .rule = &flip->rule, .seen = &walk->slots[i] };
 
 		if (!walk->slots[i].task)
 			continue;
@@ -276,7 +276,7 @@ static int flip_now(struct flip_stopped *stopped)
 
 static struct fth_roster *roster_for(const struct fth_flip *flip, u32 unclean)
 {
-	struct fth_roster *roster = fth_roster_alloc(unclean + flip->slack);
+	struct fth_roster *roster = fth_roster_alloc(unclean + flip->slack, flip->gfp);
 
 	if (!roster)
 		return NULL;
@@ -303,7 +303,7 @@ int fth_transition_flip(struct fth_lever *lever, struct fth_flip *flip, struct f
 
 	if (WARN_ON_ONCE(!is_possible(lever, flip)))
 		return -EINVAL;
-	stopped.walk = walk_tasks(&flip->rule, flip->slack);
+	stopped.walk = walk_tasks(flip);
 	if (!stopped.walk)
 		return -ENOMEM;
 	stopped.roster = roster_for(flip, walk_unclean(stopped.walk));

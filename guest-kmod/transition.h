@@ -139,6 +139,7 @@ static __always_inline enum fth_peek fth_lever_peek(const struct fth_lever *leve
  * @whole: all tasks at one instant or none; the phase must be uniform
  * @stop_max_us: give up when the CPUs were stopped for longer
  * @slack: tasks more than were counted that there is room for
+ * @gfp: for the walk and the roster
  * @left: see struct fth_roster
  * @ret_total: tasks seen
  * @ret_stopped_ns: how long the CPUs were stopped for the check; on error too
@@ -151,6 +152,7 @@ struct fth_flip {
 	bool whole;
 	u32 stop_max_us;
 	u32 slack;
+	gfp_t gfp;
 	void (*left)(void);
 	u32 ret_total;
 	u64 ret_stopped_ns;
