@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -197,8 +198,10 @@ static pid_t start_child(void)
 		perror("sim: fork");
 		exit(2);
 	}
-	if (!child)
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* no run goes on without who wants it */
 		limit_cpu();
+	}
 	return child;
 }
 

@@ -55,7 +55,7 @@ static bool step(void)
 
 static void run_until(uint64_t until_us)
 {
-	while (!sim.failed && sim.heap_size && sim.heap[0]->at_us <= until_us)
+	while (!sim.failed && sim.heap_size && sim.heap[0].at_us <= until_us)
 		step();
 	if (!sim.failed && sim.now_us < until_us)
 		sim.now_us = until_us;

@@ -45,6 +45,13 @@ struct sim_due {
 	void (*fire)(struct sim_due *due);
 };
 
+/* When it is due stands beside it: most are compared without being looked at. */
+struct sim_slot {
+	uint64_t at_us;
+	uint64_t number;
+	struct sim_due *due;
+};
+
 /* Independent streams of the seed: what one draws does not shift the others. */
 enum sim_random {
 	SIM_RANDOM_PLAN = 0,
@@ -265,7 +272,7 @@ struct sim {
 	uint64_t frames;
 	struct sim_seen seen;
 	uint64_t due_count;
-	struct sim_due **heap;
+	struct sim_slot *heap;
 	uint32_t heap_size;
 	uint32_t heap_room;
 

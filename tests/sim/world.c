@@ -21,27 +21,27 @@ static void *grow(void *memory, size_t size)
 	return larger;
 }
 
-static bool before(const struct sim_due *one, const struct sim_due *other)
+static bool before(const struct sim_slot *one, const struct sim_slot *other)
 {
 	return one->at_us != other->at_us ? one->at_us < other->at_us : one->number < other->number;
 }
 
-static void place(struct sim_due *due, uint32_t at)
+static void place(struct sim_slot slot, uint32_t at)
 {
-	sim.heap[at] = due;
-	due->heap_at = at + 1;
+	sim.heap[at] = slot;
+	slot.due->heap_at = at + 1;
 }
 
-static void sift_up(struct sim_due *due, uint32_t at)
+static void sift_up(struct sim_slot slot, uint32_t at)
 {
-	while (at && before(due, sim.heap[(at - 1) / 4])) {
+	while (at && before(&slot, &sim.heap[(at - 1) / 4])) {
 		place(sim.heap[(at - 1) / 4], at);
 		at = (at - 1) / 4;
 	}
-	place(due, at);
+	place(slot, at);
 }
 
-static void sift_down(struct sim_due *due, uint32_t at)
+static void sift_down(struct sim_slot slot, uint32_t at)
 {
 	for (;;) {
 		uint32_t child = 4 * at + 1, least = child, i;
@@ -49,28 +49,28 @@ static void sift_down(struct sim_due *due, uint32_t at)
 		if (child >= sim.heap_size)
 			break;
 		for (i = child + 1; i < child + 4 && i < sim.heap_size; i++)
-			if (before(sim.heap[i], sim.heap[least]))
+			if (before(&sim.heap[i], &sim.heap[least]))
 				least = i;
-		if (!before(sim.heap[least], due))
+		if (!before(&sim.heap[least], &slot))
 			break;
 		place(sim.heap[least], at);
 		at = least;
 	}
-	place(due, at);
+	place(slot, at);
 }
 
 void sim_due_clear(struct sim_due *due)
 {
 	uint32_t at = due->heap_at;
-	struct sim_due *last;
+	struct sim_slot last;
 
 	if (!at)
 		return;
 	due->heap_at = 0;
 	last = sim.heap[--sim.heap_size];
-	if (last == due)
+	if (last.due == due)
 		return;
-	if (at > 1 && before(last, sim.heap[(at - 2) / 4]))
+	if (at > 1 && before(&last, &sim.heap[(at - 2) / 4]))
 		sift_up(last, at - 1);
 	else
 		sift_down(last, at - 1);
@@ -83,9 +83,9 @@ void sim_due_set(struct sim_due *due, uint64_t at_us)
 	due->number = sim.due_count++;
 	if (sim.heap_size == sim.heap_room) {
 		sim.heap_room = sim.heap_room ? 2 * sim.heap_room : 1024;
-		sim.heap = grow(sim.heap, sim.heap_room * sizeof(struct sim_due *));
+		sim.heap = grow(sim.heap, sim.heap_room * sizeof(*sim.heap));
 	}
-	sift_up(due, sim.heap_size++);
+	sift_up((struct sim_slot){ due->at_us, due->number, due }, sim.heap_size++);
 }
 
 bool sim_world_step(void)
@@ -94,7 +94,7 @@ bool sim_world_step(void)
 
 	if (!sim.heap_size)
 		return false;
-	due = sim.heap[0];
+	due = sim.heap[0].due;
 	sim.now_us = due->at_us;
 	sim_due_clear(due);
 	sim.events++;
