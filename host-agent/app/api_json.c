@@ -282,19 +282,33 @@ static json_t *counts_json(const struct fth_rollout *rollout)
 			 (json_int_t)counts.reversed, "skipped", (json_int_t)counts.skipped);
 }
 
+static json_t *checks_json(const struct fth_rollout *rollout, uint32_t vm_index)
+{
+	struct fth_rollout_checks checks;
+	json_t *list = json_array();
+	uint8_t check;
+
+	fth_rollout_checks(rollout, vm_index, &checks);
+	for (check = 0; check < FTH_CHECKS; check++)
+		if (checks.wanted & 1u << check)
+			json_array_append_new(list, json_string(fth_check_name(check)));
+	return list;
+}
+
 static json_t *vm_json(const struct fth_live *live, const struct fth_rollout_vm *vm)
 {
 	const struct fth_guest *guest = fth_guest_find(live->agent, vm->name);
 	bool is_ours = guest && guest->transition &&
 		       !strcmp(guest->transition->patch, live->rollout->policy.name);
 
-	return json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:I, s:o, s:o}", "name",
+	return json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "name",
 			 text(vm->name), "host", text(vm->host), "group", text(vm->group), "wave",
 			 (json_int_t)vm->wave, "state", fth_rollout_vm_state_name(vm->state),
 			 "guest_state", fth_lifecycle_name(vm->guest_state), "op",
 			 vm->op ? fth_op_name(vm->op) : "", "since_ms", (json_int_t)vm->since_ms,
-			 "why", text(vm->why), "transition",
-			 is_ours ? fth_api_json_transition(guest) : json_null());
+			 "why", text(vm->why), "checks",
+			 checks_json(live->rollout, (uint32_t)(vm - live->rollout->vms)),
+			 "transition", is_ours ? fth_api_json_transition(guest) : json_null());
 }
 
 json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
@@ -313,9 +327,11 @@ json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 		"failures", (json_int_t)rollout->failures, "inconclusive",
 		(json_int_t)rollout->inconclusive, "counts", counts_json(rollout), "model",
 		fth_api_json_model(rollout->policy.guest.leave, rollout->policy.guest.switches));
-	if (json)
+	if (json) {
 		json_object_set_new(json, "model_from",
 				    json_string(fth_policy_model_from(&rollout->policy)));
+		json_object_set_new(json, "checks", checks_json(rollout, FTH_ROLLOUT_WAVE));
+	}
 	if (!json || !with_vms)
 		return json;
 	vms = json_array();

@@ -84,6 +84,46 @@ static int check_url(const char *key, const char *url, struct fth_policy_fault *
 	return 0;
 }
 
+static bool contains(const char *text, const char *part)
+{
+	for (; *text; text++)
+		if (starts_with(text, part))
+			return true;
+	return false;
+}
+
+/* What names one VM would stand for nothing where a whole wave is meant. */
+static int check_wave_text(const char *key, const char *text, struct fth_policy_fault *ret_fault)
+{
+	static const char *const names[] = { "{vm}", "{host}", "{group}" };
+	uint32_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!contains(text, names[i]))
+			continue;
+		fault(ret_fault, key, "");
+		fth_text_format(ret_fault->why, sizeof(ret_fault->why),
+				"found '%s', which a wave has not, expected {wave}, {rollout} "
+				"or {patch}",
+				names[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_wave_command(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
+{
+	char key[FTH_POLICY_KEY_MAX];
+	uint32_t i;
+	int error = 0;
+
+	for (i = 0; !error && i < policy->wave_command_count; i++) {
+		fth_text_format(key, sizeof(key), "health.wave-command[%u]", i);
+		error = check_wave_text(key, policy->wave_command[i], ret_fault);
+	}
+	return error;
+}
+
 int fth_policy_validate_health(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	int error;
@@ -97,6 +137,10 @@ int fth_policy_validate_health(const struct fth_policy *policy, struct fth_polic
 		error = check_url("health.http", policy->http, ret_fault);
 	if (!error)
 		error = check_url("health.wave-http", policy->wave_http, ret_fault);
+	if (!error)
+		error = check_wave_command(policy, ret_fault);
+	if (!error)
+		error = check_wave_text("health.wave-http", policy->wave_http, ret_fault);
 	if (!error && !policy->memory_growth.percent)
 		error = fault(ret_fault, "health.memory-growth",
 			      "found a count, expected a percentage such as '20%'");

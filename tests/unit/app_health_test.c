@@ -30,8 +30,8 @@ static void with_probe(const char *lines, const char *key, const char *more)
 	assert_int_equal(fclose(file), 0);
 	assert_int_equal(chmod(path, 0700), 0);
 	snprintf(health, sizeof(health),
-		 "health: {%s: [%s, \"{vm}\", \"{wave}\"], retry: 100ms, timeout: 20s%s}\n", key,
-		 path, more);
+		 "health: {%s: [%s, \"%s\", \"{wave}\"], retry: 100ms, timeout: 20s%s}\n", key,
+		 path, strcmp(key, "command") ? "wave" : "{vm}", more);
 	af_write_policy("0s", health);
 }
 
