@@ -45,6 +45,11 @@ void fth_decoder_reset(struct fth_decoder *decoder)
 	decoder->need = 0;
 }
 
+bool fth_decoder_is_idle(const struct fth_decoder *decoder)
+{
+	return decoder->begin + decoder->consumed == decoder->fill;
+}
+
 static bool header_is_good(const uint8_t *bytes)
 {
 	uint32_t covered = offsetof(struct fth_wire_header, header_crc);

@@ -12,18 +12,12 @@
  */
 #include "io/channel.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "io/log.h"
 #include "io/loop.h"
-
-#define READ_SIZE 16384u
+#include "io/stream.h"
 
 struct fth_channel {
 	struct fth_loop *loop;
@@ -31,13 +25,12 @@ struct fth_channel {
 	const struct fth_channel_hooks *hooks;
 	void *context;
 	uint64_t epoch;
-	struct bufferevent *stream; /* NULL while down */
+	struct fth_stream *stream; /* NULL while down */
 	struct fth_timer *timer;
 	struct fth_session session;
 	struct fth_decoder decoder;
-	uint8_t *buffer; /* the decoder's; held while connected */
-	struct fth_msg msg;
-	uint32_t beats; /* sent since something was heard */
+	uint8_t *buffer; /* the decoder's; held only while a frame is half here */
+	uint32_t beats;	 /* sent since something was heard */
 	uint32_t retry_ms;
 	uint64_t malformed;
 	uint64_t heard_ms;
@@ -47,7 +40,7 @@ static void drop_stream(struct fth_channel *channel)
 {
 	if (!channel->stream)
 		return;
-	bufferevent_free(channel->stream);
+	fth_stream_free(channel->stream);
 	channel->stream = NULL;
 	channel->malformed += channel->decoder.bad_headers + channel->decoder.bad_payloads;
 	channel->decoder.bad_headers = 0;
@@ -73,7 +66,7 @@ static void go_down(struct fth_channel *channel, uint8_t event, const char *why)
 		channel->hooks->closed(channel->context, why);
 }
 
-static int write_msg(struct fth_channel *channel, struct fth_msg *msg)
+static int write_msg(struct fth_channel *channel, struct fth_msg *msg, bool tell)
 {
 	uint8_t frame[FTH_DECODER_BUFFER_SIZE];
 	uint32_t length;
@@ -84,48 +77,40 @@ static int write_msg(struct fth_channel *channel, struct fth_msg *msg)
 	error = fth_msg_encode(msg, frame, sizeof(frame), &length);
 	if (error)
 		return error;
-	if (bufferevent_write(channel->stream, frame, length))
+	if (fth_stream_write(channel->stream, frame, length, tell))
 		return -ENOMEM;
 	channel->session.tx_seq++;
 	return 0;
 }
 
-static size_t queued(const struct fth_channel *channel)
-{
-	return evbuffer_get_length(bufferevent_get_output(channel->stream));
-}
-
 /* Nobody reads yet? Then one HELLO in the queue is enough. */
 static void greet(struct fth_channel *channel)
 {
-	struct fth_msg *msg = &channel->msg;
+	struct fth_msg msg = { .type = FTH_T_HELLO };
 
-	if (!queued(channel)) {
-		memset(msg, 0, sizeof(*msg));
-		msg->type = FTH_T_HELLO;
-		msg->u.hello.epoch = channel->epoch;
-		write_msg(channel, msg);
+	if (!fth_stream_queued(channel->stream)) {
+		msg.u.hello.epoch = channel->epoch;
+		write_msg(channel, &msg, false);
 	}
 	fth_timer_set(channel->timer, FTH_HELLO_EVERY_MS);
 }
 
 static void beat(struct fth_channel *channel)
 {
-	struct fth_msg *msg = &channel->msg;
+	struct fth_msg msg = { .type = FTH_T_HEARTBEAT };
 
-	memset(msg, 0, sizeof(*msg));
-	msg->type = FTH_T_HEARTBEAT;
-	if (queued(channel) < FTH_CHANNEL_OUTPUT_MAX)
-		write_msg(channel, msg);
+	if (fth_stream_queued(channel->stream) < FTH_CHANNEL_OUTPUT_MAX)
+		write_msg(channel, &msg, false);
 	fth_timer_set(channel->timer, FTH_HEARTBEAT_EVERY_MS);
 }
 
 static void acknowledged(struct fth_channel *channel, const struct fth_frame *frame)
 {
+	struct fth_msg msg;
 	const char *why;
 	uint8_t action;
 
-	if (fth_msg_decode(frame, &channel->msg, &why)) {
+	if (fth_msg_decode(frame, &msg, &why)) {
 		channel->malformed++;
 		return;
 	}
@@ -135,12 +120,13 @@ static void acknowledged(struct fth_channel *channel, const struct fth_frame *fr
 	channel->beats = 0;
 	channel->retry_ms = FTH_CHANNEL_RETRY_MIN_MS;
 	fth_timer_set(channel->timer, FTH_HEARTBEAT_EVERY_MS);
-	channel->hooks->opened(channel->context, &channel->msg.u.hello_ack);
+	channel->hooks->opened(channel->context, &msg.u.hello_ack);
 }
 
 static void take_frame(struct fth_channel *channel, const struct fth_frame *frame)
 {
 	uint8_t event = fth_session_frame_event(&channel->session, frame->type, frame->session);
+	struct fth_msg msg;
 	const char *why;
 	uint8_t action;
 
@@ -154,82 +140,75 @@ static void take_frame(struct fth_channel *channel, const struct fth_frame *fram
 	}
 	if (fth_session_step(&channel->session, event, 0, &action) || action != FTH_SS_DELIVER)
 		return;
-	if (fth_msg_decode(frame, &channel->msg, &why)) {
+	if (fth_msg_decode(frame, &msg, &why)) {
 		channel->malformed++;
 		return;
 	}
-	channel->hooks->message(channel->context, &channel->msg);
+	channel->hooks->message(channel->context, &msg);
 }
 
-static void readable(struct bufferevent *stream, void *context)
+static bool get_buffer(struct fth_channel *channel)
+{
+	if (channel->buffer)
+		return true;
+	channel->buffer = fth_loop_take_buffer(channel->loop);
+	channel->decoder.buffer = channel->buffer;
+	return channel->buffer;
+}
+
+static void readable(void *context, const uint8_t *bytes, uint32_t length)
 {
 	struct fth_channel *channel = context;
-	uint8_t bytes[READ_SIZE];
+	struct fth_stream *stream = channel->stream;
+	struct fth_span input = { bytes, length };
 	struct fth_frame frame;
-	struct fth_span input;
-	int length;
 
-	while (channel->stream == stream &&
-	       (length = bufferevent_read(stream, bytes, sizeof(bytes))) > 0) {
-		input = (struct fth_span){ bytes, (uint32_t)length };
-		while (fth_decoder_next(&channel->decoder, &input, &frame))
-			take_frame(channel, &frame);
+	if (!get_buffer(channel)) {
+		go_down(channel, FTH_SS_EV_LOST, "out of memory");
+		return;
 	}
+	while (channel->stream == stream && fth_decoder_next(&channel->decoder, &input, &frame))
+		take_frame(channel, &frame);
+	if (channel->stream != stream || !fth_decoder_is_idle(&channel->decoder))
+		return;
+	fth_decoder_reset(&channel->decoder);
+	fth_loop_give_buffer(channel->loop, channel->buffer);
+	channel->buffer = NULL;
 }
 
-static void writable(struct bufferevent *stream, void *context)
+static void drained(void *context)
 {
 	struct fth_channel *channel = context;
 
-	(void)stream;
 	if (channel->session.state == FTH_SS_OPEN)
 		channel->hooks->drained(channel->context);
 }
 
-static void broken(struct bufferevent *stream, short what, void *context)
+static void broken(void *context, const char *why)
 {
-	(void)stream;
-	go_down(context, FTH_SS_EV_LOST, what & BEV_EVENT_EOF ? "end of file" : "I/O error");
+	go_down(context, FTH_SS_EV_LOST, why);
 }
 
-static int open_socket(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
+static const struct fth_stream_hooks stream_hooks = {
+	.readable = readable,
+	.drained = drained,
+	.broken = broken,
+};
 
 static void connect_now(struct fth_channel *channel)
 {
 	uint8_t action;
-	int fd = open_socket(&channel->address);
+	int error = fth_stream_new(channel->loop, &channel->address, &stream_hooks, channel,
+				   &channel->stream);
 
-	if (fd < 0) {
-		go_down(channel, FTH_SS_EV_LOST, "can't connect");
+	if (error) {
+		go_down(channel, FTH_SS_EV_LOST,
+			error == -ENOMEM ? "out of memory" : "can't connect");
 		return;
 	}
-	channel->buffer = malloc(FTH_DECODER_BUFFER_SIZE);
-	channel->stream =
-		bufferevent_socket_new(fth_loop_base(channel->loop), fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!channel->stream)
-		close(fd);
-	if (!channel->stream || !channel->buffer) {
-		free(channel->buffer);
-		channel->buffer = NULL;
-		drop_stream(channel);
-		go_down(channel, FTH_SS_EV_LOST, "out of memory");
-		return;
-	}
-	bufferevent_set_rate_limit(channel->stream, fth_loop_guest_rate(channel->loop));
-	bufferevent_setcb(channel->stream, readable, writable, broken, channel);
-	fth_decoder_init(&channel->decoder, channel->buffer);
+	fth_decoder_init(&channel->decoder, NULL);
 	channel->beats = 0;
 	fth_session_step(&channel->session, FTH_SS_EV_UP, fth_loop_random(), &action);
-	bufferevent_enable(channel->stream, EV_READ | EV_WRITE);
 	greet(channel);
 }
 
@@ -307,9 +286,9 @@ int fth_channel_send(struct fth_channel *channel, struct fth_msg *msg)
 {
 	if (channel->session.state != FTH_SS_OPEN)
 		return -ENOTCONN;
-	if (queued(channel) >= FTH_CHANNEL_OUTPUT_MAX)
+	if (fth_stream_queued(channel->stream) >= FTH_CHANNEL_OUTPUT_MAX)
 		return -ENOBUFS;
-	return write_msg(channel, msg);
+	return write_msg(channel, msg, true);
 }
 
 void fth_channel_stats(const struct fth_channel *channel, struct fth_channel_stats *ret_stats)

@@ -47,8 +47,9 @@ struct fth_channel_stats {
  * Return: 0; -ENAMETOOLONG for a path that no unix socket can have; -ENOMEM.
  *
  * A lost, refused or silent peer is connected to again, for ever, with a
- * growing pause.  Memory is bounded by the decoder's buffer and
- * FTH_CHANNEL_OUTPUT_MAX; a guest is read at FTH_GUEST_RATE_MAX at most.
+ * growing pause.  Memory is bounded by the decoder's buffer, which is there only
+ * while a frame is half here, and FTH_CHANNEL_OUTPUT_MAX; a guest is read at
+ * FTH_STREAM_RATE_MAX at most.
  */
 int fth_channel_new(struct fth_loop *loop, const char *path, uint64_t epoch,
 		    const struct fth_channel_hooks *hooks, void *context,

@@ -13,6 +13,7 @@ struct fth_libvirt;
 
 #define FTH_SOCKETS_VMS_MAX 100000u  /* sockets in one folder */
 #define FTH_SOCKETS_RESCAN_MS 5000u  /* without any word of inotify */
+#define FTH_SOCKETS_RESCAN_VM_MS 2u  /* and so much more for each VM */
 #define FTH_SIDECAR_MAX 65536u	     /* bytes of NAME.json */
 #define FTH_LIBVIRT_RETRY_MS 2000u   /* between two connects */
 #define FTH_LIBVIRT_SAMPLES_MAX 256u /* that wait for their turn */

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-/* VMs by the chardev sockets in a folder: NAME.sock, and NAME.json beside it. */
+/*
+ * VMs by the chardev sockets in a folder: NAME.sock, and NAME.json beside it.
+ *
+ * DESIGN
+ * inotify names what changed, and only that is looked at: a fleet that starts costs
+ * one look a VM.  The whole folder is read when inotify lost something, and now and
+ * then in case the folder itself was replaced; the more VMs, the more rarely.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +27,25 @@
 #include "io/loop.h"
 
 #define SUFFIX ".sock"
+#define SIDECAR ".json"
 #define INOTIFY_SIZE 16384u
 #define WATCHED (IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE)
 
+/* What tells that a file is not the one that was read. */
+struct stamp {
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
 /* One socket; its inode tells that it was made anew. */
-struct entry {
-	struct entry *next;
+struct socket_vm {
+	struct socket_vm *next;
 	char name[FTH_VM_NAME_MAX + 1];
 	char host[FTH_HOST_NAME_MAX + 1];
 	char group[FTH_GROUP_NAME_MAX + 1];
-	ino_t inode;
-	struct timespec changed;
+	struct stamp socket;
+	struct stamp sidecar; /* all zero: there is none */
 	bool seen;
 };
 
@@ -39,7 +55,8 @@ struct fth_sockets {
 	struct fth_timer *timer;
 	struct event *watch;
 	int watch_fd;
-	struct entry *entries;
+	struct socket_vm *entries;
+	void *tree; /* the same, tsearch()'s, by name */
 	unsigned int count;
 	bool full;
 	char self[FTH_HOST_NAME_MAX + 1];
@@ -68,29 +85,34 @@ static void take_text(const json_t *object, const char *member, char *text, size
 			size - 1);
 }
 
+static bool stamp_is(const struct stamp *a, const struct stamp *b)
+{
+	return a->inode == b->inode && a->size == b->size &&
+	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static void take_stamp(const struct stat *status, struct stamp *ret_stamp)
+{
+	ret_stamp->inode = status->st_ino;
+	ret_stamp->size = status->st_size;
+	ret_stamp->changed = status->st_ctim;
+}
+
 /* Who writes to the folder owns the sockets: a broken sidecar is only said. */
-static void read_sidecar(const struct fth_sockets *sockets, int folder_fd, struct entry *entry)
+static void parse_sidecar(const struct fth_sockets *sockets, int fd, struct socket_vm *entry)
 {
 	__attribute__((cleanup(drop_json))) json_t *json = NULL;
-	__attribute__((cleanup(close_fd))) int fd = -1;
-	char file[FTH_VM_NAME_MAX + sizeof(".json")], text[FTH_SIDECAR_MAX];
+	char text[FTH_SIDECAR_MAX];
 	json_error_t fault;
-	ssize_t length;
+	ssize_t length = read(fd, text, sizeof(text));
 
-	strcpy(entry->host, sockets->self);
-	entry->group[0] = '\0';
-	snprintf(file, sizeof(file), "%s.json", entry->name);
-	fd = openat(folder_fd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return;
-	length = read(fd, text, sizeof(text));
 	if (length < 0)
 		return;
 	json = json_loadb(text, (size_t)length, 0, &fault);
 	if (!json_is_object(json)) {
 		fth_log(FTH_LOG_WARNING,
-			"sidecar '%s/%s': line %d: found %s, expected {\"host\": .., \"group\": ..}; ignored",
-			sockets->folder, file, json ? 1 : fault.line,
+			"sidecar '%s/%s.json': line %d: found %s, expected {\"host\": .., \"group\": ..}; ignored",
+			sockets->folder, entry->name, json ? 1 : fault.line,
 			json ? "no object" : fault.text);
 		return;
 	}
@@ -98,7 +120,28 @@ static void read_sidecar(const struct fth_sockets *sockets, int folder_fd, struc
 	take_text(json, "group", entry->group, sizeof(entry->group));
 }
 
-static void tell(struct fth_sockets *sockets, const struct entry *entry)
+/* Read again only when it is not the one that was read. */
+static void take_sidecar(const struct fth_sockets *sockets, int folder_fd, struct socket_vm *entry)
+{
+	__attribute__((cleanup(close_fd))) int fd = -1;
+	char file[FTH_VM_NAME_MAX + sizeof(".json")];
+	struct stamp stamp = { 0 };
+	struct stat status;
+
+	snprintf(file, sizeof(file), "%s.json", entry->name);
+	if (!fstatat(folder_fd, file, &status, 0))
+		take_stamp(&status, &stamp);
+	if (*entry->host && stamp_is(&stamp, &entry->sidecar))
+		return;
+	entry->sidecar = stamp;
+	strcpy(entry->host, sockets->self);
+	entry->group[0] = '\0';
+	fd = openat(folder_fd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		parse_sidecar(sockets, fd, entry);
+}
+
+static void tell(struct fth_sockets *sockets, const struct socket_vm *entry)
 {
 	char path[PATH_MAX];
 	const struct fth_inventory_vm vm = {
@@ -113,18 +156,23 @@ static void tell(struct fth_sockets *sockets, const struct entry *entry)
 	sockets->hooks->found(sockets->context, "sockets", &vm);
 }
 
-static struct entry *find(struct fth_sockets *sockets, const char *name)
+static int compare(const void *a, const void *b)
 {
-	struct entry *entry = sockets->entries;
-
-	while (entry && strcmp(entry->name, name) != 0)
-		entry = entry->next;
-	return entry;
+	return strcmp(((const struct socket_vm *)a)->name, ((const struct socket_vm *)b)->name);
 }
 
-static struct entry *add(struct fth_sockets *sockets, const char *name)
+static struct socket_vm *find(struct fth_sockets *sockets, const char *name)
 {
-	struct entry *entry;
+	struct socket_vm key, **found;
+
+	strcpy(key.name, name);
+	found = tfind(&key, &sockets->tree, compare);
+	return found ? *found : NULL;
+}
+
+static struct socket_vm *add(struct fth_sockets *sockets, const char *name)
+{
+	struct socket_vm *entry;
 
 	if (sockets->count == FTH_SOCKETS_VMS_MAX) {
 		if (!sockets->full)
@@ -137,73 +185,103 @@ static struct entry *add(struct fth_sockets *sockets, const char *name)
 	if (!entry)
 		return NULL;
 	strcpy(entry->name, name);
+	if (!tsearch(entry, &sockets->tree, compare)) {
+		free(entry);
+		return NULL;
+	}
 	entry->next = sockets->entries;
 	sockets->entries = entry;
 	sockets->count++;
 	return entry;
 }
 
-static void take_socket(struct fth_sockets *sockets, int folder_fd, const char *file)
+/* The VM's name, where the file's is one: of a socket, or of a sidecar. */
+static bool name_of(const char *file, const char *suffix, char *ret_name)
 {
-	size_t length = strlen(file);
-	char name[FTH_VM_NAME_MAX + 1];
-	struct entry *entry, old;
+	size_t length = strlen(file), end = strlen(suffix);
+
+	if (length <= end || strcmp(file + length - end, suffix) != 0 ||
+	    length - end > FTH_VM_NAME_MAX)
+		return false;
+	memcpy(ret_name, file, length - end);
+	ret_name[length - end] = '\0';
+	return true;
+}
+
+/* Is there a socket of that VM?  Then it is told where it is new or changed. */
+static bool take_socket(struct fth_sockets *sockets, int folder_fd, const char *name)
+{
+	char file[FTH_VM_NAME_MAX + sizeof(SUFFIX)];
+	struct socket_vm *entry, old;
 	struct stat status;
 
-	if (length < sizeof(SUFFIX) || strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0)
-		return;
-	length -= strlen(SUFFIX);
-	if (length > FTH_VM_NAME_MAX || fstatat(folder_fd, file, &status, 0) ||
-	    !S_ISSOCK(status.st_mode))
-		return;
-	memcpy(name, file, length);
-	name[length] = '\0';
+	snprintf(file, sizeof(file), "%s%s", name, SUFFIX);
+	if (fstatat(folder_fd, file, &status, 0) || !S_ISSOCK(status.st_mode))
+		return false;
 	entry = find(sockets, name);
 	if (!entry)
 		entry = add(sockets, name);
 	if (!entry)
-		return;
+		return true;
 	old = *entry;
 	entry->seen = true;
-	entry->inode = status.st_ino;
-	entry->changed = status.st_ctim;
-	read_sidecar(sockets, folder_fd, entry);
-	if (old.inode != entry->inode ||
-	    memcmp(&old.changed, &entry->changed, sizeof(old.changed)) ||
-	    strcmp(old.host, entry->host) != 0 || strcmp(old.group, entry->group) != 0)
+	take_stamp(&status, &entry->socket);
+	take_sidecar(sockets, folder_fd, entry);
+	if (!stamp_is(&old.socket, &entry->socket) || strcmp(old.host, entry->host) != 0 ||
+	    strcmp(old.group, entry->group) != 0)
 		tell(sockets, entry);
+	return true;
+}
+
+static void drop(struct fth_sockets *sockets, struct socket_vm **link)
+{
+	struct socket_vm *entry = *link;
+
+	*link = entry->next;
+	tdelete(entry, &sockets->tree, compare);
+	sockets->count--;
+	sockets->full = false;
+	sockets->hooks->gone(sockets->context, "sockets", entry->name);
+	free(entry);
+}
+
+static void drop_named(struct fth_sockets *sockets, const char *name)
+{
+	struct socket_vm **link = &sockets->entries;
+
+	if (!find(sockets, name))
+		return;
+	while (strcmp((*link)->name, name) != 0)
+		link = &(*link)->next;
+	drop(sockets, link);
 }
 
 static void drop_unseen(struct fth_sockets *sockets)
 {
-	struct entry **link = &sockets->entries;
-	struct entry *entry;
+	struct socket_vm **link = &sockets->entries;
 
-	while ((entry = *link)) {
-		if (entry->seen) {
-			link = &entry->next;
-			continue;
-		}
-		*link = entry->next;
-		sockets->count--;
-		sockets->full = false;
-		sockets->hooks->gone(sockets->context, "sockets", entry->name);
-		free(entry);
+	while (*link) {
+		if ((*link)->seen)
+			link = &(*link)->next;
+		else
+			drop(sockets, link);
 	}
 }
 
 static int scan(struct fth_sockets *sockets)
 {
 	DIR *folder = opendir(sockets->folder);
+	char name[FTH_VM_NAME_MAX + 1];
 	struct dirent *file;
-	struct entry *entry;
+	struct socket_vm *entry;
 
 	if (!folder)
 		return -errno;
 	for (entry = sockets->entries; entry; entry = entry->next)
 		entry->seen = false;
 	while ((file = readdir(folder)))
-		take_socket(sockets, dirfd(folder), file->d_name);
+		if (name_of(file->d_name, SUFFIX, name))
+			take_socket(sockets, dirfd(folder), name);
 	closedir(folder);
 	drop_unseen(sockets);
 	return 0;
@@ -212,22 +290,49 @@ static int scan(struct fth_sockets *sockets)
 static void rescan(void *context)
 {
 	struct fth_sockets *sockets = context;
+	uint32_t again_ms = FTH_SOCKETS_RESCAN_MS + sockets->count * FTH_SOCKETS_RESCAN_VM_MS;
 	int error = scan(sockets);
 
 	if (error)
 		fth_log(FTH_LOG_ERROR, "folder '%s': %s; looking again in %u ms", sockets->folder,
-			strerror(-error), FTH_SOCKETS_RESCAN_MS);
-	fth_timer_set(sockets->timer, FTH_SOCKETS_RESCAN_MS);
+			strerror(-error), again_ms);
+	fth_timer_set(sockets->timer, again_ms);
+}
+
+/* False: it is not known what changed. */
+static bool take_events(struct fth_sockets *sockets, int folder_fd, const char *events,
+			size_t length)
+{
+	const struct inotify_event *event;
+	char name[FTH_VM_NAME_MAX + 1];
+	size_t at;
+
+	for (at = 0; at < length; at += sizeof(*event) + event->len) {
+		event = (const struct inotify_event *)(events + at);
+		if (!event->len)
+			return false; /* lost some, or the folder is gone */
+		if ((name_of(event->name, SUFFIX, name) || name_of(event->name, SIDECAR, name)) &&
+		    !take_socket(sockets, folder_fd, name))
+			drop_named(sockets, name);
+	}
+	return true;
 }
 
 static void folder_changed(evutil_socket_t fd, short what, void *context)
 {
-	char events[INOTIFY_SIZE];
+	_Alignas(struct inotify_event) char events[INOTIFY_SIZE];
+	__attribute__((cleanup(close_fd))) int folder_fd = -1;
+	struct fth_sockets *sockets = context;
+	bool known = true;
+	ssize_t length;
 
 	(void)what;
-	while (read(fd, events, sizeof(events)) > 0)
-		;
-	rescan(context);
+	folder_fd = open(sockets->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while ((length = read(fd, events, sizeof(events))) > 0)
+		known = known && folder_fd >= 0 &&
+			take_events(sockets, folder_fd, events, (size_t)length);
+	if (!known)
+		rescan(sockets);
 }
 
 static int watch(struct fth_sockets *sockets, struct fth_loop *loop)
@@ -274,12 +379,13 @@ int fth_sockets_new(struct fth_loop *loop, const char *folder,
 
 void fth_sockets_free(struct fth_sockets *sockets)
 {
-	struct entry *entry;
+	struct socket_vm *entry;
 
 	if (!sockets)
 		return;
 	while ((entry = sockets->entries)) {
 		sockets->entries = entry->next;
+		tdelete(entry, &sockets->tree, compare);
 		free(entry);
 	}
 	if (sockets->watch)

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -13,6 +12,8 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "fother/codec.h"
 
 struct post {
 	void (*fire)(void *context, void *item);
@@ -31,7 +32,7 @@ struct handler {
  */
 struct fth_loop {
 	struct event_base *base;
-	struct ev_token_bucket_cfg *rate;
+	uint8_t *buffer; /* a decoder's that nobody needs now */
 	struct handler signals[FTH_LOOP_SIGNALS_MAX];
 	unsigned int signal_count;
 	pthread_mutex_t lock;
@@ -85,7 +86,6 @@ static void run_posts(evutil_socket_t fd, short what, void *context)
 
 int fth_loop_new(struct fth_loop **ret_loop)
 {
-	const struct timeval second = { .tv_sec = 1 };
 	struct fth_loop *loop = calloc(1, sizeof(*loop));
 
 	if (!loop)
@@ -94,12 +94,10 @@ int fth_loop_new(struct fth_loop **ret_loop)
 	pthread_cond_init(&loop->room, NULL);
 	loop->post_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	loop->base = event_base_new();
-	loop->rate = ev_token_bucket_cfg_new(FTH_GUEST_RATE_MAX, FTH_GUEST_BURST_MAX,
-					     EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, &second);
 	if (loop->post_fd >= 0 && loop->base)
 		loop->post_event =
 			event_new(loop->base, loop->post_fd, EV_READ | EV_PERSIST, run_posts, loop);
-	if (!loop->rate || !loop->post_event || event_add(loop->post_event, NULL)) {
+	if (!loop->post_event || event_add(loop->post_event, NULL)) {
 		fth_loop_free(loop);
 		return -ENOMEM;
 	}
@@ -122,8 +120,7 @@ void fth_loop_free(struct fth_loop *loop)
 		event_free(loop->post_event);
 	if (loop->post_fd >= 0)
 		close(loop->post_fd);
-	if (loop->rate)
-		ev_token_bucket_cfg_free(loop->rate);
+	free(loop->buffer);
 	if (loop->base)
 		event_base_free(loop->base);
 	pthread_cond_destroy(&loop->room);
@@ -155,9 +152,20 @@ struct event_base *fth_loop_base(struct fth_loop *loop)
 	return loop->base;
 }
 
-struct ev_token_bucket_cfg *fth_loop_guest_rate(struct fth_loop *loop)
+uint8_t *fth_loop_take_buffer(struct fth_loop *loop)
 {
-	return loop->rate;
+	uint8_t *buffer = loop->buffer;
+
+	loop->buffer = NULL;
+	return buffer ? buffer : malloc(FTH_DECODER_BUFFER_SIZE);
+}
+
+void fth_loop_give_buffer(struct fth_loop *loop, uint8_t *buffer)
+{
+	if (loop->buffer)
+		free(buffer);
+	else
+		loop->buffer = buffer;
 }
 
 static void signal_came(evutil_socket_t fd, short what, void *context)

@@ -7,14 +7,11 @@
 #include <stdint.h>
 
 struct event_base;
-struct ev_token_bucket_cfg;
 struct fth_loop;
 struct fth_timer;
 
-#define FTH_LOOP_POSTS_MAX 1024u    /* items of other threads that wait */
-#define FTH_LOOP_SIGNALS_MAX 4u	    /* signals with a handler */
-#define FTH_GUEST_RATE_MAX 262144u  /* bytes a second read of one guest */
-#define FTH_GUEST_BURST_MAX 524288u /* bytes of one guest at once */
+#define FTH_LOOP_POSTS_MAX 1024u /* items of other threads that wait */
+#define FTH_LOOP_SIGNALS_MAX 4u	 /* signals with a handler */
 
 /**
  * fth_loop_new() - a loop, not running yet
@@ -38,8 +35,14 @@ void fth_loop_stop(struct fth_loop *loop);
 /** fth_loop_base() - libevent's own object, for other files of io/. */
 struct event_base *fth_loop_base(struct fth_loop *loop);
 
-/** fth_loop_guest_rate() - how fast one guest is listened to. */
-struct ev_token_bucket_cfg *fth_loop_guest_rate(struct fth_loop *loop);
+/**
+ * fth_loop_take_buffer() - a decoder's buffer for what is being read now
+ * Return: FTH_DECODER_BUFFER_SIZE bytes, to be given back or freed; NULL: no memory.
+ */
+uint8_t *fth_loop_take_buffer(struct fth_loop *loop);
+
+/** fth_loop_give_buffer() - the next reader takes it; one is kept, no more. */
+void fth_loop_give_buffer(struct fth_loop *loop, uint8_t *buffer);
 
 /**
  * fth_loop_signal() - call @fire on the loop when @signal comes

@@ -239,6 +239,14 @@ void fth_decoder_init(struct fth_decoder *decoder, uint8_t *buffer);
 void fth_decoder_reset(struct fth_decoder *decoder);
 
 /**
+ * fth_decoder_is_idle() - is nothing assembled?
+ * @decoder: whose; fth_decoder_next() has returned false
+ * Return: true when @decoder->buffer may be exchanged after fth_decoder_reset(),
+ * so that who has many decoders needs a buffer only for those with half a frame.
+ */
+bool fth_decoder_is_idle(const struct fth_decoder *decoder);
+
+/**
  * fth_decoder_begin_buffer() - a receive buffer begins
  * @decoder: whose
  * @data: its bytes; only looked at
