@@ -9,79 +9,17 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
+# shellcheck source=tests/lib/peer.sh
+. tests/lib/peer.sh
 
-NAME=fother_demo_cmdline
-PATCHED="this has been live patched"
 UUID=6ba7b810-9dad-11d1-80b4-00c04fd430c8
-BUILD=${BUILD:-build}
-KREL=${KREL:-$(tools/kernel release 6.1)}
 OTHER_KREL=5${KREL#?}
-MODULE=$BUILD/guest/$KREL/examples/$NAME.ko
-TESTS=$BUILD/guest/$KREL/tests
-PEER=$BUILD/host/e2e/peer
 # Answers that a throttled host's socket and the guest's queue can't hold.
 FLOOD=40000
 FUZZ=20000 # messages
-WAIT_S=60
 
-DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-channel.XXXXXX")
-SOCKET=$DIR/vm.sock
-
-clean_up() {
-	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
-	rm -rf "$DIR"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# peer LINE...: one connection, one line for each command; output in $OUT too.
-peer() {
-	OUT=$(printf '%s\n' "$@" | "$PEER" "$SOCKET" 2>&1)
-	local status=$?
-	printf '%s\n' "$OUT"
-	return $status
-}
-
-# says NAME PATTERN LINE...: what a peer prints matches.
-says() {
-	local name=$1 pattern=$2
-	shift 2
-	peer "$@" >/dev/null
-	like "$OUT" "$pattern" "$name"
-}
-
-guest() { tools/vm exec --dir "$DIR" --name vm --timeout $WAIT_S -- sh -c "$1"; }
-counter() { guest "cat /sys/kernel/fother/channel/$1"; }
-counter_above() { [ "$(counter "$1")" -gt "$2" ]; }
-is_patched() { [ "$(guest 'cat /proc/cmdline')" = "$PATCHED" ]; }
-is_original() { ! is_patched; }
 module_gone() { guest "! grep -q '^$NAME ' /proc/modules"; }
-is_bound() { [ "$(counter device)" != none ]; }
-is_unbound() { [ "$(counter device)" = none ]; }
-session_is_down() { [ "$(counter session)" = down ]; }
 stock_has_port() { guest 'grep -qx org.fother.0 /sys/class/virtio-ports/*/name'; }
-is_suspended() { qmp query-status | grep -q '"status": "suspended"'; }
-greets() { [[ $(peer hello) == *"ack release="* ]]; }
-
-# A port that goes holds its chardev until QEMU is through with it, which the
-# guest is not told: plugging is tried again.
-# qmp COMMAND [ARGUMENTS]: fails when QEMU answers with an error.
-qmp() {
-	local arguments=${2:-'{}'} answer
-	answer=$(printf '%s\n' '{"execute":"qmp_capabilities"}' \
-		"{\"execute\":\"$1\",\"arguments\":$arguments}" |
-		socat -t 2 - "UNIX-CONNECT:$DIR/vm.qmp")
-	echo "$answer"
-	! grep -q '"error"' <<<"$answer"
-}
-
-add_controller() { qmp device_add "{\"driver\":\"virtio-serial-pci\",\"id\":\"$1\",\"max_ports\":$2}"; }
-add_port() { # ID CONTROLLER NUMBER CHARDEV NAME
-	qmp device_add "{\"driver\":\"virtserialport\",\"id\":\"$1\",\"bus\":\"$2.0\",\"nr\":$3,
-		\"chardev\":\"$4\",\"name\":\"$5\"}"
-}
-
 test_hello() {
 	says "HELLO is answered with what the guest is" \
 		"ack release=$KREL vcpus=2 epoch=3 uuid=$UUID boot=????????-* build=20 caps=*" "hello 3"
@@ -108,6 +46,7 @@ test_bad_payloads() {
 	sed 's/livepatch=Y/livepatch=N/' "$MODULE" >"$DIR/plain.ko"
 	head -c 20000 "$MODULE" >"$DIR/short.ko"
 	seq 5000 >"$DIR/text.ko"
+	LC_ALL=C sed "s/$NAME\x00/all$(printf '\\x00%.0s' {3..19})/g" "$MODULE" >"$DIR/all.ko"
 	says "a wrong hash is refused" "*result 20 bad_hash *expected*dropped*" \
 		hello "stage 20 3 $NAME $MODULE hash"
 	says "a chunk out of order is refused" "*result 21 bad_offset *expected 8192*" \
@@ -124,6 +63,10 @@ test_bad_payloads() {
 	says "a text is refused" "*result 25 malformed *ELF*" hello "stage 25 3 $NAME $DIR/text.ko"
 	says "a module of another name is refused" "*result 26 malformed *calls itself '$NAME'*" \
 		hello "stage 26 3 another_name $MODULE"
+	says "a name that stands for every patch is staged" "*result 90 ok *" \
+		hello "stage 90 3 all $DIR/all.ko"
+	says "and never applied" "*result 91 malformed *stands for every patch*result 92 ok*" \
+		hello "apply 91 3 all $DIR/all.ko" "unstage 92 3 all"
 	says "APPLY of what is not staged is refused" "*result 28 no_patch *staged*" \
 		hello "apply 28 3 $NAME $MODULE"
 }
@@ -154,7 +97,7 @@ test_apply() {
 	says "REVERSE comes to staged" "*result 45 ok*patch $NAME staged*" \
 		hello "reverse 45 4 $NAME"
 	ok "the guest runs the original" is_original
-	eventually $WAIT_S "and the module goes" module_gone
+	eventually "$WAIT_S" "and the module goes" module_gone
 	says "a repeated REVERSE is answered from memory" "*result 45 ok*" \
 		hello "reverse 45 4 $NAME"
 	says "another REVERSE is refused" "*result 46 wrong_state *staged, not applied*" \
@@ -163,7 +106,7 @@ test_apply() {
 		"*result 47 ok*event 4 $NAME * trigger=1 *event 2 $NAME staged * trigger=1 *" \
 		hello "apply 47 4 $NAME $MODULE 1000" event event
 	ok "the guest runs the original again" is_original
-	eventually $WAIT_S "and the module goes again" module_gone
+	eventually "$WAIT_S" "and the module goes again" module_gone
 	says "the next session hears of it again" "*ack*event 4 $NAME *event 2 $NAME *" \
 		hello event event
 	says "it is blocked until it is allowed" "*result 48 blocked *result 49 ok *" \
@@ -199,7 +142,7 @@ test_held_up() {
 
 test_suspend() {
 	guest '(sleep 1; echo mem >/sys/power/state) >/dev/null 2>&1 &'
-	eventually $WAIT_S "the guest sleeps" is_suspended
+	eventually "$WAIT_S" "the guest sleeps" is_status suspended
 	ok "it is woken" qmp system_wakeup
 	ok "and answers" greets
 }
@@ -228,7 +171,7 @@ test_random_messages() {
 
 # reload HOW [PARAMETER]: a patch's module goes after its REVERSE was answered.
 reload() {
-	eventually $WAIT_S "fother goes" guest "rmmod fother"
+	eventually "$WAIT_S" "fother goes" guest "rmmod fother"
 	ok "and is loaded $1" guest "insmod /lib/modules/$KREL/fother.ko ${2:-}"
 }
 
@@ -262,20 +205,20 @@ test_host_does_not_read() {
 
 test_hotplug() {
 	ok "the controller is unplugged" qmp device_del '{"id":"fotherbus0"}'
-	eventually $WAIT_S "the guest lets go of it" is_unbound
-	eventually $WAIT_S "and QEMU too" add_controller fotherbus0 2
+	eventually "$WAIT_S" "the guest lets go of it" is_unbound
+	eventually "$WAIT_S" "and QEMU too" add_controller fotherbus0 2
 	ok "a port is added later" add_port port0 fotherbus0 1 fother0 org.fother.0
-	eventually $WAIT_S "the guest finds it" is_bound
+	eventually "$WAIT_S" "the guest finds it" is_bound
 	ok "and answers" greets
 	ok "the port alone is unplugged" qmp device_del '{"id":"port0"}'
-	eventually $WAIT_S "the session ends" session_is_down
-	eventually $WAIT_S "it is plugged again" add_port port1 fotherbus0 1 fother0 org.fother.0
+	eventually "$WAIT_S" "the session ends" counter_is session down
+	eventually "$WAIT_S" "it is plugged again" add_port port1 fotherbus0 1 fother0 org.fother.0
 	ok "and answers" greets
 }
 
 test_stock_driver() {
 	ok "fother is unloaded" guest "rmmod fother"
-	eventually $WAIT_S "the stock driver has the port" stock_has_port
+	eventually "$WAIT_S" "the stock driver has the port" stock_has_port
 	ok "fother is loaded again" guest "insmod /lib/modules/$KREL/fother.ko selftest=1"
 	ok "and answers" greets
 	nok "the stock driver has no port of ours" stock_has_port
@@ -289,23 +232,23 @@ test_no_stock_driver() {
 		"insmod /lib/modules/$KREL/kernel/drivers/char/virtio_console.ko"
 	ok "fother still answers" greets
 	ok "fother goes" guest "rmmod fother"
-	eventually $WAIT_S "the stock driver has the port again" stock_has_port
+	eventually "$WAIT_S" "the stock driver has the port again" stock_has_port
 }
 
 test_shared_controller() {
 	ok "the port goes" qmp device_del '{"id":"port1"}'
 	ok "a large controller comes" add_controller shared 8
-	eventually $WAIT_S "with our port" add_port port2 shared 1 fother0 org.fother.0
+	eventually "$WAIT_S" "with our port" add_port port2 shared 1 fother0 org.fother.0
 	ok "fother is loaded" guest "insmod /lib/modules/$KREL/fother.ko"
-	eventually $WAIT_S "it refuses the controller" \
+	eventually "$WAIT_S" "it refuses the controller" \
 		guest "dmesg | grep -q \"controller refused: port 'org.fother.0' shares it\""
 	ok "which stays with the stock driver" stock_has_port
 	ok "fother goes" guest "rmmod fother"
 	is "$(guest "dmesg | grep -c 'controller refused'")" 1 "it said so once"
 }
 
-make -s "$PEER" >&2 || bail "can't build '$PEER'"
-tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --smp 2 --uuid $UUID || bail "no guest"
+peer_init channel
+peer_guest --smp 2 --uuid $UUID
 test_hello
 test_stage
 test_bad_payloads

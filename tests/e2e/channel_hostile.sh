@@ -8,43 +8,13 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
+# shellcheck source=tests/lib/peer.sh
+. tests/lib/peer.sh
 
-BUILD=${BUILD:-build}
-KREL=${KREL:-$(tools/kernel release 6.1)}
-PEER=$BUILD/host/e2e/peer
 GARBAGE_B=10000000
 # Answers that a host's socket and the guest's queue can't hold.
 FLOOD=40000
-WAIT_S=60
 
-DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-hostile.XXXXXX")
-SOCKET=$DIR/vm.sock
-
-clean_up() {
-	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
-	rm -rf "$DIR"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-peer() {
-	OUT=$(printf '%s\n' "$@" | "$PEER" "$SOCKET" 2>&1)
-	local status=$?
-	printf '%s\n' "$OUT"
-	return $status
-}
-
-# says NAME PATTERN LINE...: what a peer prints matches.
-says() {
-	local name=$1 pattern=$2
-	shift 2
-	peer "$@" >/dev/null
-	like "$OUT" "$pattern" "$name"
-}
-
-guest() { tools/vm exec --dir "$DIR" --name vm --timeout $WAIT_S -- sh -c "$1"; }
-counter() { guest "cat /sys/kernel/fother/channel/$1"; }
 # grew COUNTER BEFORE BY: exactly.
 grew() { is "$(($(counter "$1") - $2))" "$3" "$1 grew by $3"; }
 
@@ -88,68 +58,57 @@ test_skew() {
 		"*ack*ack*heartbeat*" hello "skewhello critical" hello heartbeat
 }
 
-# begin_host NAME: one that takes its orders by and by, from descriptor 7.
-begin_host() {
-	mkfifo "$DIR/$1"
-	"$PEER" "$SOCKET" <"$DIR/$1" >"$DIR/$1.out" 2>&1 &
-	HOST=$!
-	exec 7>"$DIR/$1"
-	echo hello >&7
-	eventually $WAIT_S "a host is there" grep -q '^ack ' "$DIR/$1.out"
-}
-
+# The host ends by itself, once it has done what it was told.
 end_host() {
 	exec 7>&-
-	wait $HOST
+	wait "$HOST"
 }
 
 # QEMU has one client at a time; the others wait, and their bytes with them.
 test_second_client() {
 	local second
-	begin_host first
+	begin_host
 	printf '%s\n' hello heartbeat | "$PEER" "$SOCKET" >"$DIR/second.out" 2>&1 7>&- &
 	second=$!
 	printf '%s\n' heartbeat "query 9" >&7
-	eventually $WAIT_S "it is served while a second one waits" \
-		grep -q '^result 9 ok' "$DIR/first.out"
+	eventually "$WAIT_S" "it is served while a second one waits" \
+		has_line '^result 9 ok'
 	is "$(cat "$DIR/second.out")" "" "which hears nothing"
 	end_host
 	wait $second
 	like "$(<"$DIR/second.out")" "*ack *heartbeat*" "and has its turn afterwards"
 	# One that waited and died leaves a HELLO behind, of a session that nobody has.
-	begin_host third
+	begin_host
 	printf '%s\n' hello heartbeat | "$PEER" "$SOCKET" >/dev/null 2>&1 7>&- &
 	second=$!
 	printf '%s\n' heartbeat "query 10" >&7
-	eventually $WAIT_S "it is served while a rival waits" \
-		grep -q '^result 10 ok' "$DIR/third.out"
+	eventually "$WAIT_S" "it is served while a rival waits" \
+		has_line '^result 10 ok'
 	kill $second
 	wait $second
 	end_host
 	says "a rival that died does no harm afterwards" "*ack*heartbeat*" hello heartbeat
 }
 
-dropped_more() { [ "$(counter tx_dropped)" -gt "$1" ]; }
-
 # Nothing wakes the guest but the host: a wake-up that is lost would stay so.
 test_reads_late() {
 	local round dropped
 	for round in 1 2 3; do
-		begin_host "late$round"
+		begin_host
 		dropped=$(counter tx_dropped)
 		echo "flood $FLOOD" >&7
-		eventually $WAIT_S "what has no room is dropped, round $round" dropped_more "$dropped"
+		eventually "$WAIT_S" "what has no room is dropped, round $round" counter_above tx_dropped "$dropped"
 		printf '%s\n' drain heartbeat >&7
 		end_host
-		like "$(<"$DIR/late$round.out")" "*flood $FLOOD sent*drained [1-9]*heartbeat*" \
+		like "$(<"$DIR/peer.out")" "*flood $FLOOD sent*drained [1-9]*heartbeat*" \
 			"a host that reads late has the rest, and is answered"
 	done
 	says "one that goes without reading costs the next one nothing" \
 		"*flood *ack*result 11 ok*" hello "flood $FLOOD" close open hello "query 11"
 }
 
-make -s "$PEER" >&2 || bail "can't build '$PEER'"
-tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --smp 2 || bail "no guest"
+peer_init hostile
+peer_guest --smp 2
 test_skew
 test_cuts
 test_garbage

@@ -8,86 +8,16 @@
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+WAIT_S=90
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
+# shellcheck source=tests/lib/peer.sh
+. tests/lib/peer.sh
 
-NAME=fother_demo_cmdline
 HELD=fth_test_sleep
-PATCHED="this has been live patched"
-BUILD=${BUILD:-build}
-KREL=${KREL:-$(tools/kernel release 6.1)}
-MODULE=$BUILD/guest/$KREL/examples/$NAME.ko
-HELD_MODULE=$BUILD/guest/$KREL/tests/$HELD.ko
-PEER=$BUILD/host/e2e/peer
-WAIT_S=90
+HELD_MODULE=$TESTS/$HELD.ko
 REPLUGS=10
 OP=100 # the next command
-
-DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-states.XXXXXX")
-SOCKET=$DIR/vm.sock
-
-clean_up() {
-	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
-	rm -rf "$DIR"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-peer() {
-	OUT=$(printf '%s\n' "$@" | "$PEER" "$SOCKET" 2>&1)
-	local status=$?
-	printf '%s\n' "$OUT"
-	return $status
-}
-
-# says NAME PATTERN LINE...: what a peer prints matches.
-says() {
-	local name=$1 pattern=$2
-	shift 2
-	peer "$@" >/dev/null
-	like "$OUT" "$pattern" "$name"
-}
-
-guest() { tools/vm exec --dir "$DIR" --name vm --timeout "$WAIT_S" -- sh -c "$1"; }
-is_patched() { [ "$(guest 'cat /proc/cmdline')" = "$PATCHED" ]; }
-is_original() { ! is_patched; }
-counter() { guest "cat /sys/kernel/fother/channel/$1"; }
-is_unbound() { [ "$(counter device)" = none ]; }
-greets() { [[ $(peer hello) == *"ack release="* ]]; }
-
-# qmp COMMAND [ARGUMENTS]: prints the answer; fails when it is an error.
-qmp() {
-	local arguments=${2:-'{}'} line=
-	coproc QMP { exec socat STDIO "UNIX-CONNECT:$DIR/vm.qmp"; }
-	local socat=$QMP_PID from=${QMP[0]} to=${QMP[1]}
-	printf '%s\n' '{"execute":"qmp_capabilities"}' \
-		"{\"execute\":\"$1\",\"arguments\":$arguments,\"id\":\"asked\"}" >&"$to"
-	while read -r -t "$WAIT_S" -u "$from" line && [[ $line != *'"id": "asked"'* ]]; do :; done
-	kill "$socat" 2>/dev/null
-	wait "$socat" 2>/dev/null
-	echo "$line"
-	[[ $line == *'"return"'* ]]
-}
-
-# monitor COMMAND: of the human monitor, which is silent when it did it.
-monitor() {
-	local answer
-	answer=$(qmp human-monitor-command "{\"command-line\":\"$1\"}")
-	echo "$answer"
-	[[ $answer == *'"return": ""'* ]]
-}
-
-is_status() { qmp query-status | grep -q "\"status\": \"$1\""; }
-migrated() { qmp query-migrate | grep -q '"status": "completed"'; }
-
-add_controller() {
-	qmp device_add '{"driver":"virtio-serial-pci","id":"fotherbus0","max_ports":2}'
-}
-add_port() {
-	qmp device_add '{"driver":"virtserialport","id":"port0","bus":"fotherbus0.0","nr":1,
-		"chardev":"fother0","name":"org.fother.0"}'
-}
 
 # What befalls it.  Each leaves a guest that runs and whose socket is there.
 
@@ -198,7 +128,7 @@ test_replug_storm() {
 	eventually "$WAIT_S" "the guest lets go of it" is_unbound
 	for ((round = 1; round <= REPLUGS; round++)); do
 		eventually "$WAIT_S" "round $round: plugged" add_controller
-		[ $((round % 2)) -eq 0 ] || add_port >/dev/null
+		[ $((round % 2)) -eq 0 ] || add_port port0 >/dev/null
 		ok "unplugged" qmp device_del '{"id":"fotherbus0"}'
 	done
 	ok "for any driver" stock_driver 1
@@ -207,10 +137,10 @@ test_replug_storm() {
 	eventually "$WAIT_S" "and a host is answered" greets
 }
 
-make -s "$PEER" >&2 || bail "can't build '$PEER'"
+peer_init states
 qemu-img create -q -f qcow2 "$DIR/snapshots" 1G || bail "no disk for snapshots"
-tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --smp 2 --qemu-arg -drive \
-	--qemu-arg "file=$DIR/snapshots,format=qcow2,if=none,id=snapshots" || bail "no guest"
+peer_guest --smp 2 --qemu-arg -drive \
+	--qemu-arg "file=$DIR/snapshots,format=qcow2,if=none,id=snapshots"
 says "payloads are staged" "*result 10 ok*result 11 ok*" \
 	hello "stage 10 1 $NAME $MODULE" "stage 11 1 $HELD $HELD_MODULE"
 for what in ${STATES:-stop_and_cont suspend snapshot replug migrate}; do

@@ -12,6 +12,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
 # shellcheck source=tests/lib/fleet.sh
 . tests/lib/fleet.sh
+# shellcheck source=tests/lib/qmp.sh
+. tests/lib/qmp.sh
 
 WAIT_S=120
 STOPPED_S=4
@@ -31,31 +33,9 @@ phase_is() { [ "$(rollout phase)" = "$1" ]; }
 session_is() { [ "$("$FOTHER" vm show "$VM" --json | jq -r .session)" = "$1" ]; }
 session_is_not() { ! session_is "$1"; }
 
-# ---- the machine; as in channel_states.sh
+# ---- the machine
 
-qmp() {
-	local arguments=${2:-'{}'} line=
-	coproc QMP { exec socat STDIO "UNIX-CONNECT:$FLEET_DIR/vms/$VM.qmp"; }
-	local socat=$QMP_PID from=${QMP[0]} to=${QMP[1]}
-	printf '%s\n' '{"execute":"qmp_capabilities"}' \
-		"{\"execute\":\"$1\",\"arguments\":$arguments,\"id\":\"asked\"}" >&"$to"
-	while read -r -t "$WAIT_S" -u "$from" line && [[ $line != *'"id": "asked"'* ]]; do :; done
-	kill "$socat" 2>/dev/null
-	wait "$socat" 2>/dev/null
-	echo "$line"
-	[[ $line == *'"return"'* ]]
-}
-monitor() { [[ $(qmp human-monitor-command "{\"command-line\":\"$1\"}") == *'"return": ""'* ]]; }
-is_status() { qmp query-status | grep -q "\"status\": \"$1\""; }
-migrated() { qmp query-migrate | grep -q '"status": "completed"'; }
 is_unbound() { guest_says 'cat /sys/kernel/fother/channel/device' none; }
-add_controller() {
-	qmp device_add '{"driver":"virtio-serial-pci","id":"fotherbus0","max_ports":2}'
-}
-add_port() {
-	qmp device_add '{"driver":"virtserialport","id":"port0","bus":"fotherbus0.0","nr":1,
-		"chardev":"fother0","name":"org.fother.0"}'
-}
 qemu_is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # ---- faults: each leaves a guest that runs, and an agent
@@ -209,6 +189,7 @@ cell() { # FAULT STAGE
 }
 
 fleet_init faults
+QMP_SOCKET=$FLEET_DIR/vms/$VM.qmp
 qemu-img create -q -f qcow2 "$FLEET_DIR/snapshots" 1G || bail "no disk for snapshots"
 tools/vm start --kernel 6.1 --dir "$FLEET_DIR/vms" --name "$VM" \
 	--file "$FLEET_EXAMPLES:/modules" --file "$FLEET_BUILD/guest/$FLEET_KREL/tests:/modules" \

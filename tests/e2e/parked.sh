@@ -6,31 +6,19 @@
 # shellcheck disable=SC2317 # a trap calls it
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+WAIT_S=120
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
+# shellcheck source=tests/lib/peer.sh
+. tests/lib/peer.sh
 
-BUILD=${BUILD:-build}
-KREL=${KREL:-$(tools/kernel release 6.1)}
-PEER=$BUILD/host/e2e/peer
 PATCH=fth_test_gen_p1
-WAIT_S=120
 # One task can't be frozen, so the stock freezer holds the others for as long as it is
 # given: a third of the budget.
 POLICY="$PATCH leave=kernel switch=kernel freeze-use=always freeze-way=kernel freeze-budget=9s \
 freeze-attempts=1 on-deadline=reverse deadline=none confirm-within=none"
 HELD_CS=250 # hundredths of a second that a program must have been held for
 BEATS_S=40  # the host asks for that long at most
-
-DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-parked.XXXXXX")
-clean_up() {
-	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
-	rm -rf "$DIR"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-guest() { tools/vm exec --dir "$DIR" --name vm --timeout "$WAIT_S" -- sh -c "$1"; }
 
 # Writes down from when to when it did not run, the longest time; of /proc/uptime.
 # shellcheck disable=SC2016 # for the guest
@@ -59,8 +47,8 @@ beats() {
 	done
 }
 
-make -s "$PEER" >&2 || bail "can't build '$PEER'"
-tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --smp 2 || bail "no guest"
+peer_init parked
+peer_guest --smp 2
 ok "the function to be patched is used" guest 'insmod /tests/mod/fth_test_log.ko &&
 	insmod /tests/mod/fth_test_gen.ko'
 ok "a program is in it, and nothing wakes it" guest '/tests/fth_gen 1 blocked 0 >/tmp/visitor 2>&1 &

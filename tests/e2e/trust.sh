@@ -10,33 +10,17 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
+# shellcheck source=tests/lib/peer.sh
+. tests/lib/peer.sh
 
-NAME=fother_demo_cmdline
 OTHER=fother_demo_version
 UUID=6ba7b810-9dad-11d1-80b4-00c04fd430c8
 OTHER_UUID=6ba7b810-9dad-11d1-80b4-00c04fd430c9
-BUILD=${BUILD:-build}
-KREL=${KREL:-$(tools/kernel release 6.1)}
 EXAMPLES=$BUILD/guest/$KREL/examples
-MODULE=$EXAMPLES/$NAME.ko
-PEER=$BUILD/host/e2e/peer
 FOTHER=$BUILD/host/fother
 MUTATIONS=${MUTATIONS:-100} # of each signature; by hand also 1000, 2,000 in all
-WAIT_S=60
 OP=100 # of the last command
 SERIAL=4711
-
-DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-trust.XXXXXX")
-SOCKET=$DIR/vm.sock
-KEYS=$DIR/keys
-
-clean_up() {
-	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
-	rm -rf "$DIR"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 peer() { # LINE...: one connection; output in $OUT
 	OUT=$(printf '%s\n' "$@" | "$PEER" "$SOCKET" 2>&1)
@@ -55,9 +39,8 @@ unstaged() {
 	peer hello "unstage $OP 1 ${1:-$NAME}"
 	grep -q "^result $OP ok" <<<"$OUT"
 }
-unstage() { eventually $WAIT_S "(UNSTAGE)" unstaged "$@"; }
+unstage() { eventually "$WAIT_S" "(UNSTAGE)" unstaged "$@"; }
 
-guest() { tools/vm exec --dir "$DIR" --name vm --timeout $WAIT_S -- sh -c "$1"; }
 ko() { echo "/lib/modules/$KREL/fother.ko"; }
 unload() { guest 'rmmod fother && dmesg -c >/dev/null'; }
 # Not through a pipe: grep ends at the first match, and its writer would fail.
@@ -268,7 +251,7 @@ test_apply() {
 		"echo '$NAME' >/sys/kernel/fother/policy && insmod /tests/examples/$NAME.ko &&
 		grep -q 'live patched' /proc/cmdline &&
 		echo 0 >/sys/kernel/fother/patches/$NAME/enabled"
-	eventually $WAIT_S "and unloads it" guest "rmmod $NAME; ! grep -q '^$NAME ' /proc/modules"
+	eventually "$WAIT_S" "and unloads it" guest "rmmod $NAME; ! grep -q '^$NAME ' /proc/modules"
 }
 
 # mutate SIGNATURE KIND: none of many changed signatures is taken, or harms.
@@ -364,6 +347,8 @@ build_in() {
 		strip -g -o "$DIR/built-in.ko" "$DIR/build/guest/$KREL/fother.ko"
 }
 
+peer_init trust
+KEYS=$DIR/keys
 make_keys
 ok "a module with the owner's key builds" build_in
 nok "one with a PEM file doesn't" make -s guest-kmod KREL="$KREL" FOTHER_KEY="$KEYS/owner.pem" \
