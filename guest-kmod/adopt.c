@@ -56,6 +56,11 @@ static int check_arguments(struct klp_patch *klp, struct fth_report *ret_report)
 			ret_report, FTH_E_MALFORMED, -EINVAL,
 			"patch '%s' refused: its name, expected letters, digits, '_', '-', '.', the first not '-' or '.'; rename the module",
 			klp->mod->name);
+	if (!strcmp(klp->mod->name, FTH_BLOCK_ALL))
+		return fth_report_set(
+			ret_report, FTH_E_MALFORMED, -EINVAL,
+			"patch '%s' refused: its name stands for every patch where patches are blocked and allowed; rename the module",
+			klp->mod->name);
 	if (!klp->objs)
 		return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL,
 				      "patch '%s' refused: it has no objects", klp->mod->name);

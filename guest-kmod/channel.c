@@ -32,7 +32,7 @@ static void port_interrupt(struct virtqueue *vq)
 	struct fth_port *port = vq->vdev->priv;
 
 	if (!READ_ONCE(port->stopping))
-		queue_work(fth_guest.channel.wq, &port->work);
+		fth_robust_queue(&port->work);
 }
 
 static int port_start(struct fth_port *port)
@@ -60,7 +60,7 @@ static int port_start(struct fth_port *port)
 	port->greeted = false;
 	WRITE_ONCE(port->stopping, false);
 	virtio_device_ready(port->vdev);
-	queue_work(fth_guest.channel.wq, &port->work);
+	fth_robust_queue(&port->work);
 	return 0;
 }
 
@@ -88,7 +88,7 @@ static void port_stop(struct fth_port *port)
 	u32 i;
 
 	WRITE_ONCE(port->stopping, true);
-	cancel_work_sync(&port->work);
+	fth_robust_flush(&port->work);
 	fth_port_close(port);
 	virtio_reset_device(port->vdev);
 	if (port->vqs[0]) {
@@ -98,7 +98,14 @@ static void port_stop(struct fth_port *port)
 		memset(port->vqs, 0, sizeof(port->vqs));
 	}
 	/* An interrupt may have queued it before the reset; it does nothing. */
-	cancel_work_sync(&port->work);
+	fth_robust_flush(&port->work);
+}
+
+/* It stays where a worker died in it. */
+static void port_free(struct fth_port *port)
+{
+	if (fth_robust_work_exit(&port->work))
+		kfree_rcu(port, rcu);
 }
 
 static void set_bound(struct virtio_device *vdev)
@@ -137,21 +144,28 @@ static int port_probe(struct virtio_device *vdev)
 		return -ENOMEM;
 	port->vdev = vdev;
 	vdev->priv = port;
-	INIT_WORK(&port->work, fth_port_work);
 	init_completion(&port->named);
-	err = port_start(port);
+	port->stopping = true;
+	err = fth_robust_work_init(&port->work, fth_guest.channel.wq, fth_port_work);
 	if (err)
 		goto err_free;
+	err = port_start(port);
+	if (err)
+		goto err_work;
 	err = -ENODEV;
 	if (!wait_for_completion_timeout(&port->named, wait) || READ_ONCE(port->foreign))
 		goto err_stop;
 	set_bound(vdev);
 	WRITE_ONCE(port->claimed, true);
-	queue_work(fth_guest.channel.wq, &port->work);
+	fth_robust_queue(&port->work);
 	return 0;
 
 err_stop:
 	port_stop(port);
+err_work:
+	vdev->priv = NULL;
+	port_free(port);
+	return err;
 err_free:
 	vdev->priv = NULL;
 	kfree(port);
@@ -165,7 +179,7 @@ static void port_remove(struct virtio_device *vdev)
 	set_bound(NULL);
 	port_stop(port);
 	vdev->priv = NULL;
-	kfree(port);
+	port_free(port);
 	/* Interrupts and work are over; another controller may be ours. */
 	fth_channel_find_soon();
 }

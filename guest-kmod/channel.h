@@ -26,7 +26,8 @@ struct vfsmount;
  *	fth_channel_lock(), fth_channel_send_now()
  * @tx_cpu: number + 1 of the CPU that holds @tx_lock; 0 none
  * @tx_in_ring: its holder is changing a ring just now
- * @lost: the holder of @tx_lock died changing a ring: nobody gets it any more.  Set once
+ * @lost: the holder of @tx_lock died changing a ring: nobody gets it until there are
+ *	new rings
  * @port: bytes can pass through it; NULL else
  * @vdev: bound controller or NULL
  * @tx_queue: frames for which the ring had no room
@@ -72,6 +73,16 @@ struct fth_channel {
  * Return: 0 or -errno.
  */
 int fth_channel_init(void);
+
+/**
+ * fth_channel_abandon() - the current task dies: it sends nothing any more
+ *
+ * Context: inside an oops.  Return: did it hold tx_lock?
+ */
+bool fth_channel_abandon(void);
+
+/** fth_channel_find_soon() - something changed: look again.  Task or interrupt. */
+void fth_channel_find_soon(void);
 
 /** fth_channel_exit() - give the controller back; no call to link after it. */
 void fth_channel_exit(void);

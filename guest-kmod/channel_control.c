@@ -183,10 +183,10 @@ static void port_receive(struct fth_port *port)
 		cond_resched();
 	}
 	/* The control queue and reclaiming must not starve. */
-	queue_work(fth_guest.channel.wq, &port->work);
+	fth_robust_queue(&port->work);
 }
 
-void fth_port_work(struct work_struct *work)
+void fth_port_work(struct fth_robust_work *work)
 {
 	struct fth_port *port = container_of(work, struct fth_port, work);
 

@@ -194,6 +194,15 @@ static void let_go(struct device *device)
 	give_to_stock(device);
 }
 
+/* A ring was lost with the task that was changing it: others, from the device's reset on. */
+static void renew(struct device *device)
+{
+	dev_warn(device, "fother: controller is bound anew: its rings were lost in an oops\n");
+	device_release_driver(device);
+	fth_channel_regain();
+	take(device);
+}
+
 static void look_at(struct device *device)
 {
 	struct fth_channel *channel = &fth_guest.channel;
@@ -205,6 +214,10 @@ static void look_at(struct device *device)
 	foreign = mine && fth_channel_is_foreign(dev_to_virtio(device));
 	device_unlock(device);
 
+	if (mine && READ_ONCE(channel->lost)) {
+		renew(device);
+		return;
+	}
 	if (foreign)
 		let_go(device);
 	if (mine || channel->vdev)
@@ -238,7 +251,9 @@ static void scan(struct work_struct *work)
 		look_at(list.devices[i]);
 		put_device(list.devices[i]);
 	}
-	if (channel->vdev)
+	if (READ_ONCE(channel->lost) && !channel->vdev)
+		fth_channel_regain();
+	if (channel->vdev && !READ_ONCE(channel->lost))
 		return;
 	channel->scan_round++;
 	if (channel->scan_tries < FIND_FAST_TRIES)

@@ -8,6 +8,7 @@
 #include <linux/workqueue.h>
 
 #include "channel.h"
+#include "robust.h"
 
 struct virtio_device;
 struct virtio_driver;
@@ -55,6 +56,7 @@ enum channel_queue {
  * @ours: a port with the right name is there
  * @foreign: a port that is not ours is there
  * @ready: bytes can pass; written by @work under channel.tx_lock
+ * @rcu: for its end
  *
  * Fields without another note belong to @work, and to the probe, freeze and
  * remove callbacks while @work can't run.
@@ -62,7 +64,7 @@ enum channel_queue {
 struct fth_port {
 	struct virtio_device *vdev;
 	struct virtqueue *vqs[FTH_CHANNEL_VQS];
-	struct work_struct work;
+	struct fth_robust_work work;
 	struct completion named;
 	u32 id;
 	u32 ports;
@@ -73,6 +75,7 @@ struct fth_port {
 	bool ours;
 	bool foreign;
 	bool ready;
+	struct rcu_head rcu;
 };
 
 static inline struct virtqueue *fth_port_in(struct fth_port *port)
@@ -115,10 +118,18 @@ void fth_port_set_ready(struct fth_port *port, bool ready);
 /** fth_port_free_sent() - an out queue of a device that was reset. */
 void fth_port_free_sent(struct virtqueue *vq);
 
+/**
+ * fth_channel_regain() - send again after fth_channel_lock() was lost
+ *
+ * What waited to be sent is left where it is, as nobody knows whose it is.
+ * Context: no port has a ring.
+ */
+void fth_channel_regain(void);
+
 /* Of channel_control.c. */
 
 /** fth_port_work() - everything that happens on the queues but sending. */
-void fth_port_work(struct work_struct *work);
+void fth_port_work(struct fth_robust_work *work);
 
 /** fth_port_close() - no byte passes any more.  Not beside fth_port_work(). */
 void fth_port_close(struct fth_port *port);
@@ -132,8 +143,5 @@ bool fth_channel_is_foreign(struct virtio_device *vdev);
 /* Of channel_find.c, for channel.c. */
 int fth_channel_find_init(void);
 void fth_channel_find_exit(void);
-
-/** fth_channel_find_soon() - something changed: look again.  Any context. */
-void fth_channel_find_soon(void);
 
 #endif /* FOTHER_GUEST_CHANNEL_PRIV_H */

@@ -13,8 +13,9 @@
  * host is done with meanwhile is put aside and freed later.  The one lock may be
  * held by the very task that is dying, or by a CPU that a panic has stopped.
  * Then nobody else will ever give it back.  Where its holder was not changing a
- * ring just then (@tx_in_ring), the note takes it over and gives it back; else the
- * ring can't be trusted any more, and nothing is sent until the next boot (@lost).
+ * ring just then (@tx_in_ring), it is given back for a dead task, and taken over by
+ * a panic's note; else the ring can't be trusted any more, and nothing is sent
+ * (@lost) until the controller was reset and has new ones.
  */
 #include "channel_priv.h"
 
@@ -66,6 +67,14 @@ void fth_channel_unlock(struct fth_channel *channel, unsigned long flags)
 	WRITE_ONCE(channel->tx_cpu, 0);
 	__acquire(&channel->tx_lock);
 	spin_unlock_irqrestore(&channel->tx_lock, flags);
+}
+
+/* As fth_channel_unlock(), for whoever holds it no more; interrupts stay as they are. */
+static void give_back(struct fth_channel *channel)
+{
+	WRITE_ONCE(channel->tx_cpu, 0);
+	__acquire(&channel->tx_lock);
+	spin_unlock(&channel->tx_lock);
 }
 
 /* All of the rings: under tx_lock.  An oops of ours may be looked at any time. */
@@ -220,8 +229,10 @@ void fth_port_free_sent(struct virtqueue *vq)
 	struct fth_channel *channel = &fth_guest.channel;
 	struct fth_channel_tx *tx;
 	unsigned long flags;
-	bool locked = fth_channel_lock(channel, &flags);
 
+	/* Lost with the ring: what is in it may be elsewhere, too. */
+	if (!fth_channel_lock(channel, &flags))
+		return;
 	put_aside(channel, vq);
 	while ((tx = virtqueue_detach_unused_buf(vq))) {
 		if (tx == channel->note)
@@ -230,8 +241,37 @@ void fth_port_free_sent(struct virtqueue *vq)
 			list_add_tail(&tx->link, &channel->tx_done);
 	}
 	free_done(channel);
-	if (locked)
-		fth_channel_unlock(channel, flags);
+	fth_channel_unlock(channel, flags);
+}
+
+/* Interrupts were off while it was held: who has it on this CPU is dying. */
+bool fth_channel_abandon(void)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+
+	if (READ_ONCE(channel->tx_cpu) != raw_smp_processor_id() + 1)
+		return false;
+	if (READ_ONCE(channel->tx_in_ring))
+		WRITE_ONCE(channel->lost, true);
+	else
+		give_back(channel);
+	return true;
+}
+
+void fth_channel_regain(void)
+{
+	struct fth_channel *channel = &fth_guest.channel;
+
+	INIT_LIST_HEAD(&channel->tx_queue);
+	INIT_LIST_HEAD(&channel->tx_done);
+	channel->tx_bytes = 0;
+	channel->note_in_ring = false;
+	channel->tx_in_ring = false;
+	/* Who takes it from now on waits until it is free. */
+	WRITE_ONCE(channel->lost, false);
+	/* The dead holder's count of this is gone with it. */
+	preempt_disable();
+	give_back(channel);
 }
 
 /* Notes. */
@@ -261,8 +301,11 @@ static int note_lock(struct fth_channel *channel, enum fth_transport_now now)
 			return 0;
 		}
 		if (holder_is_gone(channel, now, mine)) {
-			if (!READ_ONCE(channel->tx_in_ring))
+			if (!READ_ONCE(channel->tx_in_ring)) {
+				if (!mine)
+					preempt_disable();
 				return 0;
+			}
 			WRITE_ONCE(channel->lost, true);
 			return -EIO;
 		}
@@ -336,9 +379,7 @@ static int channel_send_now(const void *frame, u32 length, enum fth_transport_no
 	err = note_lock(channel, now);
 	if (!err) {
 		err = note_locked(channel, frame, length, note_limit_us(now));
-		WRITE_ONCE(channel->tx_cpu, 0);
-		__acquire(&channel->tx_lock);
-		spin_unlock(&channel->tx_lock);
+		give_back(channel);
 	}
 	local_irq_restore(flags);
 	return err;

@@ -3,8 +3,8 @@
  * What the host asks for, at most once each.
  *
  * DESIGN
- * Input: decoded messages of the open session; ends of transitions from the
- * engine and of jobs from the loader.  Output: requests to engine and stage;
+ * Input: decoded messages of the open session; ends of transitions and of the
+ * loader's jobs, from the teller.  Output: requests to engine and stage;
  * one RESULT for each command, PROGRESS and EVENTs.
  *
  * A command is remembered by its op id from before it has any effect.  Asked
@@ -32,7 +32,7 @@ static struct fth_op *find_op(struct fth_dispatch *dispatch, u64 id)
 {
 	u32 i;
 
-	lockdep_assert_held(&dispatch->lock);
+	fth_robust_assert_held(&dispatch->lock);
 	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++)
 		if (dispatch->ops[i].state != FTH_OP_FREE && dispatch->ops[i].id == id)
 			return &dispatch->ops[i];
@@ -60,11 +60,11 @@ static void forget(u64 id)
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
 	struct fth_op *op;
 
-	mutex_lock(&dispatch->lock);
+	fth_robust_lock(&dispatch->lock);
 	op = find_op(dispatch, id);
 	if (op)
 		op->state = FTH_OP_FREE;
-	mutex_unlock(&dispatch->lock);
+	fth_robust_unlock(&dispatch->lock);
 }
 
 /* Its answer, from now on. */
@@ -73,13 +73,13 @@ static void conclude(u64 id, const struct fth_report *report)
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
 	struct fth_op *op;
 
-	mutex_lock(&dispatch->lock);
+	fth_robust_lock(&dispatch->lock);
 	op = find_op(dispatch, id);
 	if (op && op->state == FTH_OP_RUNNING) {
 		op->state = FTH_OP_DONE;
 		op->report = *report;
 	}
-	mutex_unlock(&dispatch->lock);
+	fth_robust_unlock(&dispatch->lock);
 	fth_dispatch_send_result(id, report, false);
 }
 
@@ -153,6 +153,7 @@ static enum admission admit_locked(struct fth_dispatch *dispatch, const struct f
 	op->type = msg->type;
 	op->state = FTH_OP_RUNNING;
 	op->asked = false;
+	op->after = fth_teller_serial();
 	strscpy(op->name, name, sizeof(op->name));
 	return ADMIT_NEW;
 }
@@ -175,9 +176,9 @@ static bool admit(const struct fth_msg *msg, u64 epoch, struct fth_span span, ch
 				   : "op id is 0");
 		return false;
 	}
-	mutex_lock(&dispatch->lock);
+	fth_robust_lock(&dispatch->lock);
 	admission = admit_locked(dispatch, msg, epoch, ret_name, &report);
-	mutex_unlock(&dispatch->lock);
+	fth_robust_unlock(&dispatch->lock);
 	if (admission == ADMIT_NEW || (admission == ADMIT_RUNNING && msg->type == FTH_T_STAGE))
 		return true;
 	if (admission == ADMIT_ANSWER) {
@@ -295,11 +296,13 @@ static void await_end(u64 id)
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
 	struct fth_op *op;
 
-	mutex_lock(&dispatch->lock);
+	fth_robust_lock(&dispatch->lock);
 	op = find_op(dispatch, id);
-	if (op)
+	if (op) {
 		op->asked = true;
-	mutex_unlock(&dispatch->lock);
+		op->after = fth_teller_serial();
+	}
+	fth_robust_unlock(&dispatch->lock);
 }
 
 static void handle_command(const struct fth_msg *msg)
@@ -352,7 +355,7 @@ static void handle_command(const struct fth_msg *msg)
 		conclude(msg->op_id, &report);
 }
 
-void fth_dispatch_message(const struct fth_msg *msg)
+static void carry_out(const struct fth_msg *msg)
 {
 	struct fth_report report;
 
@@ -385,6 +388,32 @@ void fth_dispatch_message(const struct fth_msg *msg)
 	}
 }
 
+void fth_dispatch_message(const struct fth_msg *msg)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+
+	WRITE_ONCE(dispatch->under_way, msg->op_id);
+	carry_out(msg);
+	WRITE_ONCE(dispatch->under_way, 0);
+}
+
+/*
+ * A command that the engine has begun, or that has its answer, is remembered.
+ * Another one may be asked for again: what it is about says what came of it.
+ */
+void fth_dispatch_renew(void)
+{
+	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	struct fth_op *op;
+
+	fth_robust_lock(&dispatch->lock);
+	op = dispatch->under_way ? find_op(dispatch, dispatch->under_way) : NULL;
+	if (op && op->state == FTH_OP_RUNNING && !op->asked)
+		op->state = FTH_OP_FREE;
+	dispatch->under_way = 0;
+	fth_robust_unlock(&dispatch->lock);
+}
+
 void fth_dispatch_malformed(u64 op_id, const char *why)
 {
 	struct fth_report report;
@@ -402,15 +431,6 @@ void fth_dispatch_new_session(void)
 		forget(id);
 }
 
-/* What has no room now is told by the engine's worker. */
-static void tell_incident(const struct fth_incident *incident, u8 kind)
-{
-	int error = fth_dispatch_send_incident(incident, kind);
-
-	if (fth_revert_is_untold(error))
-		fth_revert_tell_again(incident->number, kind);
-}
-
 /* A host that was away, or another one: it knows by their numbers what is new to it. */
 static void tell_incidents(struct fth_dispatch *dispatch)
 {
@@ -418,10 +438,10 @@ static void tell_incidents(struct fth_dispatch *dispatch)
 
 	incident->number = 0;
 	while (fth_incidents_next(incident->number, incident)) {
-		tell_incident(incident,
-			      incident->trouble ? FTH_EVENT_TROUBLE : FTH_EVENT_TRIGGERED);
+		fth_teller_send_incident(incident, incident->trouble ? FTH_EVENT_TROUBLE
+								     : FTH_EVENT_TRIGGERED);
 		if (incident->ended)
-			tell_incident(incident, FTH_EVENT_REVERTED);
+			fth_teller_send_incident(incident, FTH_EVENT_REVERTED);
 	}
 }
 
@@ -430,10 +450,10 @@ void fth_dispatch_hello(const struct fth_msg *msg)
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
 	u64 epoch;
 
-	mutex_lock(&dispatch->lock);
+	fth_robust_lock(&dispatch->lock);
 	dispatch->epoch = max(dispatch->epoch, msg->u.hello.epoch);
 	epoch = dispatch->epoch;
-	mutex_unlock(&dispatch->lock);
+	fth_robust_unlock(&dispatch->lock);
 	fth_dispatch_send_hello_ack(epoch);
 	if (dispatch->greet)
 		tell_incidents(dispatch);
@@ -444,7 +464,7 @@ void fth_dispatch_hello(const struct fth_msg *msg)
 
 /*
  * What a settled transition means to a running command.
- * @now: the patch's state at this moment.
+ * @now: the patch's state then.
  * Return: is it the command's end?
  */
 static bool is_end(u8 type, u8 state, u8 now, u16 *code)
@@ -471,12 +491,12 @@ static bool is_end(u8 type, u8 state, u8 now, u16 *code)
 }
 
 /*
- * Does it wait for the end of a transition?  A command that the engine hasn't
- * begun yet doesn't wait for that of the one before.  With dispatch.lock.
+ * Does it wait for this end?  A command that the engine hasn't begun yet doesn't
+ * wait for that of the one before.  With dispatch.lock.
  */
-static bool may_end(const struct fth_op *op, const char *name, u8 state)
+static bool may_end(const struct fth_op *op, const char *name, u8 state, u64 serial)
 {
-	if (op->state != FTH_OP_RUNNING || strcmp(op->name, name))
+	if (op->state != FTH_OP_RUNNING || strcmp(op->name, name) || serial <= op->after)
 		return false;
 	if (op->type == FTH_T_APPLY)
 		return true;
@@ -485,8 +505,9 @@ static bool may_end(const struct fth_op *op, const char *name, u8 state)
 }
 
 /* Answer the commands that a settled transition ends; Return: were there any? */
-static bool answer_ended(const char *name, u8 state, const struct fth_report *report)
+static bool answer_ended(const struct fth_settled *settled, u8 now, u64 serial)
 {
+	const struct fth_report *report = &settled->report;
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
 	struct fth_report answer = *report;
 	bool explained = false;
@@ -498,13 +519,12 @@ static bool answer_ended(const char *name, u8 state, const struct fth_report *re
 		u8 type;
 
 		answer.code = report->code;
-		mutex_lock(&dispatch->lock);
-		if (may_end(op, name, state))
+		fth_robust_lock(&dispatch->lock);
+		if (may_end(op, settled->name, settled->state, serial))
 			id = op->id;
 		type = op->type;
-		mutex_unlock(&dispatch->lock);
-		/* Where it is now: asked after the command was seen to be under way. */
-		if (!id || !is_end(type, state, fth_dispatch_patch_state(name), &answer.code))
+		fth_robust_unlock(&dispatch->lock);
+		if (!id || !is_end(type, settled->state, now, &answer.code))
 			continue;
 		explained = true;
 		conclude(id, &answer);
@@ -512,14 +532,14 @@ static bool answer_ended(const char *name, u8 state, const struct fth_report *re
 	return explained;
 }
 
-static void settled(const struct fth_settled *settled)
+void fth_dispatch_settled(const struct fth_settled *settled, u8 now, u64 serial)
 {
 	bool gone = settled->state == FTH_LC_ABSENT, loading;
 	u8 kind = settled->self && gone ? FTH_EVENT_REVERTED : FTH_EVENT_STATE;
 	u8 state = settled->state;
 
 	/* An emergency has events of its own, whoever is answered. */
-	if (answer_ended(settled->name, state, &settled->report) || settled->incident)
+	if (answer_ended(settled, now, serial) || settled->incident)
 		return;
 	if (gone && fth_stage_holds(settled->name, &loading))
 		state = FTH_LC_STAGED;
@@ -532,7 +552,7 @@ void fth_dispatch_load_failed(const char *name, const struct fth_report *report)
 	u64 id = 0;
 	u32 i;
 
-	mutex_lock(&dispatch->lock);
+	fth_robust_lock(&dispatch->lock);
 	for (i = 0; i < FTH_DISPATCH_OPS_MAX && !id; i++) {
 		struct fth_op *op = &dispatch->ops[i];
 
@@ -540,12 +560,12 @@ void fth_dispatch_load_failed(const char *name, const struct fth_report *report)
 		    !strcmp(op->name, name))
 			id = op->id;
 	}
-	mutex_unlock(&dispatch->lock);
+	fth_robust_unlock(&dispatch->lock);
 	if (id)
 		refuse(id, report);
 }
 
-static void progress(const char *name, u8 state, u32 done, u32 total)
+void fth_dispatch_progress(const char *name, u8 state, u32 done, u32 total)
 {
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
 	u32 i;
@@ -554,20 +574,20 @@ static void progress(const char *name, u8 state, u32 done, u32 total)
 		struct fth_op *op = &dispatch->ops[i];
 		u64 id = 0;
 
-		mutex_lock(&dispatch->lock);
+		fth_robust_lock(&dispatch->lock);
 		if (op->state == FTH_OP_RUNNING && !strcmp(op->name, name))
 			id = op->id;
-		mutex_unlock(&dispatch->lock);
+		fth_robust_unlock(&dispatch->lock);
 		if (id)
 			fth_dispatch_send_progress(id, name, state, done, total);
 	}
 }
 
 const struct fth_engine_client fth_dispatch_client = {
-	.settled = settled,
+	.settled = fth_teller_settled,
 	.released = fth_stage_unload,
-	.progress = progress,
-	.incident = fth_dispatch_send_incident,
+	.progress = fth_teller_progress,
+	.incident = fth_teller_incident,
 	.note = fth_note_send,
 	.heard_ns = fth_link_heard_ns,
 };
@@ -576,8 +596,8 @@ int fth_dispatch_init(void)
 {
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
 
-	mutex_init(&dispatch->lock);
-	mutex_init(&dispatch->reply_lock);
+	fth_robust_mutex_init(&dispatch->lock, NULL);
+	fth_robust_mutex_init(&dispatch->reply_lock, NULL);
 	dispatch->ops = kvcalloc(FTH_DISPATCH_OPS_MAX, sizeof(*dispatch->ops), GFP_KERNEL);
 	dispatch->answer = kvzalloc(sizeof(*dispatch->answer), GFP_KERNEL);
 	if (!dispatch->ops || !dispatch->answer) {

@@ -3,7 +3,6 @@
 #ifndef FOTHER_GUEST_DISPATCH_H
 #define FOTHER_GUEST_DISPATCH_H
 
-#include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "fother/codec.h"
@@ -11,6 +10,7 @@
 #include "blocks.h"
 #include "engine.h"
 #include "incidents.h"
+#include "robust.h"
 #include "stage.h"
 
 #define FTH_DISPATCH_OPS_MAX 64 /* commands remembered, running ones too */
@@ -28,6 +28,8 @@ enum fth_op_state {
  * @type: enum fth_wire_type
  * @state: enum fth_op_state
  * @asked: REVERSE, REVERT: the engine has begun what is asked for
+ * @after: fth_teller_serial() when it was begun or @asked: only what comes after
+ *	that can be its end
  * @name: of the patch
  * @report: where DONE
  */
@@ -37,6 +39,7 @@ struct fth_op {
 	u8 type;
 	u8 state;
 	bool asked;
+	u64 after;
 	char name[FTH_NAME_MAX + 1];
 	struct fth_report report;
 };
@@ -58,18 +61,21 @@ struct fth_answer {
  * @epoch: newest seen
  * @begun: commands begun since load
  * @ops: FTH_DISPATCH_OPS_MAX of them
+ * @under_way: op id of the command that is being carried out, 0 = none; the
+ *	receiving side's
  * @greet: the incidents are to be told again; the receiving side's, with @incident
  * @incident: the one that is being told again
  * @reply_lock: protects @answer while it is filled and sent
  */
 struct fth_dispatch {
-	struct mutex lock;
+	struct fth_robust_mutex lock;
 	u64 epoch;
 	u64 begun;
 	struct fth_op *ops;
+	u64 under_way;
 	bool greet;
 	struct fth_incident incident;
-	struct mutex reply_lock;
+	struct fth_robust_mutex reply_lock;
 	struct fth_answer *answer;
 };
 
@@ -91,7 +97,16 @@ void fth_dispatch_new_session(void);
 void fth_dispatch_message(const struct fth_msg *msg);
 void fth_dispatch_malformed(u64 op_id, const char *why);
 
-/** fth_dispatch_load_failed() - the loader's: no patch came of an APPLY. */
+/** fth_dispatch_renew() - who carried a command out has died.  With link.receive_lock. */
+void fth_dispatch_renew(void);
+
+/*
+ * Called by the teller, one at a time.
+ * @now: where the patch was when the end was told of
+ * @serial: fth_teller_serial() then
+ */
+void fth_dispatch_settled(const struct fth_settled *settled, u8 now, u64 serial);
+void fth_dispatch_progress(const char *name, u8 state, u32 done, u32 total);
 void fth_dispatch_load_failed(const char *name, const struct fth_report *report);
 
 /* Of dispatch_answer.c: messages to the host.  They may sleep, not long. */

@@ -25,7 +25,7 @@ static struct fth_answer *answer_begin(u8 type, u64 op_id)
 {
 	struct fth_answer *answer = fth_guest.dispatch.answer;
 
-	mutex_lock(&fth_guest.dispatch.reply_lock);
+	fth_robust_lock(&fth_guest.dispatch.reply_lock);
 	memset(&answer->msg, 0, sizeof(answer->msg));
 	answer->msg.type = type;
 	answer->msg.op_id = op_id;
@@ -36,7 +36,7 @@ static int answer_end(struct fth_answer *answer)
 {
 	int error = fth_link_send(&answer->msg);
 
-	mutex_unlock(&fth_guest.dispatch.reply_lock);
+	fth_robust_unlock(&fth_guest.dispatch.reply_lock);
 	return error;
 }
 
@@ -208,17 +208,9 @@ void fth_dispatch_send_hello_ack(u64 epoch)
 
 u8 fth_dispatch_patch_state(const char *name)
 {
-	struct fth_answer *answer = fth_guest.dispatch.answer;
-	u8 state = FTH_LC_ABSENT;
+	u8 state = fth_engine_state(name);
 	bool loading;
-	u32 count;
 
-	mutex_lock(&fth_guest.dispatch.reply_lock);
-	count = fth_engine_list(answer->patches, FTH_PATCHES_MAX);
-	while (count--)
-		if (!strcmp(answer->patches[count].name, name))
-			state = answer->patches[count].state;
-	mutex_unlock(&fth_guest.dispatch.reply_lock);
 	/* The engine's worker takes an alarm a moment later. */
 	if (state != FTH_LC_ABSENT && fth_revert_is_coming(name))
 		return FTH_LC_REVERTING;

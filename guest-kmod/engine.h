@@ -188,6 +188,9 @@ int fth_engine_expect_end(struct fth_report *ret_report);
  */
 int fth_engine_enable(const char *name, bool enable, struct fth_report *ret_report);
 
+/** fth_engine_state() - Return: enum fth_lifecycle_state, ABSENT where only its module is left. */
+u8 fth_engine_state(const char *name);
+
 /** fth_engine_is_leaving() - is old code in force, and only its module still in use? */
 bool fth_engine_is_leaving(const char *name);
 

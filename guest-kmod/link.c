@@ -56,14 +56,14 @@ static int step(struct fth_link *link, struct fth_transport *from, u8 event, u64
 	u64 nonce_before;
 	int err;
 
-	mutex_lock(&link->lock);
+	fth_robust_lock(&link->lock);
 	nonce_before = link->session.nonce;
 	err = fth_session_step(&link->session, event, nonce, ret_action);
 	if (!err && *ret_action == FTH_SS_OPENED)
 		open_locked(link, from, nonce_before);
 	else if (link->session.state != FTH_SS_OPEN)
 		close_locked(link);
-	mutex_unlock(&link->lock);
+	fth_robust_unlock(&link->lock);
 	WARN_ON_ONCE(err);
 	return err;
 }
@@ -83,11 +83,11 @@ void fth_link_up(struct fth_transport *transport)
 	struct fth_link *link = &fth_guest.link;
 	u8 action;
 
-	mutex_lock(&link->receive_lock);
+	fth_robust_lock(&link->receive_lock);
 	transport->up = true;
 	fth_decoder_reset(&transport->decoder);
 	step(link, transport, FTH_SS_EV_UP, 0, &action);
-	mutex_unlock(&link->receive_lock);
+	fth_robust_unlock(&link->receive_lock);
 }
 
 /* The session of another transport goes on. */
@@ -96,14 +96,14 @@ void fth_link_down(struct fth_transport *transport)
 	struct fth_link *link = &fth_guest.link;
 	u8 action;
 
-	mutex_lock(&link->receive_lock);
+	fth_robust_lock(&link->receive_lock);
 	transport->up = false;
 	if (link->open.owner == transport || !any_up(link)) {
 		step(link, transport, FTH_SS_EV_LOST, 0, &action);
 		if (any_up(link))
 			step(link, transport, FTH_SS_EV_UP, 0, &action);
 	}
-	mutex_unlock(&link->receive_lock);
+	fth_robust_unlock(&link->receive_lock);
 }
 
 static void opened(struct fth_link *link, struct fth_transport *before, u64 nonce_before)
@@ -165,12 +165,12 @@ void fth_link_receive(struct fth_transport *transport, const u8 *data, u32 lengt
 	struct fth_span input = { .data = data, .length = length };
 	struct fth_frame frame;
 
-	mutex_lock(&link->receive_lock);
+	fth_robust_lock(&link->receive_lock);
 	transport->rx_bytes += length;
 	fth_decoder_begin_buffer(&transport->decoder, data, length);
 	while (fth_decoder_next(&transport->decoder, &input, &frame))
 		receive_frame(link, transport, &frame);
-	mutex_unlock(&link->receive_lock);
+	fth_robust_unlock(&link->receive_lock);
 }
 
 /* With link->lock. */
@@ -194,13 +194,13 @@ int fth_link_send(struct fth_msg *msg)
 	struct fth_link *link = &fth_guest.link;
 	int err;
 
-	mutex_lock(&link->lock);
+	fth_robust_lock(&link->lock);
 	err = send_locked(link, msg);
 	if (err)
 		link->tx_lost++;
 	else
 		link->tx_frames++;
-	mutex_unlock(&link->lock);
+	fth_robust_unlock(&link->lock);
 	return err;
 }
 
@@ -214,14 +214,14 @@ int fth_link_add(struct fth_transport *transport)
 	if (!transport->buffer)
 		return -ENOMEM;
 	fth_decoder_init(&transport->decoder, transport->buffer);
-	mutex_lock(&link->receive_lock);
+	fth_robust_lock(&link->receive_lock);
 	for (i = 0; i < FTH_LINK_TRANSPORTS_MAX && err; i++) {
 		if (link->transports[i])
 			continue;
 		WRITE_ONCE(link->transports[i], transport);
 		err = 0;
 	}
-	mutex_unlock(&link->receive_lock);
+	fth_robust_unlock(&link->receive_lock);
 	if (err)
 		kvfree(transport->buffer);
 	return err;
@@ -232,21 +232,40 @@ void fth_link_remove(struct fth_transport *transport)
 	struct fth_link *link = &fth_guest.link;
 	u32 i;
 
-	mutex_lock(&link->receive_lock);
+	fth_robust_lock(&link->receive_lock);
 	for (i = 0; i < FTH_LINK_TRANSPORTS_MAX; i++)
 		if (link->transports[i] == transport)
 			WRITE_ONCE(link->transports[i], NULL);
-	mutex_unlock(&link->receive_lock);
+	fth_robust_unlock(&link->receive_lock);
 	kvfree(transport->buffer);
 	transport->buffer = NULL;
+}
+
+/*
+ * With receive_lock: its owner died.  The session ends, as a host that says HELLO
+ * again knows what it has to ask again.
+ */
+static void renew(void)
+{
+	struct fth_link *link = &fth_guest.link;
+	u8 action;
+	u32 i;
+
+	for (i = 0; i < FTH_LINK_TRANSPORTS_MAX; i++)
+		if (link->transports[i])
+			fth_decoder_reset(&link->transports[i]->decoder);
+	fth_dispatch_renew();
+	step(link, NULL, FTH_SS_EV_LOST, 0, &action);
+	if (any_up(link))
+		step(link, NULL, FTH_SS_EV_UP, 0, &action);
 }
 
 int fth_link_init(void)
 {
 	struct fth_link *link = &fth_guest.link;
 
-	mutex_init(&link->receive_lock);
-	mutex_init(&link->lock);
+	fth_robust_mutex_init(&link->receive_lock, renew);
+	fth_robust_mutex_init(&link->lock, NULL);
 	fth_session_init(&link->session, FTH_SIDE_GUEST);
 	link->scratch = kmalloc(FTH_LINK_FRAME_MAX, GFP_KERNEL);
 	link->message = kzalloc(sizeof(*link->message), GFP_KERNEL);

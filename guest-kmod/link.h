@@ -4,12 +4,12 @@
 #define FOTHER_GUEST_LINK_H
 
 #include <linux/atomic.h>
-#include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "fother/codec.h"
 #include "fother/session.h"
 
+#include "robust.h"
 #include "transport.h"
 
 /* Largest frame this guest sends: a RESULT with every field at its limit. */
@@ -46,8 +46,8 @@ struct fth_link_open {
  * @tx_lost: frames that could not be sent; a RESULT can be asked for again
  */
 struct fth_link {
-	struct mutex receive_lock;
-	struct mutex lock;
+	struct fth_robust_mutex receive_lock;
+	struct fth_robust_mutex lock;
 	struct fth_session session;
 	struct fth_link_open open;
 	u64 heard_ns;

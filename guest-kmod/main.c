@@ -69,12 +69,18 @@ static int __init fother_init(void)
 	if (err)
 		return err;
 	fth_clock_init();
-	err = fth_dispatch_init();
+	err = fth_rescue_init();
 	if (err)
 		goto err_clock;
-	err = fth_stage_init();
+	err = fth_dispatch_init();
+	if (err)
+		goto err_rescue;
+	err = fth_teller_init();
 	if (err)
 		goto err_dispatch;
+	err = fth_stage_init();
+	if (err)
+		goto err_teller;
 	err = fth_link_init();
 	if (err)
 		goto err_stage;
@@ -105,8 +111,12 @@ err_link:
 err_stage:
 	fth_stage_stop();
 	fth_stage_exit();
+err_teller:
+	fth_teller_exit();
 err_dispatch:
 	fth_dispatch_exit();
+err_rescue:
+	fth_rescue_exit();
 err_clock:
 	fth_clock_exit();
 	fth_trust_exit();
@@ -122,7 +132,9 @@ static void __exit fother_exit(void)
 	fth_engine_exit();
 	fth_link_exit();
 	fth_stage_exit();
+	fth_teller_exit();
 	fth_dispatch_exit();
+	fth_rescue_exit();
 	fth_clock_exit();
 	fth_trust_exit();
 }

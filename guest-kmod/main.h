@@ -9,7 +9,10 @@
 #include "link.h"
 #include "note.h"
 #include "relay.h"
+#include "rescue.h"
+#include "robust.h"
 #include "stage.h"
+#include "teller.h"
 #include "trust.h"
 
 /**
@@ -41,16 +44,20 @@ struct fth_params {
  *
  * Order of locks, outermost first: link.receive_lock, the engine's (never held
  * when it calls us), dispatch.reply_lock, dispatch.lock, stage.lock, link.lock,
- * channel.tx_lock or relay.lock.
+ * channel.tx_lock, relay.lock or teller.lock.  What a dead task held of the first
+ * and of dispatch's and link's is given back (rescue.c).
  */
 struct fth_guest {
 	struct fth_params params;
+	struct fth_robust robust;
+	struct fth_rescue rescue;
 	struct fth_hostinfo hostinfo;
 	struct fth_channel channel;
 	struct fth_link link;
 	struct fth_note note;
 	struct fth_relay relay;
 	struct fth_dispatch dispatch;
+	struct fth_teller teller;
 	struct fth_stage stage;
 	struct fth_trust trust;
 };

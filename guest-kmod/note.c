@@ -106,6 +106,14 @@ int fth_note_send(const struct fth_msg_event *event)
 	return err;
 }
 
+void fth_note_abandon(void)
+{
+	int mine = raw_smp_processor_id() + 1;
+
+	/* It is sent without being preempted: whoever sends one on this CPU is dying. */
+	atomic_cmpxchg(&fth_guest.note.busy, mine, 0);
+}
+
 int fth_note_init(void)
 {
 	struct fth_note *note = &fth_guest.note;

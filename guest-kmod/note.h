@@ -50,4 +50,7 @@ void fth_note_exit(void);
  */
 int fth_note_send(const struct fth_msg_event *event);
 
+/** fth_note_abandon() - the current task dies: it finishes none.  Inside an oops. */
+void fth_note_abandon(void);
+
 #endif /* FOTHER_GUEST_NOTE_H */

@@ -187,7 +187,7 @@ static ssize_t relay_write(struct file *file, const char __user *from, size_t si
 		err = -EFAULT;
 	if (!err) {
 		smp_store_release(&relay->chunk_length, length); /* pairs with the worker */
-		queue_work(relay->wq, &relay->work);
+		fth_robust_queue(&relay->work);
 	}
 	mutex_unlock(&relay->write_lock);
 	if (err)
@@ -208,7 +208,7 @@ static __poll_t relay_poll(struct file *file, struct poll_table_struct *table)
 	return mask;
 }
 
-static void relay_work(struct work_struct *work)
+static void relay_work(struct fth_robust_work *work)
 {
 	struct fth_relay *relay = container_of(work, struct fth_relay, work);
 	u32 length = smp_load_acquire(&relay->chunk_length); /* pairs with write() */
@@ -218,7 +218,11 @@ static void relay_work(struct work_struct *work)
 		fth_link_up(&relay->transport);
 	}
 	if (length) {
-		fth_link_receive(&relay->transport, relay->chunk, length);
+		if (!relay->taken) {
+			relay->taken = true;
+			fth_link_receive(&relay->transport, relay->chunk, length);
+		}
+		relay->taken = false;
 		smp_store_release(&relay->chunk_length, 0); /* pairs with chunk_is_free() */
 		wake_up_interruptible_poll(&relay->wait, EPOLLOUT | EPOLLWRNORM);
 	}
@@ -234,7 +238,7 @@ static void set_wanted(struct fth_relay *relay, bool wanted)
 	spin_lock(&relay->lock);
 	WRITE_ONCE(relay->wanted, wanted);
 	spin_unlock(&relay->lock);
-	queue_work(relay->wq, &relay->work);
+	fth_robust_queue(&relay->work);
 }
 
 static int relay_open(struct inode *inode, struct file *file)
@@ -261,7 +265,7 @@ static int relay_release(struct inode *inode, struct file *file)
 
 	/* What was written last is still received: it was taken from the host. */
 	set_wanted(relay, false);
-	flush_work(&relay->work);
+	fth_robust_flush(&relay->work);
 	relay_flush();
 	end_frame(relay);
 	kvfree(relay->chunk);
@@ -292,18 +296,20 @@ int fth_relay_init(void)
 	relay->device.minor = MISC_DYNAMIC_MINOR;
 	relay->device.mode = 0600;
 	relay->device.fops = &relay_operations;
-	INIT_WORK(&relay->work, relay_work);
 	init_waitqueue_head(&relay->wait);
 	mutex_init(&relay->read_lock);
 	mutex_init(&relay->write_lock);
 	spin_lock_init(&relay->lock);
 	INIT_LIST_HEAD(&relay->queue);
-	relay->wq = alloc_workqueue("fother-misc", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 1);
+	relay->wq = alloc_workqueue("fother-misc", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
 	if (!relay->wq)
 		return -ENOMEM;
-	err = fth_link_add(&relay->transport);
+	err = fth_robust_work_init(&relay->work, relay->wq, relay_work);
 	if (err)
 		goto err_wq;
+	err = fth_link_add(&relay->transport);
+	if (err)
+		goto err_work;
 	err = misc_register(&relay->device);
 	if (err)
 		goto err_link;
@@ -311,6 +317,8 @@ int fth_relay_init(void)
 
 err_link:
 	fth_link_remove(&relay->transport);
+err_work:
+	fth_robust_work_exit(&relay->work);
 err_wq:
 	destroy_workqueue(relay->wq);
 	return err;
@@ -321,6 +329,7 @@ void fth_relay_exit(void)
 	struct fth_relay *relay = &fth_guest.relay;
 
 	misc_deregister(&relay->device);
+	fth_robust_work_exit(&relay->work);
 	destroy_workqueue(relay->wq);
 	fth_link_remove(&relay->transport);
 }

@@ -11,6 +11,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "robust.h"
 #include "transport.h"
 
 struct fth_relay_frame;
@@ -41,13 +42,14 @@ struct fth_relay_frame;
  * @up: @work told link so
  * @chunk: FTH_RELAY_CHUNK bytes; while the device is open
  * @chunk_length: bytes in @chunk, which is @work's then; 0: it is the writer's
+ * @taken: link has it, or had it when a worker died of it
  */
 struct fth_relay {
 	struct fth_transport transport;
 	struct miscdevice device;
 	unsigned long opened;
 	struct workqueue_struct *wq;
-	struct work_struct work;
+	struct fth_robust_work work;
 	wait_queue_head_t wait;
 	struct mutex read_lock;
 	struct mutex write_lock;
@@ -60,6 +62,7 @@ struct fth_relay {
 	bool up;
 	u8 *chunk;
 	u32 chunk_length;
+	bool taken;
 };
 
 /**

@@ -4,7 +4,7 @@
  *
  * DESIGN
  * Input: APPLY from dispatch, and "the patch is gone" from the engine.  Output:
- * fth_dispatch_load_failed().  Loading runs on an ordered queue of its own, since
+ * fth_teller_load_failed().  Loading runs on an ordered queue of its own, since
  * the guest's insmod may take as long as it likes.  What a patch does once it is
  * loaded is the engine's.
  */
@@ -94,7 +94,7 @@ static void run_load(struct work_struct *work)
 	payload->loading = false;
 	mutex_unlock(&fth_guest.stage.lock);
 	if (err)
-		fth_dispatch_load_failed(name, &report);
+		fth_teller_load_failed(name, &report);
 	/* Not the last instruction here, but fth_stage_stop() waits for it. */
 	module_put(THIS_MODULE);
 }

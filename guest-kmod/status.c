@@ -57,6 +57,19 @@ u32 fth_engine_list(struct fth_engine_patch *patches, u32 max)
 	return count;
 }
 
+u8 fth_engine_state(const char *name)
+{
+	const struct fth_patch *patch;
+	u8 state = FTH_LC_ABSENT;
+
+	mutex_lock(&fth_engine.lock);
+	list_for_each_entry(patch, &fth_engine.patches, list)
+		if (!patch->leaving && !strcmp(patch->name, name))
+			state = patch->state;
+	mutex_unlock(&fth_engine.lock);
+	return state;
+}
+
 /* By the patch's own words: a symbol's address may have several names. */
 static const struct fth_function *function_at(const struct fth_patch *patch, unsigned long where)
 {

@@ -9,28 +9,15 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
+# shellcheck source=tests/lib/peer.sh
+. tests/lib/peer.sh
 
-BUILD=${BUILD:-build}
-KREL=${KREL:-$(tools/kernel release 6.1)}
-PEER=$BUILD/host/e2e/peer
-MODULE=fth_test_note
-WAIT_S=60
+FAULT=fth_test_note
 BOOT_S=180
 DYING_S=3 # a command that ends the guest is never answered
 RC_TAINTED=125
+CONFIRM_MS=5000
 
-DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-note.XXXXXX")
-SOCKET=$DIR/vm.sock
-
-clean_up() {
-	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
-	rm -rf "$DIR"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-peer() { printf '%s\n' "$@" | "$PEER" "$SOCKET" 2>&1; }
 # A guest that has had its oops is tainted for ever; what it says counts.
 guest() {
 	tools/vm exec --dir "$DIR" --name vm --timeout "${GUEST_S:-$WAIT_S}" -- sh -c "$1" 2>"$DIR/exec.err"
@@ -38,40 +25,19 @@ guest() {
 	[ $status -eq $RC_TAINTED ] && ! grep -q "is gone\|no answer" "$DIR/exec.err" && status=0
 	return $status
 }
-answer() { guest "cat /sys/module/$MODULE/parameters/answer"; }
-counter() { guest "cat /sys/kernel/fother/channel/$1"; }
+answer() { guest "cat /sys/module/$FAULT/parameters/answer"; }
 lives() { [ "$(guest 'echo yes')" = yes ]; }
-greets() { [[ $(peer hello) == *"ack release="* ]]; }
-has_line() { grep -q "$1" "$DIR/peer.out"; }
 boot_of() { sed -n 's/^ack .* boot=\([^ ]*\) .*/\1/p' | tail -n 1; }
-
-# A host that takes its orders by and by, from descriptor 7.
-begin_host() {
-	HOSTS=$((${HOSTS:-0} + 1))
-	mkfifo "$DIR/orders$HOSTS"
-	: >"$DIR/peer.out"
-	"$PEER" "$SOCKET" <"$DIR/orders$HOSTS" >"$DIR/peer.out" 2>&1 &
-	HOST=$!
-	exec 7>"$DIR/orders$HOSTS"
-	echo hello >&7
-	eventually $WAIT_S "a host is there" has_line '^ack '
-}
-
-end_host() {
-	kill $HOST 2>/dev/null
-	wait $HOST
-	exec 7>&-
-}
 
 # fault HOW [NOTE]: the next insmod brings it about, or the next sending.
 fault() {
-	guest "rmmod $MODULE 2>/dev/null; insmod /tests/mod/$MODULE.ko how=$1 note=${2:-1}" || :
+	guest "rmmod $FAULT 2>/dev/null; insmod /tests/mod/$FAULT.ko how=$1 note=${2:-1}" || :
 }
 
 # told NAME PATTERN: the host has a line like it.
 told() {
 	echo heartbeat >&7 # whatever came is printed until it is answered
-	eventually $WAIT_S "$1" has_line "$2"
+	eventually "$WAIT_S" "$1" has_line "$2"
 }
 
 # What fother finds by itself.
@@ -80,12 +46,12 @@ test_found() {
 	fault oops 0
 	told "the host is told of an oops as it happens" \
 		'^event 3  absent .* trigger=2 incident=1 .* text=[1-9]'
-	eventually $WAIT_S "and is answered afterwards" has_line '^heartbeat'
+	eventually "$WAIT_S" "and is answered afterwards" has_line '^heartbeat'
 	is "$(counter notes_sent)" 1 "the guest knows that it was read"
-	end_host
+	kill_host
 	begin_host
 	told "the next session hears of it again" '^event 3  absent .* trigger=2 incident=1 '
-	end_host
+	kill_host
 }
 
 # oops HOW NAME: the note comes, the channel goes on.
@@ -93,9 +59,9 @@ oops() {
 	begin_host
 	fault "$1"
 	told "the host has a note out of $2" "^event 3  absent $1 trigger=2 "
-	eventually $WAIT_S "and is answered afterwards" has_line '^heartbeat'
+	eventually "$WAIT_S" "and is answered afterwards" has_line '^heartbeat'
 	is "$(answer)" 0 "the guest knows that it was read"
-	end_host
+	kill_host
 }
 
 test_oopses() {
@@ -106,7 +72,7 @@ test_oopses() {
 # The lock is our own CPU's, and whoever holds it goes on: nothing may be sent.
 test_warn_while_sending() {
 	begin_host
-	end_host
+	kill_host
 	fault warn
 	ok "a warning in the middle of our own sending does no harm" greets
 	is "$(answer)" -16 "its note is refused as busy"
@@ -119,46 +85,68 @@ test_panic() { # HOW NAME NOTE
 	GUEST_S=$DYING_S fault "$1" "$3" >/dev/null
 	told "the host has a note out of $2" '^event 3  absent .* trigger=10 '
 	[ "$1" = panic ] || ok "and one out of the oops before" has_line '^event 3 .* trigger=2 '
-	end_host
+	kill_host
 	eventually $BOOT_S "the guest has booted again" greets
 	after=$(peer hello | boot_of)
 	ok "and says so" test "$before" != "$after"
 }
 
-test_oops_while_sending() {
+# The worker that receives dies with all the locks of the way to the host.
+test_receiver_dies() {
 	begin_host
 	fault send
 	told "the host has a note out of an oops in our own sending" \
 		'^event 3  absent send trigger=2 '
 	is "$(answer)" 0 "the guest knows that it was read"
-	ok "the guest goes on" lives
-	end_host
+	kill_host
+	says "another worker answers the next host" "*ack*heartbeat*" hello heartbeat
+	says "and carries its commands out" "*result 10 ok*result 11 ok*$NAME soaking*" \
+		hello "stage 10 1 $NAME $MODULE" "apply 11 1 $NAME $MODULE"
+	ok "the guest runs the patch" is_patched
+	begin_host
+	fault send
+	echo "revert 12 1 $NAME" >&7
+	eventually "$WAIT_S" "while a revert is commanded it dies again" has_line '^event 3  absent send '
+	kill_host
+	says "which the next host hears the end of" "*ack*result 12 ok*$NAME staged*" \
+		hello "revert 12 1 $NAME"
+	ok "the guest runs the original" is_original
+	is "$(guest 'rmmod fother 2>/dev/null || echo kept')" kept "a module in which a task died is kept"
 }
+
+# The task that tells of what the engine does.
+test_teller_dies() {
+	says "a patch that nobody confirms" "*result 20 ok*result 22 ok*$NAME soaking*" \
+		hello "allow 20 1 $NAME" "apply 22 1 $NAME $MODULE $CONFIRM_MS"
+	fault send
+	eventually "$WAIT_S" "is reverted though nobody can be told" is_original
+	eventually "$WAIT_S" "it was tried" test_answered
+	says "the next host hears of it" "*ack*event 4 $NAME *event 2 $NAME *" hello heartbeat
+	says "and can command" "*result 23 ok*result 24 ok*$NAME soaking*result 25 ok*" \
+		hello "allow 23 1 $NAME" "apply 24 1 $NAME $MODULE" "revert 25 1 $NAME"
+	ok "the guest runs the original" is_original
+}
+test_answered() { [ "$(answer)" = 0 ]; }
 
 test_oops_in_ring() {
 	begin_host
 	fault ring
 	echo heartbeat >&7 # never answered: the ring can't be trusted
-	eventually $WAIT_S "a note out of an oops inside the ring is refused" test_refused
+	eventually "$WAIT_S" "a note out of an oops inside the ring is refused" test_refused
 	ok "and the guest goes on" lives
-	end_host
+	kill_host
+	eventually "$WAIT_S" "the controller gets new rings, and a host its answer" greets
 }
 test_refused() { [ "$(answer)" = -5 ]; }
 
-reboot_guest() {
-	GUEST_S=$DYING_S guest "echo b >/proc/sysrq-trigger" >/dev/null
-	eventually $BOOT_S "a reboot brings the channel back" greets
-}
-
-make -s "$PEER" >&2 || bail "can't build '$PEER'"
-tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --smp 2 || bail "no guest"
+peer_init note
+peer_guest --smp 2
 test_found
 test_warn_while_sending
 test_oopses
 test_panic panic "a panic" 0
 test_panic held "an oops in a softirq, which is a panic" 1
-test_oops_while_sending
-reboot_guest
+test_receiver_dies
+test_teller_dies
 test_oops_in_ring
-reboot_guest
 done_testing
