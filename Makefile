@@ -161,7 +161,7 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 
 # The agent's own objects, but for what tests/sim defines in their place; functions between
 # two of its files that the checks watch are wrapped.
-SIM_WRAPS := socket connect close time abort fth_rollout_step fth_store_append fth_store_commit \
+SIM_WRAPS := time abort fth_rollout_step fth_store_append fth_store_commit \
 	fth_store_rollback fth_replay_all fth_replay_again fth_budget_full fth_executor_queue \
 	fth_journal_encode fth_rollout_pending fth_incident_fill fth_guest_fill_seen fth_live_tick_due
 $(H)/sim: $(call obj,$(sim_src) tests/unit/core_agenda.c) $(H)/libfotherd.a $(H)/libfother.a

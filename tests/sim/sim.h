@@ -5,7 +5,7 @@
  * DESIGN
  * The agent is fotherd's own code: app/, core/, protocol/, io/channel.c and io/store*.c
  * are linked as they are.  What they stand on is made up here, at the borders where
- * they call a library: the loop's timers (loop.c), libevent's streams (stream.c), the
+ * they call a library: the loop's timers (loop.c), its streams (stream.c), the
  * files below SQLite (disk.c), HTTP requests, payloads and inventories (agent.c).
  * Everything that happens is a struct sim_due in one heap, ordered by virtual time;
  * everything random comes from one seed.  So a seed is a run, bit for bit.
@@ -152,7 +152,7 @@ struct sim_guest {
 };
 
 /* What libevent has of a connected channel. */
-struct bufferevent;
+struct fth_stream;
 
 /**
  * struct sim_vm - a domain
@@ -172,7 +172,7 @@ struct sim_vm {
 	bool unsure;
 	uint32_t host;
 	uint32_t group;
-	struct bufferevent *stream;
+	struct fth_stream *stream;
 	struct sim_link to_guest;
 	struct sim_link to_host;
 	struct sim_guest guest;

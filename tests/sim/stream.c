@@ -3,70 +3,29 @@
  * Bytes between the agent's channels and the guests' ports.
  *
  * DESIGN
- * io/channel.c is linked as it is; what it calls of libevent and of sockets stands
- * here.  Each direction is a queue of bytes with a latency; faults chop, stall, turn a
+ * io/channel.c is linked as it is; io/stream.h, what it stands on, is here.  Each
+ * direction is a queue of bytes with a latency; faults chop, stall, turn a
  * bit or break it.  A guest does not see a break: its port stays, as it does when a
  * chardev's peer goes away.
  */
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
+#include "io/stream.h"
 #include "sim.h"
 
-#define FAKE_FD 1000000	     /* above any real one */
-#define SOCKET_BUFFER 65536u /* bytes that are the kernel's, no longer libevent's */
+#define SOCKET_BUFFER 65536u /* bytes that are the kernel's, no longer the stream's */
 #define LATENCY_US 800u
 #define CHOP_MAX 47u
 
-struct bufferevent {
+struct fth_stream {
 	struct sim_vm *vm;
-	bufferevent_data_cb readable, writable;
-	bufferevent_event_cb broken;
+	const struct fth_stream_hooks *hooks;
 	void *context;
-	uint32_t readable_now; /* bytes that have arrived */
+	bool tell; /* @drained is asked for */
 };
-
-static struct sim_vm *connected; /* by the last connect() */
-
-int __wrap_socket(int domain, int type, int protocol);
-int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length);
-int __wrap_close(int fd);
-int __real_close(int fd);
-
-int __wrap_socket(int domain, int type, int protocol)
-{
-	(void)domain;
-	(void)type;
-	(void)protocol;
-	return FAKE_FD;
-}
-
-int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length)
-{
-	const char *path = ((const struct sockaddr_un *)address)->sun_path;
-	unsigned long index = strtoul(path + strlen("/sim/vm-"), NULL, 10);
-
-	(void)fd;
-	(void)length;
-	if (!sim_agent_call() || index >= sim.vm_count || !sim.vms[index].running ||
-	    sim.vms[index].stream) {
-		errno = ECONNREFUSED;
-		return -1;
-	}
-	connected = &sim.vms[index];
-	return 0;
-}
-
-int __wrap_close(int fd)
-{
-	return fd == FAKE_FD ? 0 : __real_close(fd);
-}
 
 static uint32_t queued(const struct sim_link *link)
 {
@@ -148,22 +107,33 @@ static void deliver_to_guest(struct sim_due *due)
 	sim_guest_receive(vm, bytes + begin, length);
 	take(link, length);
 	schedule(link);
-	if (vm->stream && !output_of(link) && (before || !queued(link)))
-		vm->stream->writable(vm->stream, vm->stream->context);
+	if (!vm->stream || output_of(link) || !(before || vm->stream->tell))
+		return;
+	vm->stream->tell = false;
+	vm->stream->hooks->drained(vm->stream->context);
 }
 
 static void deliver_to_host(struct sim_due *due)
 {
 	struct sim_vm *vm = (struct sim_vm *)((char *)due - offsetof(struct sim_vm, to_host.due));
 	struct sim_link *link = &vm->to_host;
+	struct fth_stream *stream = vm->stream;
+	uint8_t bytes[FTH_STREAM_READ_MAX];
+	uint32_t left, length;
 
-	if (!vm->stream) {
+	if (!stream) {
 		empty(link);
 		return;
 	}
-	vm->stream->readable_now = piece(link);
-	sim_trace_bytes('H', link->bytes + link->begin, vm->stream->readable_now);
-	vm->stream->readable(vm->stream, vm->stream->context);
+	left = piece(link);
+	sim_trace_bytes('H', link->bytes + link->begin, left);
+	while (left && vm->stream == stream && sim_agent_call()) {
+		length = left < sizeof(bytes) ? left : (uint32_t)sizeof(bytes);
+		memcpy(bytes, link->bytes + link->begin, length);
+		take(link, length);
+		left -= length;
+		stream->hooks->readable(stream->context, bytes, length);
+	}
 	schedule(link);
 }
 
@@ -181,15 +151,15 @@ void sim_link_init(struct sim_vm *vm)
 
 void sim_link_break(struct sim_vm *vm, bool tell)
 {
-	struct bufferevent *stream = vm->stream;
+	struct fth_stream *stream = vm->stream;
 
 	empty(&vm->to_guest);
 	empty(&vm->to_host);
 	if (stream && tell)
-		stream->broken(stream, BEV_EVENT_EOF, stream->context);
+		stream->hooks->broken(stream->context, "end of file");
 }
 
-/* What is in the kernel's buffers still arrives; what was libevent's does not. */
+/* What is in the kernel's buffers still arrives; what was the stream's does not. */
 void sim_links_cut(void)
 {
 	struct sim_vm *vm;
@@ -206,26 +176,37 @@ void sim_links_cut(void)
 	}
 }
 
-/* ---- libevent's names */
+/* ---- io/stream.h */
 
-struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socket_t fd, int options)
+int fth_stream_new(struct fth_loop *loop, const struct sockaddr_un *address,
+		   const struct fth_stream_hooks *hooks, void *context,
+		   struct fth_stream **ret_stream)
 {
-	struct bufferevent *stream = calloc(1, sizeof(*stream));
+	unsigned long index = strtoul(address->sun_path + strlen("/sim/vm-"), NULL, 10);
+	struct fth_stream *stream;
 
-	(void)base;
-	(void)fd;
-	(void)options;
+	(void)loop;
+	if (!sim_agent_call() || index >= sim.vm_count || !sim.vms[index].running ||
+	    sim.vms[index].stream)
+		return -ECONNREFUSED;
+	stream = calloc(1, sizeof(*stream));
 	if (!stream)
-		return NULL;
-	stream->vm = connected;
-	connected->stream = stream;
-	return stream;
+		return -ENOMEM;
+	stream->vm = &sim.vms[index];
+	stream->hooks = hooks;
+	stream->context = context;
+	sim.vms[index].stream = stream;
+	*ret_stream = stream;
+	return 0;
 }
 
-void bufferevent_free(struct bufferevent *stream)
+void fth_stream_free(struct fth_stream *stream)
 {
-	struct sim_vm *vm = stream->vm;
+	struct sim_vm *vm;
 
+	if (!stream)
+		return;
+	vm = stream->vm;
 	if (!sim.dead && vm->stream == stream) {
 		empty(&vm->to_host);
 		if (queued(&vm->to_guest) > SOCKET_BUFFER)
@@ -235,60 +216,18 @@ void bufferevent_free(struct bufferevent *stream)
 	free(stream);
 }
 
-void bufferevent_setcb(struct bufferevent *stream, bufferevent_data_cb readable,
-		       bufferevent_data_cb writable, bufferevent_event_cb broken, void *context)
-{
-	stream->readable = readable;
-	stream->writable = writable;
-	stream->broken = broken;
-	stream->context = context;
-}
-
-int bufferevent_enable(struct bufferevent *stream, short event)
-{
-	(void)stream;
-	(void)event;
-	return 0;
-}
-
-int bufferevent_set_rate_limit(struct bufferevent *stream, struct ev_token_bucket_cfg *rate)
-{
-	(void)stream;
-	(void)rate;
-	return 0;
-}
-
-size_t bufferevent_read(struct bufferevent *stream, void *data, size_t size)
-{
-	struct sim_link *link = &stream->vm->to_host;
-	uint32_t length = stream->readable_now;
-
-	if (length > size)
-		length = (uint32_t)size;
-	if (!length || !sim_agent_call())
-		return 0;
-	memcpy(data, link->bytes + link->begin, length);
-	stream->readable_now -= length;
-	take(link, length);
-	return length;
-}
-
-int bufferevent_write(struct bufferevent *stream, const void *data, size_t size)
+int fth_stream_write(struct fth_stream *stream, const void *bytes, uint32_t length, bool tell)
 {
 	if (!sim_agent_call())
 		return 0;
-	sim_check_sent(stream->vm, data, (uint32_t)size);
+	sim_check_sent(stream->vm, bytes, length);
 	sim.frames++;
-	sim_link_write(stream->vm, true, data, (uint32_t)size);
+	stream->tell |= tell;
+	sim_link_write(stream->vm, true, bytes, length);
 	return 0;
 }
 
-struct evbuffer *bufferevent_get_output(struct bufferevent *stream)
+size_t fth_stream_queued(const struct fth_stream *stream)
 {
-	return (struct evbuffer *)stream;
-}
-
-size_t evbuffer_get_length(const struct evbuffer *buffer)
-{
-	return output_of(&((const struct bufferevent *)buffer)->vm->to_guest);
+	return output_of(&stream->vm->to_guest);
 }
