@@ -486,6 +486,29 @@ void fth_executor_result(struct fth_guest *guest, uint64_t wire_op,
 /** fth_executor_turn() - an op of which nothing is heard is sent again. */
 void fth_executor_turn(struct fth_guest *guest);
 
+/* history.c: what was done, for people */
+
+/* What a step's event may change; @state is its VM's, 0: it has none. */
+struct fth_history_mark {
+	uint8_t phase;
+	uint8_t state;
+	bool recalled;
+};
+
+/** fth_history_before() - before fth_rollout_step(). */
+void fth_history_before(const struct fth_live *live, const struct fth_rollout_event *event,
+			struct fth_history_mark *ret_mark);
+
+/**
+ * fth_history_after() - and after it, in the open transaction
+ *
+ * Also writes down that a payload was recalled.
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_history_after(const struct fth_live *live, const struct fth_rollout_event *event,
+		      const struct fth_rollout_actions *actions,
+		      const struct fth_history_mark *mark);
+
 /* live.c */
 
 /** fth_live_find() - by id, or NULL. */
@@ -523,6 +546,16 @@ void fth_live_rank(struct fth_agent *agent);
 
 /* create.c */
 
+/**
+ * struct fth_asker - by whose word
+ * @who: a name, or a number as text
+ */
+struct fth_asker {
+	uint32_t uid;
+	char who[FTH_WHO_MAX];
+	char why[FTH_WHY_MAX];
+};
+
 struct fth_create_error {
 	int status;	  /* HTTP */
 	const char *code; /* of the API */
@@ -532,11 +565,12 @@ struct fth_create_error {
 /**
  * fth_create_rollout() - policy file to running rollout
  * @path: absolute
- * @uid: who asks for it
+ * @asker: who asked for it
  * @ret_error: filled on error
  * Return: the rollout, durable; NULL on error.
  */
-struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path, uid_t uid,
+struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
+				    const struct fth_asker *asker,
 				    struct fth_create_error *ret_error);
 
 /* replay.c */

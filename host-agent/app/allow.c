@@ -205,7 +205,12 @@ static int write_down(struct fth_agent *agent, struct fth_allow *match, const ch
 	int error = fth_store_add_hand(agent->store, &hand, &match->row.hand);
 
 	match->row.allowed_ms = agent->now_ms;
-	return error ? error : fth_store_allow_block(agent->store, row_of(match));
+	if (!error && *match->vm)
+		return fth_store_allow_block(agent->store, row_of(match));
+	/* The fleet's block is ours alone: no guest is to be told. */
+	if (!error)
+		error = fth_store_drop_block(agent->store, row_of(match));
+	return error ? error : fth_store_end_hand(agent->store, match->row.hand, FTH_E_OK, "");
 }
 
 static void tell_guests(struct fth_agent *agent, const struct matching *matching)

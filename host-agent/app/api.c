@@ -32,16 +32,6 @@ static void get_vms(struct fth_agent *agent, struct fth_http_request *request)
 	fth_http_reply(request, 200, list);
 }
 
-static void get_rollouts(struct fth_agent *agent, struct fth_http_request *request)
-{
-	json_t *list = json_array();
-	uint32_t i;
-
-	for (i = 0; i < agent->live_count; i++)
-		json_array_append_new(list, fth_api_json_live(agent->lives[i], false));
-	fth_http_reply(request, 200, list);
-}
-
 static void explain(struct fth_guest *guest, struct fth_http_request *request)
 {
 	switch (fth_guest_ask(guest, request)) {
@@ -107,102 +97,6 @@ bool fth_api_refuse_writes(struct fth_agent *agent, struct fth_http_request *req
 	return true;
 }
 
-static void post_rollouts(struct fth_agent *agent, struct fth_http_request *request)
-{
-	struct fth_create_error error;
-	struct fth_live *live;
-	const char *path;
-	json_t *body;
-
-	if (fth_http_body(request, &body))
-		return;
-	path = json_string_value(json_object_get(body, "policy"));
-	if (!path || *path != '/' || json_object_size(body) != 1) {
-		fth_http_error(
-			request, 400, "bad_request",
-			"expected {\"policy\": \"/absolute/path.yaml\"} and no other member");
-	} else if (!fth_api_refuse_writes(agent, request)) {
-		live = fth_create_rollout(agent, path, fth_http_uid(request), &error);
-		if (live)
-			fth_http_reply(request, 201, fth_api_json_live(live, true));
-		else
-			fth_http_error(request, error.status, error.code, "%s", error.message);
-	}
-	json_decref(body);
-}
-
-/* The body is {} or {"why": ".."}. */
-static int take_why(struct fth_http_request *request, struct fth_rollout_event *event)
-{
-	const char *why;
-	json_t *body;
-	int error = 0;
-
-	if (fth_http_body(request, &body))
-		return -EINVAL;
-	why = json_string_value(json_object_get(body, "why"));
-	if (json_object_size(body) > (why ? 1 : 0)) {
-		fth_http_error(request, 400, "bad_request",
-			       "expected {} or {\"why\": \"text\"} and no other member");
-		error = -EINVAL;
-	} else if (why) {
-		snprintf(event->why, sizeof(event->why), "%s", why);
-	}
-	json_decref(body);
-	return error;
-}
-
-static void steer(struct fth_live *live, struct fth_http_request *request, const char *verb,
-		  uint8_t kind)
-{
-	struct fth_rollout_event event = { .kind = kind };
-	struct fth_agent *agent = live->agent;
-	int error;
-
-	if (take_why(request, &event) || fth_api_refuse_writes(agent, request))
-		return;
-	if (live->superseded) {
-		fth_http_error(request, 409, "conflict",
-			       "rollout %llu is over: a newer one of patch '%s' began after it",
-			       (unsigned long long)live->rollout->id, live->rollout->policy.name);
-		return;
-	}
-	fth_live_sync(live);
-	error = fth_live_step(live, &event);
-	if (error == -EINVAL)
-		fth_http_error(request, 409, "conflict", "rollout %llu is %s: it can't %s now",
-			       (unsigned long long)live->rollout->id,
-			       fth_rollout_phase_name(live->rollout->phase), verb);
-	else if (error || fth_agent_flush(agent))
-		fth_api_refuse_writes(agent, request);
-	else
-		fth_http_reply(request, 200, fth_api_json_live(live, true));
-}
-
-static void rollout(struct fth_agent *agent, struct fth_http_request *request, const char *rest)
-{
-	char *end;
-	unsigned long long id = strtoull(rest, &end, 10);
-	struct fth_live *live = end == rest ? NULL : fth_live_find(agent, id);
-	bool post = fth_http_is_post(request);
-
-	if (!live)
-		fth_http_error(request, 404, "not_found",
-			       "no rollout '%s'; 'fother rollout list' shows them", rest);
-	else if (!*end && !post)
-		fth_http_reply(request, 200, fth_api_json_live(live, true));
-	else if (!strcmp(end, "/pause") && post)
-		steer(live, request, "pause", FTH_RE_PAUSE);
-	else if (!strcmp(end, "/resume") && post)
-		steer(live, request, "resume", FTH_RE_RESUME);
-	else if (!strcmp(end, "/reverse") && post)
-		steer(live, request, "reverse", FTH_RE_REVERSE);
-	else
-		fth_http_error(
-			request, post ? 405 : 404, post ? "bad_method" : "not_found",
-			"expected GET /v1/rollouts/ID, or POST with /pause, /resume or /reverse");
-}
-
 static const char *behind(const char *path, const char *prefix)
 {
 	size_t length = strlen(prefix);
@@ -216,14 +110,15 @@ void fth_api_handle(void *context, struct fth_http_request *request)
 	const char *path = fth_http_path(request);
 	const char *rollout_rest = behind(path, "/v1/rollouts/");
 	const char *vm_rest = behind(path, "/v1/vms/");
+	const char *history_rest = behind(path, "/v1/history");
 	bool post = fth_http_is_post(request);
 
 	if (rollout_rest)
-		rollout(agent, request, rollout_rest);
+		fth_api_rollout(agent, request, rollout_rest);
 	else if (!strcmp(path, "/v1/rollouts") && post)
-		post_rollouts(agent, request);
+		fth_api_post_rollouts(agent, request);
 	else if (!strcmp(path, "/v1/rollouts"))
-		get_rollouts(agent, request);
+		fth_api_get_rollouts(agent, request);
 	else if (vm_rest && post)
 		fth_api_post_vm(agent, request, vm_rest);
 	else if (!strcmp(path, "/v1/allow") && post)
@@ -236,6 +131,8 @@ void fth_api_handle(void *context, struct fth_http_request *request)
 		get_vms(agent, request);
 	else if (!strcmp(path, "/v1/audit"))
 		fth_api_get_audit(agent, request);
+	else if (history_rest && (!*history_rest || *history_rest == '/'))
+		fth_api_get_history(agent, request, history_rest);
 	else if (!strcmp(path, "/v1/blocks"))
 		fth_api_get_blocks(agent, request);
 	else if (vm_rest)

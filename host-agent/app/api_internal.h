@@ -14,4 +14,11 @@ void fth_api_post_allow(struct fth_agent *agent, struct fth_http_request *reques
 void fth_api_get_blocks(struct fth_agent *agent, struct fth_http_request *request);
 void fth_api_get_audit(struct fth_agent *agent, struct fth_http_request *request);
 
+/* api_rollout.c */
+void fth_api_post_rollouts(struct fth_agent *agent, struct fth_http_request *request);
+void fth_api_get_rollouts(struct fth_agent *agent, struct fth_http_request *request);
+void fth_api_rollout(struct fth_agent *agent, struct fth_http_request *request, const char *rest);
+void fth_api_get_history(struct fth_agent *agent, struct fth_http_request *request,
+			 const char *rest);
+
 #endif /* FTH_APP_API_INTERNAL_H */

@@ -331,6 +331,8 @@ json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 		json_object_set_new(json, "model_from",
 				    json_string(fth_policy_model_from(&rollout->policy)));
 		json_object_set_new(json, "checks", checks_json(rollout, FTH_ROLLOUT_WAVE));
+		json_object_set_new(json, "tried", json_integer(rollout->tried));
+		json_object_set_new(json, "recall", fth_api_json_recall(live));
 	}
 	if (!json || !with_vms)
 		return json;

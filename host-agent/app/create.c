@@ -18,7 +18,7 @@
 struct draft {
 	struct fth_agent *agent;
 	const char *path;
-	uid_t uid; /* who asks */
+	const struct fth_asker *asker;
 	char *text;
 	size_t text_size;
 	struct fth_policy *policy;
@@ -105,12 +105,12 @@ static int check_health(struct draft *draft)
 	const struct fth_policy *policy = draft->policy;
 	const char *key = policy->command_count ? "health.command" : "health.wave-command";
 
-	if ((policy->command_count || policy->wave_command_count) && draft->uid &&
-	    draft->uid != geteuid())
+	if ((policy->command_count || policy->wave_command_count) && draft->asker->uid &&
+	    draft->asker->uid != geteuid())
 		return refuse(
 			draft, 403, "policy",
 			"%s: key '%s': a program of the agent's own rights may be named by root only; found user %u; use health.http, or start the rollout as root",
-			draft->path, key, (unsigned int)draft->uid);
+			draft->path, key, (unsigned int)draft->asker->uid);
 	if (policy->health_host && !draft->agent->libvirt)
 		return refuse(
 			draft, 400, "policy",
@@ -147,7 +147,7 @@ static bool is_moving(const struct fth_live *live)
 	uint8_t phase = live->rollout->phase;
 
 	return !live->superseded && phase != FTH_RO_COMPLETE && phase != FTH_RO_REVERSED &&
-	       phase != FTH_RO_STUCK;
+	       phase != FTH_RO_STUCK && phase != FTH_RO_ABORTED;
 }
 
 static void look_at(struct fth_guest *guest, void *context)
@@ -214,6 +214,20 @@ static int check_name(struct draft *draft, const struct fth_live *live)
 		"wait until it is back, or reboot it, or take it out of the inventory: another "
 		"rollout would forget it",
 		(unsigned long long)rollout->id, rollout->policy.name, vm->name, vm->why);
+}
+
+/* What was recalled goes nowhere until somebody allows it. */
+static int check_recall(struct draft *draft)
+{
+	char why[FTH_WHY_MAX];
+
+	if (!fth_store_is_recalled(draft->agent->store, draft->payload.sha256, why, sizeof(why)))
+		return 0;
+	return refuse(
+		draft, 409, "conflict",
+		"module '%s' is blocked in the whole fleet: %s; build a better one, or lift that "
+		"with 'fother allow %s --all'",
+		draft->policy->file, why, draft->policy->name);
 }
 
 static int check_fleet(struct draft *draft)
@@ -302,11 +316,14 @@ static void add_seen(struct fth_guest *guest, void *context)
 			roster->error = fth_guest_feed_seen(guest, binding, false);
 }
 
-static int run_events(struct fth_live *live)
+static int run_events(const struct draft *draft, struct fth_live *live)
 {
 	struct fth_rollout_event begin = { .kind = FTH_RE_BEGIN };
 	struct roster roster = { live, 0 };
 
+	begin.uid = draft->asker->uid;
+	snprintf(begin.who, sizeof(begin.who), "%s", draft->asker->who);
+	snprintf(begin.why, sizeof(begin.why), "%s", draft->asker->why);
 	fth_guest_each(live->agent, add_present, &roster);
 	if (!roster.error)
 		roster.error = fth_live_step(live, &begin);
@@ -331,7 +348,7 @@ static int enlist(struct draft *draft, struct fth_live *live)
 	live->synced = true;
 	agent->lives[agent->live_count++] = live;
 	fth_live_rank(agent);
-	error = run_events(live);
+	error = run_events(draft, live);
 	if (!error) {
 		fth_agent_mark(agent);
 		error = fth_agent_flush(agent);
@@ -363,19 +380,21 @@ static struct fth_live *make(struct draft *draft)
 	return live;
 }
 
-struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path, uid_t uid,
+struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
+				    const struct fth_asker *asker,
 				    struct fth_create_error *ret_error)
 {
 	__attribute__((cleanup(drop_draft))) struct draft draft = {
 		.agent = agent,
 		.path = path,
-		.uid = uid,
+		.asker = asker,
 		.error = ret_error,
 	};
 	struct fth_live *live;
 	int error;
 
-	if (read_policy(&draft) || check_policy(&draft) || check_fleet(&draft))
+	if (read_policy(&draft) || check_policy(&draft) || check_recall(&draft) ||
+	    check_fleet(&draft))
 		return NULL;
 	if (agent->live_count == FTH_AGENT_LIVE_MAX) {
 		refuse(&draft, 409, "conflict", "the journal holds %u rollouts already",

@@ -61,7 +61,8 @@ static void carry_out(struct fth_live *live, const struct fth_rollout_action *ac
 		fth_health_look(live, action->vm_index);
 }
 
-static int journal(struct fth_live *live, const struct fth_rollout_event *event)
+static int journal(struct fth_live *live, const struct fth_rollout_event *event,
+		   const struct fth_rollout_actions *actions, const struct fth_history_mark *mark)
 {
 	uint8_t record[FTH_JOURNAL_RECORD_MAX];
 	uint32_t length = fth_journal_encode(event, record);
@@ -71,6 +72,8 @@ static int journal(struct fth_live *live, const struct fth_rollout_event *event)
 	live->last_ms = event->now_ms;
 	if (!error)
 		error = fth_store_append(live->agent->store, live->rollout->id, record, length);
+	if (!error)
+		error = fth_history_after(live, event, actions, mark);
 	if (error)
 		fth_agent_fail_store(live->agent, fth_store_why(live->agent->store));
 	else
@@ -85,16 +88,18 @@ int fth_live_step(struct fth_live *live, struct fth_rollout_event *event)
 		.max = FTH_ROLLOUT_ACTIONS_MAX,
 		.entries = agent->actions,
 	};
+	struct fth_history_mark mark;
 	uint32_t i;
 	int error;
 
 	if (!agent->store_ok)
 		return -EROFS;
 	event->now_ms = live->synced ? fth_agent_now(agent) : live->last_ms;
+	fth_history_before(live, event, &mark);
 	error = fth_rollout_step(live->rollout, event, &actions);
 	if (error || !actions.changed)
 		return error;
-	error = journal(live, event);
+	error = journal(live, event, &actions, &mark);
 	for (i = 0; !error && i < actions.count; i++)
 		carry_out(live, &actions.entries[i]);
 	return error;
@@ -152,13 +157,13 @@ void fth_live_unbind_all(struct fth_live *live)
 	fth_guest_each(live->agent, unbind_one, live);
 }
 
-/* A rollout that goes back, or went, takes nobody in. */
+/* A rollout that goes back, went back or was stopped takes nobody in. */
 static bool takes_in(const struct fth_live *live)
 {
 	uint8_t phase = live->rollout->phase;
 
 	return !live->superseded && phase != FTH_RO_REVERSING && phase != FTH_RO_REVERSED &&
-	       phase != FTH_RO_STUCK;
+	       phase != FTH_RO_STUCK && phase != FTH_RO_ABORTING && phase != FTH_RO_ABORTED;
 }
 
 int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)

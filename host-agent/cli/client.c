@@ -167,13 +167,15 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 		{ "mode", required_argument, NULL, 'M' },
 		{ "extend", required_argument, NULL, 'e' },
 		{ "vm", required_argument, NULL, 'v' },
+		{ "fleet", no_argument, NULL, 'f' },
+		{ "rollout", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct fth_cli_options options = { 0 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jwm:yaM:e:v:h", all, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jwm:yaM:e:v:fr:h", all, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return FTH_EXIT_OK;
@@ -188,6 +190,7 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 		options.wait |= c == 'w';
 		options.yes |= c == 'y';
 		options.all |= c == 'a';
+		options.fleet |= c == 'f';
 		if (c == 'm')
 			options.why = optarg;
 		else if (c == 'M')
@@ -196,6 +199,8 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 			options.extend = optarg;
 		else if (c == 'v')
 			options.vm = optarg;
+		else if (c == 'r')
+			options.rollout = optarg;
 	}
 	*ret_options = options;
 	return -1;

@@ -38,10 +38,12 @@ struct fth_cli_options {
 	bool wait;
 	bool yes;
 	bool all;
+	bool fleet;
 	const char *why;
 	const char *mode;
 	const char *extend;
 	const char *vm;
+	const char *rollout;
 };
 
 /**
@@ -49,8 +51,8 @@ struct fth_cli_options {
  * @argc: words from the command's name on
  * @argv: permuted: operands stand from optind on
  * @help: printed for --help
- * @accepts: of "jwmyaMev": --json, --wait, --why, --yes, --all, --mode, --extend,
- *	--vm
+ * @accepts: of "jwmyaMevfr": --json, --wait, --why, --yes, --all, --mode, --extend,
+ *	--vm, --fleet, --rollout
  * @ret_options: set
  * Return: -1 to go on; else the exit code.
  */

@@ -81,6 +81,7 @@ void fth_blocks_print(const json_t *blocks)
 	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
 	char since[FTH_INCIDENTS_TIME_SIZE], hash[HASH_SHOWN + 1];
 	const json_t *block;
+	const char *vm;
 	size_t i;
 
 	if (!json_array_size(blocks))
@@ -89,8 +90,10 @@ void fth_blocks_print(const json_t *blocks)
 	json_array_foreach(blocks, i, block) {
 		fth_incidents_time(fth_cli_number(block, "at_ms"), since);
 		snprintf(hash, sizeof(hash), "%s", fth_cli_string(block, "sha256"));
-		fth_table_row(&table, fth_cli_string(block, "vm"), fth_cli_string(block, "patch"),
-			      hash, since, fth_cli_string(block, "trigger"),
+		vm = json_string_value(json_object_get(block, "vm"));
+		fth_table_row(&table, vm && !*vm ? "(the fleet)" : fth_cli_string(block, "vm"),
+			      fth_cli_string(block, "patch"), hash, since,
+			      fth_cli_string(block, "trigger"),
 			      fth_cli_number(block, "allowed_ms")
 				      ? "allowed; its guest is to be told"
 				      : "blocked",

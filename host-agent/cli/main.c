@@ -23,7 +23,8 @@ static const char help[] =
 	"  policy check FILE            is this policy right?\n"
 	"  rollout start POLICY         patch the VMs a policy selects\n"
 	"  rollout status [ID] | list   how far it is\n"
-	"  rollout pause|resume|reverse ID\n"
+	"  rollout pause|resume|promote|abort|reverse|recall|undo ID\n"
+	"  history [VM]                 what was done where, by whose word, and why\n"
 	"  sign PATCH.ko                sign a payload for guests that want that\n"
 	"  enroll|unenroll DOMAIN       give a libvirt domain its channel, or take it back\n"
 	"\n"
@@ -47,6 +48,7 @@ static const struct verb verbs[] = {
 	{ "rollout", fth_cli_rollout },	  { "enroll", fth_cli_enroll },
 	{ "unenroll", fth_cli_unenroll }, { "sign", fth_cli_sign },
 	{ "blocks", fth_cli_blocks },	  { "allow", fth_cli_allow },
+	{ "history", fth_cli_history },
 };
 
 int main(int argc, char **argv)
@@ -87,7 +89,7 @@ int main(int argc, char **argv)
 		}
 	}
 	fprintf(stderr,
-		"fother: unknown command '%s', expected status, vm, explain, policy, rollout, blocks, allow, sign, enroll or unenroll; see 'fother --help'\n",
+		"fother: unknown command '%s', expected status, vm, explain, policy, rollout, history, blocks, allow, sign, enroll or unenroll; see 'fother --help'\n",
 		argv[optind]);
 	return FTH_EXIT_USAGE;
 }

@@ -13,10 +13,11 @@
 #include "cli/verbs.h"
 
 static const char help[] =
-	"usage: fother rollout start POLICY [--wait] [--json]\n"
+	"usage: fother rollout start POLICY [--why TEXT] [--wait] [--json]\n"
 	"       fother rollout status [ID] [--wait] [--json]\n"
 	"       fother rollout list [--json]\n"
-	"       fother rollout pause|resume|reverse ID [--why TEXT] [--wait] [--json]\n"
+	"       fother rollout pause|resume|promote|abort|reverse|recall|undo ID\n"
+	"                      [--why TEXT] [--wait] [--json]\n"
 	"\n"
 	"start    check the policy file and its module, patch the VMs it selects:\n"
 	"         canary first, then wave by wave\n"
@@ -24,11 +25,16 @@ static const char help[] =
 	"list     all rollouts, oldest first\n"
 	"pause    start nothing new; what runs may end, failures still count\n"
 	"resume   go on; also opens a manual gate\n"
+	"promote  skip the rest of the soak, or open a manual gate; health still counts\n"
+	"abort    stop here: nothing new is started, what is in flight ends, nothing is\n"
+	"         taken back\n"
 	"reverse  take the patch back from every VM that was touched\n"
+	"recall   reverse, and block the payload in the whole fleet ('fother allow')\n"
+	"undo     reverse a rollout that is complete or aborted\n"
 	"\n"
 	"exit: 0 as wished; 1 not as wished (VMs failed, it was reversed or paused);\n"
-	"      for reverse, 0 once it is reversed or on its way; 2 usage or policy\n"
-	"      error; 3 no agent\n"
+	"      for reverse, recall and undo, 0 once it is reversed or on its way; for\n"
+	"      abort, 0 once it is aborted; 2 usage or policy error; 3 no agent\n"
 	"\n"
 	"example: fother rollout start --wait policies/cve_2026_1234.yaml\n";
 
@@ -102,10 +108,10 @@ static int start(const char *file, const struct fth_cli_options *options)
 		fprintf(stderr, "fother: policy '%s': %s\n", file, strerror(errno));
 		return FTH_EXIT_USAGE;
 	}
-	request = json_pack("{s:s}", "policy", path);
+	request = json_pack("{s:s, s:s*}", "policy", path, "why", options->why);
 	free(path);
 	if (!request) {
-		fprintf(stderr, "fother: policy '%s': its path is not UTF-8\n", file);
+		fprintf(stderr, "fother: policy '%s': its path or --why is not UTF-8\n", file);
 		return FTH_EXIT_USAGE;
 	}
 	code = fth_cli_call("POST", "/v1/rollouts", request, &rollout);
@@ -165,7 +171,7 @@ static int list(const struct fth_cli_options *options)
 
 static int steer(const char *verb, const char *id, const struct fth_cli_options *options)
 {
-	bool reverse = !strcmp(verb, "reverse");
+	bool reverse = !strcmp(verb, "reverse") || !strcmp(verb, "recall") || !strcmp(verb, "undo");
 	char suffix[16];
 	json_t *request, *rollout;
 	char *path;
@@ -189,7 +195,22 @@ static int steer(const char *verb, const char *id, const struct fth_cli_options 
 		code = finish(rollout, options, "complete");
 		return code == FTH_EXIT_NOT_SO ? FTH_EXIT_OK : code;
 	}
-	return finish(rollout, options, reverse ? "reversed" : "complete");
+	return finish(rollout, options,
+		      reverse		       ? "reversed"
+		      : !strcmp(verb, "abort") ? "aborted"
+					       : "complete");
+}
+
+static bool is_steering(const char *verb)
+{
+	static const char *const verbs[] = { "pause",	"resume", "promote", "abort",
+					     "reverse", "recall", "undo" };
+	size_t i;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (!strcmp(verb, verbs[i]))
+			return true;
+	return false;
 }
 
 int fth_cli_rollout(int argc, char **argv)
@@ -210,8 +231,7 @@ int fth_cli_rollout(int argc, char **argv)
 		return status(operand, &options);
 	if (!strcmp(verb, "start") && operand)
 		return start(operand, &options);
-	if ((!strcmp(verb, "pause") || !strcmp(verb, "resume") || !strcmp(verb, "reverse")) &&
-	    operand)
+	if (is_steering(verb) && operand)
 		return steer(verb, operand, &options);
 	fputs(help, stderr);
 	return FTH_EXIT_USAGE;

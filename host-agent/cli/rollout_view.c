@@ -12,6 +12,8 @@
 #include "cli/tasks_view.h"
 #include "cli/verbs.h"
 
+#define MS_PER_MINUTE 60000.0
+
 static bool phase_is(const json_t *rollout, const char *phase)
 {
 	return !strcmp(fth_cli_string(rollout, "phase"), phase);
@@ -82,6 +84,26 @@ static void print_model(const json_t *rollout)
 					 : "as the policy says");
 }
 
+/* How far the way back is, and what is exposed meanwhile. */
+static void print_recall(const json_t *recall)
+{
+	int64_t left = fth_cli_number(recall, "left");
+	int64_t away = fth_cli_number(recall, "away");
+
+	if (!json_is_object(recall))
+		return;
+	printf("recall: %" PRId64 " of %" PRId64 " VMs are back", fth_cli_number(recall, "back"),
+	       fth_cli_number(recall, "total"));
+	if (left)
+		printf(", %" PRId64 " may still run the patch (%" PRId64 " of them away)", left,
+		       away);
+	printf("; %.1f VM-minutes exposed since it began%s\n",
+	       (double)fth_cli_number(recall, "exposed_ms") / MS_PER_MINUTE,
+	       json_is_true(json_object_get(recall, "blocks"))
+		       ? "; the payload is blocked in the whole fleet"
+		       : "");
+}
+
 void fth_rollout_print(const json_t *rollout)
 {
 	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
@@ -99,6 +121,7 @@ void fth_rollout_print(const json_t *rollout)
 		fth_cli_print_text(fth_cli_string(rollout, "why"));
 		putchar('\n');
 	}
+	print_recall(json_object_get(rollout, "recall"));
 	putchar('\n');
 	fth_table_row(&table, "VM", "WAVE", "STATE", "IN GUEST", "WHY", NULL);
 	json_array_foreach(json_object_get(rollout, "vms"), i, vm) {
@@ -147,7 +170,7 @@ bool fth_rollout_settled(const json_t *rollout)
 {
 	return phase_is(rollout, "complete") || phase_is(rollout, "reversed") ||
 	       phase_is(rollout, "stuck") || phase_is(rollout, "paused") ||
-	       phase_is(rollout, "gated");
+	       phase_is(rollout, "gated") || phase_is(rollout, "aborted");
 }
 
 int fth_rollout_verdict(const json_t *rollout, const char *wished)
@@ -156,6 +179,8 @@ int fth_rollout_verdict(const json_t *rollout, const char *wished)
 
 	if (phase_is(rollout, "stuck") || phase_is(rollout, "paused"))
 		return FTH_EXIT_NOT_SO;
+	if (phase_is(rollout, "aborting") || phase_is(rollout, "aborted"))
+		return !strcmp(wished, "aborted") ? FTH_EXIT_OK : FTH_EXIT_NOT_SO;
 	if (!strcmp(wished, "reversed"))
 		return back ? FTH_EXIT_OK : FTH_EXIT_NOT_SO;
 	if (back || count(rollout, "failed"))

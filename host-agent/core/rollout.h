@@ -227,6 +227,10 @@ struct fth_rollout {
 	uint64_t wake_at_ms;	/* when a TICK is due, 0 = none */
 	uint64_t started_ms;
 	uint64_t ended_ms;
+	uint64_t recall_ms;	       /* when it was reversed, 0 = it was not */
+	uint64_t exposed_ms;	       /* VM-ms from then on, of VMs that are back */
+	uint32_t recall_total;	       /* VMs that were to go back then */
+	bool recalled;		       /* its payload may go nowhere any more */
 	char why[FTH_WHY_MAX];	       /* of the phase; with numbers */
 	char reverse_why[FTH_WHY_MAX]; /* what the reverse was for */
 	char checks_why[FTH_WHY_MAX];  /* what a check of the wave said last */
@@ -267,7 +271,8 @@ enum fth_rollout_event_kind {
  * @effect: SEEN, RESULT: calls have run this payload's replacements
  * @restored: SEEN: same boot, but the uptime ran backwards: a snapshot came
  *	back
- * @blocked: ADD_VM, SEEN: the VM may not have this payload (again)
+ * @blocked: ADD_VM, SEEN: the VM may not have this payload (again); REVERSE: no
+ *	VM may: it is a recall
  * @reachable: ADD_VM; nothing is sent before the VM's first SEEN
  * @taint: SEEN, RESULT, HEARTBEAT
  * @op_id, @code: RESULT
@@ -312,7 +317,11 @@ enum fth_rollout_action_kind {
 	 * chunks of an older STAGE that wait are not to be sent any more
 	 */
 	FTH_RA_SEND = 1,
-	FTH_RA_SAY = 2, /* @text: one line for the log and `rollout status` */
+	/*
+	 * @text: one line for the log and `rollout status`; about VM @vm_index, or
+	 * about the rollout where that is FTH_ROLLOUT_WAVE
+	 */
+	FTH_RA_SAY = 2,
 	/*
 	 * fth_rollout_checks() of VM @vm_index, or of the wave where that is
 	 * FTH_ROLLOUT_WAVE, has changed: look what is to be watched or checked
@@ -385,6 +394,10 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth
  * ABORT starts nothing any more.  What is in flight ends, what soaks is watched to
  * its end and confirmed, and nothing is taken back, not even by a spent budget;
  * REVERSE can follow.  A VM that loses the patch later stays without it.
+ *
+ * A reverse for a spent budget is a recall, and so is a REVERSE that says so:
+ * @recalled is set, and the caller journals, with the very event, that this
+ * payload may go to no VM of the fleet any more.
  */
 int fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollout_event *event,
 		     struct fth_rollout_actions *actions);
@@ -443,6 +456,9 @@ struct fth_rollout_checks {
 void fth_rollout_checks(const struct fth_rollout *rollout, uint32_t vm_index,
 			struct fth_rollout_checks *ret_checks);
 
+/** fth_rollout_find() - the VM of that name, or NULL. */
+const struct fth_rollout_vm *fth_rollout_find(const struct fth_rollout *rollout, const char *name);
+
 /* Numbers for status; every VM is counted in exactly one of the first eight. */
 struct fth_rollout_counts {
 	uint32_t waiting, deferred, in_flight, soaking, done, failed, reversed, skipped;
@@ -450,6 +466,31 @@ struct fth_rollout_counts {
 	uint32_t inconclusive;
 	uint32_t total;
 };
+
+/**
+ * struct fth_recall - how far a rollout is on its way back
+ * @total: VMs that were touched when it was reversed
+ * @back: VMs that are back
+ * @left: VMs that may still run the patch
+ * @away: of these, VMs that can't be reached: they go back when they return
+ * @exposed_ms: time that VMs have spent with it since it was reversed, all added
+ *	up; where a VM can't be told it counts as exposed
+ * @due_ms: when those that can be reached are back, if they go on as up to now; 0:
+ *	can't be told
+ */
+struct fth_recall {
+	uint32_t total, back, left, away;
+	uint64_t exposed_ms;
+	uint64_t due_ms;
+};
+
+/**
+ * fth_rollout_recall() - see struct fth_recall
+ * @rollout: any; one that was never reversed gives zeroes
+ * @now_ms: as in events
+ */
+void fth_rollout_recall(const struct fth_rollout *rollout, uint64_t now_ms,
+			struct fth_recall *ret_recall);
 
 void fth_rollout_count(const struct fth_rollout *rollout, struct fth_rollout_counts *ret_counts);
 

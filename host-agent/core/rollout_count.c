@@ -21,6 +21,13 @@ bool fth_rollout_pending(const struct fth_rollout *rollout, uint32_t vm_index,
 	return true;
 }
 
+const struct fth_rollout_vm *fth_rollout_find(const struct fth_rollout *rollout, const char *name)
+{
+	uint32_t at = fth_index_find(rollout, FTH_INDEX_VM, name);
+
+	return at == FTH_VM_NONE ? NULL : &rollout->vms[at];
+}
+
 static void count_vm(const struct fth_rollout_vm *vm, struct fth_rollout_counts *counts)
 {
 	switch (vm->state) {

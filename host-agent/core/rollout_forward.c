@@ -174,7 +174,7 @@ static void spend(struct fth_rollout_run *run, const char *what)
 		reverse = false;
 	fth_text_format(why, sizeof(why), "%s: %s", what, reverse ? "reversing" : "paused");
 	if (reverse) {
-		fth_rollout_begin_reverse(run, why);
+		fth_rollout_begin_reverse(run, why, true);
 	} else if (rollout->phase != FTH_RO_PAUSED) {
 		rollout->paused_phase = rollout->phase;
 		fth_rollout_set_phase(run, FTH_RO_PAUSED, why);

@@ -150,10 +150,14 @@ void fth_room_clear(struct fth_rollout *rollout);
 /* rollout_forward.c, rollout_reverse.c: what is to be done next */
 void fth_rollout_advance(struct fth_rollout_run *run);
 bool fth_rollout_is_forward(const struct fth_rollout *rollout);
-void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why);
+void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why, bool recall);
 void fth_rollout_reverse_pass(struct fth_rollout_run *run);
 void fth_rollout_next_wave(struct fth_rollout_run *run);
 void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase, const char *why);
+
+/* rollout_recall.c */
+void fth_recall_begin(struct fth_rollout_run *run, bool recall);
+void fth_recall_note_back(struct fth_rollout_run *run, const struct fth_rollout_vm *vm);
 
 /* rollout_verbs.c: what people ask for */
 int fth_rollout_pause(struct fth_rollout_run *run);

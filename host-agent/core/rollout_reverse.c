@@ -11,13 +11,14 @@
  */
 #include "core/rollout_internal.h"
 
-void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why)
+void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why, bool recall)
 {
 	struct fth_rollout *rollout = run->rollout;
 	struct fth_rollout_vm *vm;
 	uint32_t i;
 
 	fth_rollout_set_phase(run, FTH_RO_REVERSING, why);
+	fth_recall_begin(run, recall);
 	memcpy(rollout->reverse_why, rollout->why, FTH_WHY_MAX);
 	rollout->soak_until_ms = 0;
 	for (i = 0; i < rollout->vm_count; i++) {

@@ -156,6 +156,6 @@ int fth_rollout_reverse(struct fth_rollout_run *run)
 	if (rollout->phase == FTH_RO_REVERSING || rollout->phase == FTH_RO_REVERSED)
 		return -EINVAL;
 	by_request(run, why);
-	fth_rollout_begin_reverse(run, why);
+	fth_rollout_begin_reverse(run, why, run->event->blocked);
 	return 0;
 }

@@ -22,7 +22,8 @@ static struct fth_rollout_action *new_action(struct fth_rollout_run *run)
 	return &actions->entries[actions->count++];
 }
 
-void fth_run_say(struct fth_rollout_run *run, const char *subject, const char *text)
+static void say(struct fth_rollout_run *run, uint32_t vm_index, const char *subject,
+		const char *text)
 {
 	struct fth_rollout_action *action = new_action(run);
 
@@ -30,8 +31,14 @@ void fth_run_say(struct fth_rollout_run *run, const char *subject, const char *t
 		return;
 	memset(action, 0, sizeof(*action));
 	action->kind = FTH_RA_SAY;
+	action->vm_index = vm_index;
 	fth_text_format(action->text, sizeof(action->text), "%s%s%s", subject, text[0] ? ": " : "",
 			text);
+}
+
+void fth_run_say(struct fth_rollout_run *run, const char *subject, const char *text)
+{
+	say(run, FTH_ROLLOUT_WAVE, subject, text);
 }
 
 /* Return: false when there is no room for it. */
@@ -206,7 +213,7 @@ void fth_vm_fail(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		vm->failure_counted = true;
 		run->rollout->failures++;
 	}
-	fth_run_say(run, vm->name, vm->why);
+	say(run, (uint32_t)(vm - run->rollout->vms), vm->name, vm->why);
 }
 
 /* Something broke in the guest's kernel since the patch went in. */
@@ -321,6 +328,7 @@ void fth_vm_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	fth_vm_set_inconclusive(run, vm, false);
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
+	fth_recall_note_back(run, vm);
 	vm->touched = false;
 	vm->staged = false;
 	vm->attempts = 0;

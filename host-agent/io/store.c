@@ -20,13 +20,25 @@
 #include "io/loop.h"
 #include "io/store_internal.h"
 
-#define APPLICATION_ID 0x46544848 /* tells our files from others' */
-#define SCHEMA_VERSION 4
 #define BUSY_WAIT_MS 5000		/* at the start */
 #define BUSY_WAIT_LOOP_MS 100		/* later: all guests wait meanwhile */
 #define SALT_MASK 0x7fffffff00000000ull /* mixed into the rollout's half of op ids */
 
 #define BLOCK_COLUMNS "vm, sha256, patch, trigger, incident, at_ms, why, allowed_ms, hand"
+
+/*
+ * Rollouts' decisions, commands by hand and emergencies as one list; the newest,
+ * oldest first.  A command by hand is told with what came of it.
+ */
+#define HISTORY(of_history, of_hands, of_incidents)                                             \
+	"SELECT * FROM (SELECT at_ms, n, rollout, patch, vm, kind, what, why, uid, who"         \
+	" FROM (SELECT * FROM history " of_history "ORDER BY n DESC LIMIT ?2)"                  \
+	" UNION ALL SELECT at_ms, n, 0, patch, vm, 'hand', verb, why, uid, ''"                  \
+	" FROM (SELECT * FROM hands " of_hands "ORDER BY n DESC LIMIT ?2)"                      \
+	" UNION ALL SELECT at_ms, n, 0, patch, vm, 'emergency', CASE kind WHEN 4 THEN"          \
+	" 'triggered' WHEN 2 THEN 'reverted' ELSE 'trouble' END, place || ' ' || detail, 0, ''" \
+	" FROM (SELECT * FROM incidents " of_incidents "ORDER BY n DESC LIMIT ?2)"              \
+	" ORDER BY 1 DESC, 2 DESC LIMIT ?2) ORDER BY 1, 2"
 
 static const char *const sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
@@ -35,14 +47,15 @@ static const char *const sql[STATEMENTS] = {
 	[ADD_ROLLOUT] = "INSERT INTO rollouts (id, seed, created_ms, vm_max, path, policy, release,"
 			" sha256, leave, switch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[APPEND] = "INSERT INTO events (rollout, record) VALUES (?, ?)",
-	[PUT_VM] = "INSERT OR REPLACE INTO vms (name, boot_id, uptime_ms) VALUES (?, ?, ?)",
+	[PUT_VM] = "INSERT OR REPLACE INTO vms (name, boot_id, uptime_ms, uuid)"
+		   " VALUES (?, ?, ?, ?)",
 	[PUT_META] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
 	[GET_META] = "SELECT value FROM meta WHERE key = ?",
 	[LAST_ROLLOUT] = "SELECT coalesce(max(id), 0) FROM rollouts",
 	[ALL_ROLLOUTS] = "SELECT id, seed, created_ms, vm_max, path, policy, release, sha256,"
 			 " leave, switch FROM rollouts ORDER BY id",
 	[ALL_EVENTS] = "SELECT record FROM events WHERE rollout = ? ORDER BY n",
-	[ALL_VMS] = "SELECT name, boot_id, uptime_ms FROM vms ORDER BY name",
+	[ALL_VMS] = "SELECT name, boot_id, uptime_ms, uuid FROM vms ORDER BY name",
 	[ADD_HAND] = "INSERT INTO hands (at_ms, uid, vm, patch, verb, why)"
 		     " VALUES (?, ?, ?, ?, ?, ?)",
 	[END_HAND] = "UPDATE hands SET code = ?, detail = ? WHERE n = ?",
@@ -74,55 +87,16 @@ static const char *const sql[STATEMENTS] = {
 	[DROP_BLOCK] = "DELETE FROM blocks WHERE vm = ? AND sha256 = ? AND patch = ?",
 	[ALL_BLOCKS] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE ?1 IS NULL OR vm = ?1"
 		       " ORDER BY at_ms, vm, patch",
+	[ADD_HISTORY] = "INSERT INTO history (at_ms, rollout, patch, vm, kind, what, why, uid, who)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[TRIM_HISTORY] = "DELETE FROM history WHERE n <= ?",
+	[HISTORY_OF_ALL] = HISTORY("", "", ""),
+	[HISTORY_OF_VM] = HISTORY("WHERE vm = ?1 ", "WHERE vm = ?1 ", "WHERE vm = ?1 "),
+	[HISTORY_OF_ROLLOUT] = HISTORY("WHERE rollout = ?1 ", "WHERE 0 ", "WHERE 0 "),
+	[IS_RECALLED] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE vm = '' AND sha256 = ?",
 };
 
-/* Tables of version 1; what came later is added by the steps below. */
-static const char schema[] =
-	"BEGIN;"
-	"CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE rollouts (id INTEGER PRIMARY KEY, seed INTEGER NOT NULL,"
-	" created_ms INTEGER NOT NULL, vm_max INTEGER NOT NULL, path TEXT NOT NULL,"
-	" policy BLOB NOT NULL, release TEXT NOT NULL, sha256 BLOB NOT NULL);"
-	"CREATE TABLE events (n INTEGER PRIMARY KEY,"
-	" rollout INTEGER NOT NULL REFERENCES rollouts (id), record BLOB NOT NULL);"
-	"CREATE INDEX events_of ON events (rollout, n);"
-	"CREATE TABLE vms (name TEXT PRIMARY KEY, boot_id BLOB NOT NULL,"
-	" uptime_ms INTEGER NOT NULL) WITHOUT ROWID;"
-	"PRAGMA application_id = 1179928648;"
-	"PRAGMA user_version = 1;"
-	"COMMIT;";
-
-/* Each from the version before; at [0] to version 2. */
-static const char *const steps[] = {
-	"BEGIN;"
-	"ALTER TABLE rollouts ADD COLUMN leave INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE rollouts ADD COLUMN switch INTEGER NOT NULL DEFAULT 0;"
-	"PRAGMA user_version = 2;"
-	"COMMIT;",
-	"BEGIN;"
-	"CREATE TABLE hands (n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, uid INTEGER NOT NULL,"
-	" vm TEXT NOT NULL, patch TEXT NOT NULL, verb TEXT NOT NULL, why TEXT NOT NULL,"
-	" code INTEGER, detail TEXT);"
-	"PRAGMA user_version = 3;"
-	"COMMIT;",
-	"BEGIN;"
-	"CREATE TABLE incidents (n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, vm TEXT NOT NULL,"
-	" boot_id BLOB NOT NULL, incident INTEGER NOT NULL, kind INTEGER NOT NULL,"
-	" trigger INTEGER NOT NULL, mode INTEGER NOT NULL, state INTEGER NOT NULL,"
-	" patch TEXT NOT NULL, sha256 BLOB NOT NULL, place TEXT NOT NULL, detail TEXT NOT NULL,"
-	" report TEXT NOT NULL, happened_ms INTEGER NOT NULL);"
-	"CREATE INDEX incidents_of ON incidents (vm, n);"
-	"CREATE TABLE blocks (vm TEXT NOT NULL, sha256 BLOB NOT NULL, patch TEXT NOT NULL,"
-	" trigger INTEGER NOT NULL, incident INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
-	" why TEXT NOT NULL, allowed_ms INTEGER NOT NULL DEFAULT 0,"
-	" hand INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (vm, sha256, patch)) WITHOUT ROWID;"
-	"PRAGMA user_version = 4;"
-	"COMMIT;",
-};
-
-static_assert(sizeof(steps) / sizeof(steps[0]) == SCHEMA_VERSION - 1, "one step each");
-
-static void explain(struct fth_store *store, const char *operation)
+void fth_store_explain(struct fth_store *store, const char *operation)
 {
 	snprintf(store->why, sizeof(store->why), "%s: %s", operation,
 		 store->db ? sqlite3_errmsg(store->db) : "out of memory");
@@ -143,7 +117,7 @@ int fth_store_run(struct fth_store *store, enum fth_store_statement which, const
 	int code = sqlite3_step(statement);
 
 	if (code != SQLITE_DONE && code != SQLITE_ROW)
-		explain(store, operation);
+		fth_store_explain(store, operation);
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
 	if (code == SQLITE_DONE || code == SQLITE_ROW)
@@ -174,7 +148,7 @@ int fth_store_number(struct fth_store *store, enum fth_store_statement which, in
 	if (code == SQLITE_ROW)
 		*number = sqlite3_column_int64(statement, 0);
 	else if (code != SQLITE_DONE)
-		explain(store, "read");
+		fth_store_explain(store, "read");
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
 	return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? -ENOENT : -EIO;
@@ -198,59 +172,13 @@ static int put_meta(struct fth_store *store, const char *key, int64_t value)
 	return fth_store_run(store, PUT_META, "write");
 }
 
-static int read_pragma(struct fth_store *store, const char *pragma, int64_t *ret_value)
-{
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(store->db, pragma, -1, &statement, NULL);
-
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	if (code == SQLITE_ROW)
-		*ret_value = sqlite3_column_int64(statement, 0);
-	else
-		explain(store, pragma);
-	sqlite3_finalize(statement);
-	return code == SQLITE_ROW ? 0 : -EIO;
-}
-
-static int execute(struct fth_store *store, const char *text, const char *operation)
+int fth_store_execute(struct fth_store *store, const char *text, const char *operation)
 {
 	if (sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK)
 		return 0;
-	explain(store, operation);
+	fth_store_explain(store, operation);
 	fth_store_rollback(store);
 	return -EIO;
-}
-
-static int bring_up(struct fth_store *store, int64_t version)
-{
-	int error = 0;
-
-	for (; !error && version < SCHEMA_VERSION; version++)
-		error = execute(store, steps[version - 1], "bring the tables up to date");
-	return error;
-}
-
-static int check_schema(struct fth_store *store)
-{
-	int64_t application = 0, version = 0, tables = 0;
-
-	if (read_pragma(store, "PRAGMA application_id", &application) ||
-	    read_pragma(store, "PRAGMA user_version", &version) ||
-	    read_pragma(store, "SELECT count(*) FROM sqlite_schema", &tables))
-		return -EIO;
-	if (!application && !version && !tables) {
-		if (execute(store, schema, "create the tables"))
-			return -EIO;
-		return bring_up(store, 1);
-	}
-	if (application == APPLICATION_ID && version >= 1 && version <= SCHEMA_VERSION)
-		return bring_up(store, version);
-	snprintf(
-		store->why, sizeof(store->why),
-		"found application id %lld, version %lld, expected %d, %d: not a journal of this agent",
-		(long long)application, (long long)version, APPLICATION_ID, SCHEMA_VERSION);
-	return -EINVAL;
 }
 
 static int prepare(struct fth_store *store, const char *path)
@@ -259,23 +187,23 @@ static int prepare(struct fth_store *store, const char *path)
 
 	if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
 	    SQLITE_OK) {
-		explain(store, "open");
+		fth_store_explain(store, "open");
 		return -EIO;
 	}
 	sqlite3_busy_timeout(store->db, BUSY_WAIT_MS);
-	error = execute(store,
-			"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-			"PRAGMA wal_autocheckpoint = 100;"
-			"PRAGMA foreign_keys = ON",
-			"set up");
+	error = fth_store_execute(store,
+				  "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+				  "PRAGMA wal_autocheckpoint = 100;"
+				  "PRAGMA foreign_keys = ON",
+				  "set up");
 	/* ROLLBACK is prepared last: what needs it before is one statement. */
 	if (!error)
-		error = check_schema(store);
+		error = fth_store_check_schema(store);
 	for (i = 0; !error && i < STATEMENTS; i++) {
 		if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 				       &store->statements[i], NULL) == SQLITE_OK)
 			continue;
-		explain(store, "prepare");
+		fth_store_explain(store, "prepare");
 		error = -EIO;
 	}
 	return error;
@@ -398,6 +326,7 @@ int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm)
 	sqlite3_bind_text(statement, 1, vm->name, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(statement, 2, vm->boot_id, FTH_UUID_SIZE, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 3, (int64_t)vm->uptime_ms);
+	sqlite3_bind_blob(statement, 4, vm->uuid, vm->has_uuid ? FTH_UUID_SIZE : 0, SQLITE_STATIC);
 	return fth_store_run(store, PUT_VM, "remember a VM");
 }
 
@@ -412,7 +341,7 @@ int fth_store_probe(struct fth_store *store)
 int fth_store_end_walk(struct fth_store *store, sqlite3_stmt *statement, int code, int error)
 {
 	if (!error && code != SQLITE_DONE) {
-		explain(store, "read");
+		fth_store_explain(store, "read");
 		error = -EIO;
 	}
 	sqlite3_reset(statement);
@@ -487,6 +416,8 @@ int fth_store_each_vm(struct fth_store *store,
 		vm.name = fth_store_text(s, 0);
 		fth_store_copy(s, 1, vm.boot_id, sizeof(vm.boot_id));
 		vm.uptime_ms = (uint64_t)sqlite3_column_int64(s, 2);
+		vm.has_uuid = sqlite3_column_bytes(s, 3) == FTH_UUID_SIZE;
+		fth_store_copy(s, 3, vm.uuid, sizeof(vm.uuid));
 		error = take(context, &vm);
 	}
 	return fth_store_end_walk(store, s, code, error);

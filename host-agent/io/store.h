@@ -11,6 +11,7 @@
 
 struct fth_store;
 
+#define FTH_STORE_SCHEMA 5		  /* version of the tables */
 #define FTH_STORE_WHY_MAX 512u		  /* bytes of a reason, with its NUL */
 #define FTH_STORE_ROLLOUT_MAX 0x7fffffffu /* ids are the upper half of op ids */
 
@@ -39,11 +40,43 @@ struct fth_store_rollout {
 	uint8_t switches;
 };
 
-/* What was last heard of a VM: tells a restored snapshot after a restart. */
+/*
+ * What was last heard of a VM: tells a restored snapshot after a restart.  @uuid is
+ * its inventory's word, which it keeps when it is renamed.
+ */
 struct fth_store_vm {
 	const char *name;
 	uint8_t boot_id[FTH_UUID_SIZE];
 	uint64_t uptime_ms;
+	bool has_uuid;
+	uint8_t uuid[FTH_UUID_SIZE];
+};
+
+#define FTH_STORE_HISTORY_MAX 500000u	  /* entries that are kept: the newest */
+#define FTH_STORE_HISTORY_WALK_MAX 10000u /* of these, that a walk gives */
+
+/**
+ * struct fth_store_history - one thing that was decided or done; strings are borrowed
+ * @n: set when read; unique among those of one @kind only
+ * @rollout: 0 for what belongs to none
+ * @vm: "" for what concerns a rollout as a whole
+ * @kind: "verb" a person's, "phase" the rollout's, "op" a command to a guest, "vm"
+ *	what became of a VM; read also "hand" and "emergency"
+ * @what: the verb, the phase, the op, the state
+ * @uid, @who: by whose word; @who is "" where nobody's name is known, @uid counts
+ *	for "verb" and "hand" only
+ */
+struct fth_store_history {
+	uint64_t n;
+	uint64_t at_ms;
+	uint64_t rollout;
+	const char *patch;
+	const char *vm;
+	const char *kind;
+	const char *what;
+	const char *why;
+	uint32_t uid;
+	const char *who;
 };
 
 /**
@@ -216,6 +249,35 @@ int fth_store_drop_block(struct fth_store *store, const struct fth_store_block *
  */
 bool fth_store_is_blocked(struct fth_store *store, const char *vm, const uint8_t *sha256,
 			  const char *patch, char *ret_why, size_t size);
+
+/**
+ * fth_store_is_recalled() - may no VM have this payload?
+ * @sha256: of the payload
+ * @ret_why: @size bytes, for a person; "" where it is not recalled
+ *
+ * A recall is a block whose VM is "": of the whole fleet.
+ * Return: also true when the journal can't be read.
+ */
+bool fth_store_is_recalled(struct fth_store *store, const uint8_t *sha256, char *ret_why,
+			   size_t size);
+
+/**
+ * fth_store_add_history() - in the transaction that is open
+ * @row: copied; without @n
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_add_history(struct fth_store *store, const struct fth_store_history *row);
+
+/**
+ * fth_store_each_history() - the newest FTH_STORE_HISTORY_WALK_MAX, oldest first
+ * @vm: of this VM, or NULL
+ * @rollout: of this rollout, or 0; one of both at most
+ *
+ * Commands by hand and emergencies are among them, but not for a rollout.
+ */
+int fth_store_each_history(struct fth_store *store, const char *vm, uint64_t rollout,
+			   int (*take)(void *context, const struct fth_store_history *row),
+			   void *context);
 
 /**
  * fth_store_commit() - make durable what was added since the last commit

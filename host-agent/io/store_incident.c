@@ -146,7 +146,8 @@ int fth_store_add_block(struct fth_store *store, const struct fth_store_block *r
 		error = count_blocks(store, row->vm, &count);
 	if (error)
 		return error;
-	if (!known && count >= FTH_STORE_BLOCKS_MAX)
+	/* The fleet's page is written by ourselves alone, guests can't fill it. */
+	if (!known && *row->vm && count >= FTH_STORE_BLOCKS_MAX)
 		return -ENOSPC;
 	bind_block(s, 1, row);
 	sqlite3_bind_int64(s, 4, row->trigger);
@@ -210,6 +211,27 @@ bool fth_store_is_blocked(struct fth_store *store, const char *vm, const uint8_t
 	sqlite3_reset(s);
 	sqlite3_clear_bindings(s);
 	return is_blocked;
+}
+
+bool fth_store_is_recalled(struct fth_store *store, const uint8_t *sha256, char *ret_why,
+			   size_t size)
+{
+	sqlite3_stmt *s = store->statements[IS_RECALLED];
+	struct fth_store_block row;
+	int code;
+
+	sqlite3_bind_blob(s, 1, sha256, FTH_SHA256_SIZE, SQLITE_STATIC);
+	code = sqlite3_step(s);
+	ret_why[0] = '\0';
+	if (code == SQLITE_ROW) {
+		read_block(s, &row);
+		snprintf(ret_why, size, "%s", row.why);
+	} else if (code != SQLITE_DONE) {
+		snprintf(ret_why, size, "the journal can't be read");
+	}
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	return code != SQLITE_DONE;
 }
 
 int fth_store_allow_block(struct fth_store *store, const struct fth_store_block *row)

@@ -35,6 +35,12 @@ enum fth_store_statement {
 	ALLOW_BLOCK,
 	DROP_BLOCK,
 	ALL_BLOCKS,
+	ADD_HISTORY,
+	TRIM_HISTORY,
+	HISTORY_OF_ALL,
+	HISTORY_OF_VM,
+	HISTORY_OF_ROLLOUT,
+	IS_RECALLED,
 	STATEMENTS,
 };
 
@@ -43,6 +49,18 @@ struct fth_store {
 	sqlite3_stmt *statements[STATEMENTS];
 	char why[FTH_STORE_WHY_MAX];
 };
+
+/** fth_store_explain() - keep the database's last error as the store's reason. */
+void fth_store_explain(struct fth_store *store, const char *operation);
+
+/** fth_store_execute() - statements without results; 0 or -EIO, explained, rolled back. */
+int fth_store_execute(struct fth_store *store, const char *text, const char *operation);
+
+/** fth_store_pragma() - the first number of a query; 0 or -EIO, explained. */
+int fth_store_pragma(struct fth_store *store, const char *pragma, int64_t *ret_value);
+
+/** fth_store_check_schema() - make the tables, or bring them up to date; 0, -EIO, -EINVAL. */
+int fth_store_check_schema(struct fth_store *store);
 
 /** fth_store_begin() - a transaction is open then; 0 or -EIO. */
 int fth_store_begin(struct fth_store *store);

@@ -80,7 +80,7 @@ begin() {
 # allow_again PATCH VM: blocked, allowed, blocked no more; in the guest too.
 allow_again() {
 	is "$(blocks "$2")" 1 "$2 has one block"
-	ok "it is lifted" "$FOTHER" allow "$1" --vm "$2" --why "this test"
+	ok "it is lifted" "$FOTHER" allow "$1" --all --why "this test"
 	eventually "$WAIT_S" "its guest knows" blocks_are "$2" 0
 	is "$(fleet_exec "$2" cat /sys/kernel/fother/blocked)" "" "and refuses nothing any more"
 	nok "what is not blocked is not allowed" "$FOTHER" allow "$1" --vm "$2"

@@ -180,9 +180,15 @@ int af_tear_down(void **unused)
 	return nftw(af.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+static struct fth_asker asker(void)
+{
+	return (struct fth_asker){ .uid = geteuid(), .who = "test" };
+}
+
 struct fth_live *af_create(void)
 {
-	struct fth_live *live = fth_create_rollout(af.agent, af.policy, geteuid(), &af.error);
+	const struct fth_asker by = asker();
+	struct fth_live *live = fth_create_rollout(af.agent, af.policy, &by, &af.error);
 
 	if (!live)
 		fail_msg("refused: %s", af.error.message);
@@ -191,7 +197,9 @@ struct fth_live *af_create(void)
 
 void af_refused(int status, const char *words)
 {
-	assert_null(fth_create_rollout(af.agent, af.policy, geteuid(), &af.error));
+	const struct fth_asker by = asker();
+
+	assert_null(fth_create_rollout(af.agent, af.policy, &by, &af.error));
 	assert_int_equal(af.error.status, status);
 	if (!strstr(af.error.message, words))
 		fail_msg("found '%s', expected it to say '%s'", af.error.message, words);

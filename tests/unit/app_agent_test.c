@@ -171,7 +171,7 @@ static void a_refusal_reverses_the_rest(void **unused)
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
 	assert_int_equal(AF_SUM(applied), 0);
 	assert_int_equal(af.agent->lives[0]->rollout->failures, 1);
-	assert_non_null(strstr(af.agent->lives[0]->rollout->why, "1 of 3"));
+	assert_non_null(strstr(af.agent->lives[0]->rollout->why, "1 of 1"));
 }
 
 static void a_guest_that_reboots_is_brought_back(void **unused)

@@ -59,11 +59,14 @@ static json_t *get(const char *path)
 	return json;
 }
 
+/* Of VMs: what a rollout recalled is the fleet's. */
 static size_t blocks(void)
 {
-	json_t *json = get("/v1/blocks");
-	size_t count = json_array_size(json);
+	json_t *json = get("/v1/blocks"), *block;
+	size_t i, count = 0;
 
+	json_array_foreach(json, i, block)
+		count += *json_string_value(json_object_get(block, "vm")) != 0;
 	json_decref(json);
 	return count;
 }
@@ -76,6 +79,13 @@ static struct guest_peer *begin_soak(void)
 	af_create();
 	AF_UNTIL((peer = soaking_peer()) && vm_of(peer)->state == FTH_RV_SOAKING);
 	return peer;
+}
+
+/* What the rollout recalled may go out again; what VMs block stays blocked. */
+static void lift_recall(void)
+{
+	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\", \"vm\": \"\"}"),
+			 200);
 }
 
 /* The whole way: reason, reverse, block, refusal, allow, and once more. */
@@ -107,8 +117,16 @@ static void an_emergency_reverses_and_blocks(void **unused)
 	af_expect_text(json, "incidents.0.where", "fix_it+0x4");
 	json_decref(json);
 
-	/* Another rollout leaves it out. */
+	/* Recalled, it goes nowhere; when that is lifted, another rollout leaves it out. */
 	af_write_policy("0s", "");
+	af_refused(409, "blocked in the whole fleet: recalled by rollout 1: 1 of 1 VMs tried");
+	af_stop();
+	af_start();
+	AF_UNTIL(af_all_open());
+	af_refused(409, "blocked in the whole fleet");
+	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\", \"vm\": \"\"}"),
+			 200);
+	assert_int_equal(blocks(), 1);
 	af_create();
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
 	assert_int_equal(AF_SUM(applied), AF_PEERS);
@@ -127,9 +145,10 @@ static void an_emergency_reverses_and_blocks(void **unused)
 	assert_int_equal(AF_SUM(applied), AF_PEERS + 1);
 	assert_int_equal(blocks(), 0);
 	json = get("/v1/audit");
-	af_expect_text(json, "0.command", "allow");
-	af_expect_text(json, "0.result", "ok");
-	af_expect_text(json, "0.why", "it was the disk");
+	af_expect_text(json, "0.vm", "");
+	af_expect_text(json, "1.command", "allow");
+	af_expect_text(json, "1.result", "ok");
+	af_expect_text(json, "1.why", "it was the disk");
 	json_decref(json);
 	snprintf(body, sizeof(body), "{\"patch\": \"fix\", \"vm\": \"web-0\"}");
 	assert_int_equal(af_status_of("POST", "/v1/allow", body), 404);
@@ -215,6 +234,7 @@ static void a_dead_agent_learns_why(void **unused)
 	assert_int_equal(AF_SUM(applied), 1);
 	/* Nobody else is selected: there is nothing to roll out. */
 	af_write_policy("0s", "  select: {name: [web-0, web-1, web-2]}\n");
+	lift_recall();
 	af_create();
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
 	assert_int_equal(vm_of(peer)->state, FTH_RV_SKIPPED);
@@ -271,6 +291,7 @@ static void a_guest_that_refuses_is_blocked(void **unused)
 		if (af.peers[i].commands)
 			peer = &af.peers[i];
 	}
+	lift_recall();
 	af_create();
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
 	assert_int_equal(vm_of(peer)->state, FTH_RV_SKIPPED);
@@ -287,7 +308,8 @@ static void all_blocked_is_no_rollout(void **unused)
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
 	snprintf(more, sizeof(more), "  select: {name: [web-%d]}\n", (int)(peer - af.peers));
 	af_write_policy("0s", more);
-	af_refused(409, "fother allow fix --all");
+	lift_recall();
+	af_refused(409, "blocked in all 1 VMs selected");
 }
 
 static void revert_and_confirm_by_hand(void **unused)

@@ -240,11 +240,12 @@ static void a_server_says_who_is_not(void **unused)
 
 static void refused_at_the_start(void **unused)
 {
+	const struct fth_asker stranger = { .uid = 12345, .who = "stranger" };
 	(void)unused;
 	af_write_policy("0s", "health: {host: [domain-state]}\n");
 	af_refused(400, "runs without --connect");
 	with_probe("exit 0", "wave-command", "");
-	assert_null(fth_create_rollout(af.agent, af.policy, 12345, &af.error));
+	assert_null(fth_create_rollout(af.agent, af.policy, &stranger, &af.error));
 	assert_int_equal(af.error.status, 403);
 }
 

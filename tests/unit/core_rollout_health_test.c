@@ -149,7 +149,8 @@ static void test_inconclusive_spends_its_budget(void **state)
 	m_to_soaking(0);
 	m_tick(SOAK_MS);
 	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_INCONCLUSIVE);
-	assert_string_equal(m.rollout.why, "1 of 1 VMs tried are inconclusive, allowed are 0: reversing");
+	assert_string_equal(m.rollout.why,
+			    "1 of 1 VMs tried are inconclusive, allowed are 0: reversing");
 }
 
 /* It rebooted meanwhile: what was found belongs to a soak that is over. */

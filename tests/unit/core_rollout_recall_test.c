@@ -100,6 +100,58 @@ static void test_stuck_until_seen(void **state)
 	m_expect_phase(FTH_RO_REVERSED);
 }
 
+/* What is still exposed, in VMs and in the time they were. */
+static void test_recall_says_what_is_exposed(void **state)
+{
+	struct fth_recall recall;
+
+	(void)state;
+	m_begin(3);
+	m_to_soaking(0);
+	m_to_soaking(1);
+	m_to_soaking(2);
+	fth_rollout_recall(&m.rollout, m.now_ms, &recall);
+	assert_int_equal(recall.total, 0);
+	m_lost(2);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	assert_false(m.rollout.recalled);
+	m_tick(MINUTE_MS / 2);
+	fth_rollout_recall(&m.rollout, m.now_ms, &recall);
+	assert_int_equal(recall.total, 3);
+	assert_int_equal(recall.left, 3);
+	assert_int_equal(recall.away, 1);
+	assert_int_equal(recall.exposed_ms, 3 * MINUTE_MS / 2);
+	assert_int_equal(recall.due_ms, 0);
+	m_result(0, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	fth_rollout_recall(&m.rollout, m.now_ms, &recall);
+	assert_int_equal(recall.back, 1);
+	assert_int_equal(recall.due_ms, m.now_ms + MINUTE_MS / 2);
+	m_result(1, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_STUCK);
+	fth_rollout_recall(&m.rollout, m.now_ms + MINUTE_MS / 2, &recall);
+	assert_int_equal(recall.left, 1);
+	assert_int_equal(recall.exposed_ms, 2 * MINUTE_MS / 2 + MINUTE_MS);
+	assert_int_equal(recall.due_ms, 0); /* when it returns nobody can tell */
+}
+
+static void test_spent_budget_recalls(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	m.policy.failures_max = (struct fth_share){ false, 0 };
+	m_begin(2);
+	m_result(0, FTH_E_SYMBOL_UNKNOWN, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSING);
+	assert_true(m.rollout.recalled);
+	m_setup(NULL);
+	m_begin(1);
+	made = m_event(FTH_RE_REVERSE, -1);
+	made.blocked = true;
+	assert_int_equal(m_step(&made), 0);
+	assert_true(m.rollout.recalled);
+}
+
 static void test_recall_turns_what_is_unknown(void **state)
 {
 	struct fth_rollout_action pending;
@@ -255,6 +307,8 @@ int main(void)
 		MACHINE_TEST(test_payload_that_stays_is_reversed),
 		MACHINE_TEST(test_passing_refusal_hides_no_reason),
 		MACHINE_TEST(test_stuck_until_seen),
+		MACHINE_TEST(test_recall_says_what_is_exposed),
+		MACHINE_TEST(test_spent_budget_recalls),
 		MACHINE_TEST(test_recall_turns_what_is_unknown),
 		MACHINE_TEST(test_recall_has_its_own_limit),
 		MACHINE_TEST(test_snapshot_from_before_the_recall),

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The API's verbs of a rollout, and the history of who asked for what. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent_api.h"
+#include "agent_fixture.h"
+
+static json_t *get(const char *path)
+{
+	json_t *json;
+	int status;
+
+	json = af_ask("GET", path, "", &status);
+	assert_int_equal(status, 200);
+	return json;
+}
+
+/* How many entries have this in @member. */
+static size_t count_of(const json_t *entries, const char *member, const char *text)
+{
+	const json_t *entry;
+	size_t i, count = 0;
+
+	json_array_foreach(entries, i, entry)
+		count += !strcmp(json_string_value(json_object_get(entry, member)), text);
+	return count;
+}
+
+static const json_t *entry_of(const json_t *entries, const char *kind, const char *what)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(entries, i, entry)
+		if (!strcmp(json_string_value(json_object_get(entry, "kind")), kind) &&
+		    !strcmp(json_string_value(json_object_get(entry, "what")), what))
+			return entry;
+	fail_msg("no entry '%s' of kind '%s'", what, kind);
+	return NULL;
+}
+
+static void expect_asker(const json_t *entry, const char *why)
+{
+	assert_int_equal(json_integer_value(json_object_get(entry, "uid")), geteuid());
+	assert_true(strlen(json_string_value(json_object_get(entry, "who"))) > 0);
+	af_expect_text(entry, "why", why);
+}
+
+static bool one_soaks(void)
+{
+	struct fth_rollout_counts counts;
+
+	fth_rollout_count(af.agent->lives[0]->rollout, &counts);
+	return counts.soaking == 1;
+}
+
+/* An hour of soak, that nobody waits for: then it is stopped, and taken back. */
+static void promoted_aborted_undone(void **unused)
+{
+	char body[128];
+	json_t *json;
+	int status;
+
+	(void)unused;
+	af_write_policy("1h", "confirm: {within: 2h}\n");
+	snprintf(body, sizeof(body), "{\"policy\": \"%s\", \"why\": \"CVE\"}", af.policy);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts", body), 201);
+	AF_UNTIL(one_soaks());
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/undo", "{}"), 409);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/promote", "{\"why\": 7}"), 400);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/promote", "{\"why\": \"seen it\"}"),
+			 200);
+	AF_UNTIL(af.agent->lives[0]->rollout->wave == 1);
+	AF_UNTIL(AF_SUM(applied) == AF_PEERS);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/abort", "{\"why\": \"enough\"}"),
+			 200);
+	assert_int_equal(af_phase(), FTH_RO_ABORTING); /* two still soak */
+	assert_int_equal(AF_SUM(reversed), 0);
+	af_stop();
+	af_start();
+	AF_UNTIL(af_all_open());
+	assert_int_equal(af_phase(), FTH_RO_ABORTING);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/resume", "{}"), 409);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/reverse", "{}"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	assert_int_equal(AF_SUM(reversed), AF_PEERS);
+
+	json = get("/v1/history/rollout/1");
+	expect_asker(entry_of(json, "verb", "start"), "CVE");
+	expect_asker(entry_of(json, "verb", "promote"), "seen it");
+	expect_asker(entry_of(json, "verb", "abort"), "enough");
+	expect_asker(entry_of(json, "verb", "reverse"), "");
+	assert_true(json_is_null(json_object_get(entry_of(json, "op", "apply"), "who")));
+	assert_int_equal(count_of(json, "what", "apply"), AF_PEERS);
+	assert_int_equal(count_of(json, "what", "unstage"), AF_PEERS);
+	entry_of(json, "phase", "aborting");
+	entry_of(json, "phase", "reversed");
+	json_decref(json);
+	json = get("/v1/history/vm/web-1");
+	assert_int_equal(count_of(json, "vm", "web-1"), json_array_size(json));
+	assert_int_equal(count_of(json, "what", "apply"), 1);
+	json_decref(json);
+	json = af_ask("GET", "/v1/history/what", "", &status);
+	assert_int_equal(status, 404);
+	json_decref(json);
+}
+
+static void recalled_by_hand(void **unused)
+{
+	json_t *json;
+
+	(void)unused;
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	json = get("/v1/rollouts/1");
+	assert_true(json_is_null(json_object_get(json, "recall")));
+	assert_int_equal(json_integer_value(json_object_get(json, "tried")), AF_PEERS);
+	json_decref(json);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/recall", "{\"why\": \"bad\"}"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	json = get("/v1/rollouts/1");
+	json_decref(json);
+	json = get("/v1/blocks");
+	assert_int_equal(json_array_size(json), 1);
+	af_expect_text(json, "0.vm", "");
+	json_decref(json);
+	af_refused(409, "blocked in the whole fleet");
+	assert_int_equal(
+		af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\", \"vm\": \"web-1\"}"), 404);
+	af_refused(409, "blocked in the whole fleet");
+	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\"}"), 200);
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	json = get("/v1/history");
+	entry_of(json, "verb", "recall");
+	expect_asker(entry_of(json, "hand", "allow"), "");
+	json_decref(json);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/2/undo", "{}"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	af_create(); /* an undo blocks nothing */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		AF_TEST(promoted_aborted_undone),
+		AF_TEST(recalled_by_hand),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
