@@ -1,6 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # for the tests
-# SPDX-License-Identifier: GPL-2.0
 # One guest against a host by hand (tests/e2e/peer.c); for tests on the host, after tap.sh.
 #	peer_init NAME		# $DIR, which goes at the end with the guest
 #	peer_guest [OPTION]...	# boots it: options of tools/vm start

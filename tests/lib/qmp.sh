@@ -1,5 +1,5 @@
-# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 # A guest's machine by its QEMU's monitor; for tests on the host, after tap.sh.
 #	QMP_SOCKET=$DIR/vm.qmp
 QMP_WAIT_S=90
