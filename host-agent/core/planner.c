@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which VM in which wave, and in which order. */
+/*
+ * Which VM in which wave, and in which order.
+ *
+ * DESIGN
+ * Nothing is compared more than a few times: VMs fall into buckets by hash, from
+ * these into one list per rank within their hosts, and the lists are the order.
+ * The lists lie in the VMs; numbers are indices + 1, 0 = none.
+ */
 #include "core/planner.h"
 
-#include "core/text.h"
-
-#define NOT_CANARY FTH_POLICY_PATTERNS_MAX
+#include "core/rollout_internal.h"
 
 /* splitmix64's finaliser: every bit of the input moves every bit out. */
 static uint64_t mix(uint64_t number)
@@ -23,16 +28,6 @@ static uint64_t hash_name(uint64_t seed, const char *name)
 	return hash;
 }
 
-static uint32_t canary_rank(const struct fth_policy *policy, const char *name)
-{
-	uint32_t i;
-
-	for (i = 0; i < policy->canary.count; i++)
-		if (fth_text_equal(policy->canary.entries[i].text, name))
-			return i;
-	return NOT_CANARY;
-}
-
 static int compare_text(const char *one, const char *other)
 {
 	uint32_t a = fth_text_length(one, FTH_VM_NAME_MAX);
@@ -42,83 +37,100 @@ static int compare_text(const char *one, const char *other)
 	return order ? order : (a > b) - (a < b);
 }
 
-/*
- * While sorting, @wave holds the rank within the host; before ranks exist
- * it is the same for all and the host decides instead.
- */
-static bool comes_before(const struct fth_rollout *rollout, bool ranked, uint32_t one,
-			 uint32_t other)
+static struct fth_planner_key *key_at(const struct fth_rollout *rollout, uint32_t number)
 {
-	const struct fth_rollout_vm *a = &rollout->vms[one];
-	const struct fth_rollout_vm *b = &rollout->vms[other];
-	uint32_t canary_a = canary_rank(&rollout->policy, a->name);
-	uint32_t canary_b = canary_rank(&rollout->policy, b->name);
-	uint64_t hash_a;
-	uint64_t hash_b;
-
-	if (ranked && canary_a != canary_b)
-		return canary_a < canary_b;
-	if (ranked && a->wave != b->wave)
-		return a->wave < b->wave;
-	if (!ranked && a->host_slot != b->host_slot)
-		return a->host_slot < b->host_slot;
-	hash_a = hash_name(rollout->seed, a->name);
-	hash_b = hash_name(rollout->seed, b->name);
-	if (hash_a != hash_b)
-		return hash_a < hash_b;
-	return compare_text(a->name, b->name) < 0;
+	return &rollout->vms[number - 1].key;
 }
 
-static void sift(struct fth_rollout *rollout, bool ranked, uint32_t root, uint32_t count)
+static bool comes_before(const struct fth_rollout_vm *one, const struct fth_rollout_vm *other)
 {
-	struct fth_rollout_vm *vms = rollout->vms;
-	uint32_t child;
-	uint32_t held;
-
-	while ((child = 2 * root + 1) < count) {
-		if (child + 1 < count &&
-		    comes_before(rollout, ranked, vms[child].order, vms[child + 1].order))
-			child++;
-		if (!comes_before(rollout, ranked, vms[root].order, vms[child].order))
-			return;
-		held = vms[root].order;
-		vms[root].order = vms[child].order;
-		vms[child].order = held;
-		root = child;
-	}
+	if (one->key.hash != other->key.hash)
+		return one->key.hash < other->key.hash;
+	return compare_text(one->name, other->name) < 0;
 }
 
-/* Heap sort: in place, and no worst case a roster could provoke. */
-static void sort(struct fth_rollout *rollout, bool ranked)
+static void make_keys(struct fth_rollout *rollout)
 {
-	struct fth_rollout_vm *vms = rollout->vms;
-	uint32_t count = rollout->vm_count;
-	uint32_t held;
-	uint32_t i;
-
-	for (i = count / 2; i-- > 0;)
-		sift(rollout, ranked, i, count);
-	for (i = count; i-- > 1;) {
-		held = vms[0].order;
-		vms[0].order = vms[i].order;
-		vms[i].order = held;
-		sift(rollout, ranked, 0, i);
-	}
-}
-
-static void rank_within_hosts(struct fth_rollout *rollout)
-{
-	struct fth_rollout_vm *before = NULL;
+	const struct fth_policy *policy = &rollout->policy;
 	struct fth_rollout_vm *vm;
+	uint32_t at;
 	uint32_t i;
 
 	for (i = 0; i < rollout->vm_count; i++) {
-		vm = &rollout->vms[rollout->vms[i].order];
-		vm->wave = 0;
-		if (before && before->host_slot == vm->host_slot)
-			vm->wave = before->wave + 1;
-		before = vm;
+		vm = &rollout->vms[i];
+		memset(&vm->key, 0, sizeof(vm->key));
+		vm->key.hash = hash_name(rollout->seed, vm->name);
 	}
+	for (i = 0; i < policy->canary.count; i++) {
+		at = fth_index_find(rollout, FTH_INDEX_VM, policy->canary.entries[i].text);
+		if (at != FTH_VM_NONE)
+			rollout->vms[at].key.canary = true;
+	}
+}
+
+/*
+ * As many buckets as VMs, in the order of hashes: none holds more than a few,
+ * whatever the names, for nobody who names VMs knows the seed.
+ */
+static void fill_buckets(struct fth_rollout *rollout)
+{
+	struct fth_rollout_vm *vm;
+	uint32_t *link;
+	uint32_t i;
+
+	for (i = 0; i < rollout->vm_count; i++) {
+		vm = &rollout->vms[i];
+		link = &rollout->vms[(vm->key.hash >> 32) * rollout->vm_count >> 32].key.bucket;
+		while (*link && comes_before(&rollout->vms[*link - 1], vm))
+			link = &key_at(rollout, *link)->next;
+		vm->key.next = *link;
+		*link = i + 1;
+	}
+}
+
+/* The n-th VM of each host, by hash, goes to the end of list n. */
+static void fill_ranks(struct fth_rollout *rollout)
+{
+	struct fth_planner_key *rank;
+	uint32_t number;
+	uint32_t next;
+	uint32_t i;
+
+	for (i = 0; i < rollout->vm_count; i++) {
+		for (number = rollout->vms[i].key.bucket; number; number = next) {
+			next = key_at(rollout, number)->next;
+			key_at(rollout, number)->next = 0;
+			rank = &rollout->vms[rollout->vms[number - 1].host_slot].key;
+			rank = &rollout->vms[rank->of_host++].key;
+			if (rank->last)
+				key_at(rollout, rank->last)->next = number;
+			else
+				rank->first = number;
+			rank->last = number;
+		}
+	}
+}
+
+static void sort(struct fth_rollout *rollout)
+{
+	const struct fth_policy *policy = &rollout->policy;
+	struct fth_rollout_vm *vms = rollout->vms;
+	uint32_t placed = 0;
+	uint32_t number;
+	uint32_t at;
+	uint32_t i;
+
+	for (i = 0; i < policy->canary.count; i++) {
+		at = fth_index_find(rollout, FTH_INDEX_VM, policy->canary.entries[i].text);
+		if (at == FTH_VM_NONE || vms[at].key.placed)
+			continue;
+		vms[at].key.placed = true;
+		vms[placed++].order = at;
+	}
+	for (i = 0; i < rollout->vm_count; i++)
+		for (number = vms[i].key.first; number; number = key_at(rollout, number)->next)
+			if (!key_at(rollout, number)->placed)
+				vms[placed++].order = number - 1;
 }
 
 /* How many VMs are in waves 0 … @wave; wave 0 holds every named canary. */
@@ -137,19 +149,18 @@ void fth_planner_assign(struct fth_rollout *rollout)
 	uint32_t wave = 0;
 	uint32_t i;
 
+	make_keys(rollout);
 	rollout->selected = 0;
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[i];
-		vm->order = i;
 		if (vm->state == FTH_RV_SKIPPED)
 			continue;
 		rollout->selected++;
-		if (canary_rank(&rollout->policy, vm->name) != NOT_CANARY)
-			canaries++;
+		canaries += vm->key.canary;
 	}
-	sort(rollout, false);
-	rank_within_hosts(rollout);
-	sort(rollout, true);
+	fill_buckets(rollout);
+	fill_ranks(rollout);
+	sort(rollout);
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[rollout->vms[i].order];
 		while (wave < rollout->policy.wave_count &&

@@ -27,7 +27,7 @@
 #define FTH_GROUP_NAME_MAX 63u
 #define FTH_WHY_MAX 256u
 #define FTH_WHO_MAX 32u /* bytes of a user's name, with its NUL */
-#define FTH_ROLLOUT_VMS_MAX 100000u
+#define FTH_ROLLOUT_VMS_MAX 1000000u
 #define FTH_ROLLOUT_ATTEMPTS_MAX 5u /* of a retryable refusal, per VM */
 #define FTH_RETRY_AFTER_MS 2000u
 #define FTH_ANSWER_WITHIN_MS 30000u  /* plus the policy's deadline and freezes */
@@ -97,6 +97,24 @@ struct fth_rollout_node {
 	uint64_t marks;
 };
 
+/**
+ * struct fth_planner_key - a VM while the order is made
+ * @hash: of seed and name
+ * @bucket, @next: of a chain in the order of hashes; then @next is of a rank's list
+ * @of_host: valid in a host's VM: how many of that host are ranked
+ * @first, @last: at [i]: the list of all VMs that are the i-th of their host
+ */
+struct fth_planner_key {
+	uint64_t hash;
+	uint32_t bucket;
+	uint32_t next;
+	uint32_t of_host;
+	uint32_t first;
+	uint32_t last;
+	bool canary;
+	bool placed;
+};
+
 #define FTH_ROLLOUT_CLASSES 11u /* how VMs count for their waves */
 
 /**
@@ -141,7 +159,8 @@ struct fth_rollout_node {
  * @wait_child, @wait_next, @wait_prev: links of that queue
  * @class, @class_wave: how and where it is counted
  * @action_at: where its SEND was put among a step's actions, perhaps long ago
- * @nodes: two of the tree of what is due
+ * @nodes: two of the tree of what is due, which is made after the plan
+ * @key: for the plan
  */
 struct fth_rollout_vm {
 	char name[FTH_VM_NAME_MAX + 1];
@@ -196,7 +215,10 @@ struct fth_rollout_vm {
 	bool wait_starts;
 	uint8_t class;
 	uint8_t class_wave;
-	struct fth_rollout_node nodes[2];
+	union {
+		struct fth_rollout_node nodes[2];
+		struct fth_planner_key key;
+	};
 };
 
 struct fth_rollout {
