@@ -107,7 +107,7 @@ bench-agent: host-agent bench-programs ## measure one agent with thousands of em
 	tests/bench/agent/run
 
 # Emulated guests, for the agent's benchmark and tests.
-bench-programs: $(H)/bench/guests
+bench-programs: $(H)/bench/guests $(H)/bench/rollout_cost
 
 bench: guest-kmod ## measure fother beside the in-tree core, into build/bench/results.json
 	tests/bench/run
@@ -175,6 +175,11 @@ $(H)/e2e/%: $(H)/obj/tests/e2e/%.o $(H)/libfother.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(lib_ldlibs)
+
+$(H)/bench/rollout_cost: $(H)/obj/tests/bench/rollout_cost.o $(H)/libfother.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
 
 $(H)/bench/guests: $(patsubst %.c,$(H)/obj/%.o,$(wildcard tests/bench/agent/*.c)) $(H)/libfother.a
 	$(call say,LD)
