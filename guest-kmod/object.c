@@ -56,6 +56,7 @@ static void unresolve(struct fth_patch *patch, struct fth_object *object)
 		patch->redirects[i].ip = 0;
 		patch->functions[i].old_func = 0;
 		patch->functions[i].old_size = 0;
+		patch->functions[i].cold = (struct fth_text){};
 		if (patch->functions[i].klp)
 			patch->functions[i].klp->old_func = NULL;
 	}
@@ -67,6 +68,8 @@ int fth_object_load(struct fth_patch *patch, struct fth_object *object, struct m
 	int error = 0;
 
 	object->module = module;
+	if (module)
+		object->cold = fth_module_cold(module);
 	if (object->klp)
 		object->klp->mod = module;
 	/* A nop needs no relocation, nor does what the loader has relocated. */
@@ -96,6 +99,7 @@ void fth_object_unload(struct fth_patch *patch, struct fth_object *object)
 	if (object->klp)
 		object->klp->mod = NULL;
 	object->module = NULL;
+	object->cold = (struct fth_text){};
 	object->loaded = false;
 	object->patched = false;
 }

@@ -220,6 +220,7 @@ int fth_patch_create(struct klp_patch *klp, struct fth_owned_policy *policy,
 	INIT_LIST_HEAD(&patch->list);
 	patch->klp = klp;
 	patch->module = klp->mod;
+	patch->cold = fth_module_cold(klp->mod);
 	strscpy(patch->name, klp->mod->name, sizeof(patch->name));
 	error = fill(patch, older, ret_report);
 	if (error) {

@@ -26,6 +26,7 @@ struct module;
  * @klp: the author's structure; NULL where there are only nops
  * @name: the module's; NULL = vmlinux.  With @klp NULL it is an older patch's.
  * @module: while it is loaded
+ * @cold: of its functions; of vmlinux each function has its own
  * @loaded: its functions are resolved
  * @patched: its functions are in the table
  */
@@ -33,6 +34,7 @@ struct fth_object {
 	struct klp_object *klp;
 	const char *name;
 	struct module *module;
+	struct fth_text cold;
 	bool loaded;
 	bool patched;
 };
@@ -45,6 +47,7 @@ struct fth_object {
  * @sympos: its position among symbols of one name, 0 = it is the only one
  * @object: index of its object
  * @old_func: what is replaced; [@old_func, + @old_size); while it is loaded
+ * @cold: what the compiler moved out of it, of vmlinux only
  * @new_func: the replacement; [@new_func, + @new_size); a nop's is @old_func
  */
 struct fth_function {
@@ -54,6 +57,7 @@ struct fth_function {
 	u32 object;
 	unsigned long old_func;
 	unsigned long old_size;
+	struct fth_text cold;
 	unsigned long new_func;
 	unsigned long new_size;
 };
@@ -86,6 +90,7 @@ enum fth_grace {
  * @list: in struct fth_engine, under its lock
  * @klp: the author's structure; valid while the module is referenced
  * @module: referenced
+ * @cold: what the compiler moved out of its functions
  * @policy: what it was adopted under; its extend set lies in @owned
  * @owned: the texts of @policy
  * @state: enum fth_lifecycle_state
@@ -118,6 +123,7 @@ struct fth_patch {
 	struct list_head list;
 	struct klp_patch *klp;
 	struct module *module;
+	struct fth_text cold;
 	char name[FTH_NAME_MAX + 1];
 	struct fth_guest_policy policy;
 	struct fth_owned_policy *owned;

@@ -120,6 +120,8 @@ int fth_resolve_function(const char *patch, const struct module *module,
 			patch, function->name);
 	function->old_func = old_func;
 	function->old_size = old_size;
+	if (!module)
+		function->cold = fth_kernel_cold(function->name);
 	function->new_func = new_func;
 	function->new_size = new_size;
 	*ret_ip = ip;

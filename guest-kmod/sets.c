@@ -101,6 +101,19 @@ struct found {
 	u32 added;     /* of those, at the position */
 };
 
+static void add_text(struct adding *adding, unsigned long start, unsigned long end)
+{
+	if (start == end)
+		return;
+	if (!adding->sets) {
+		adding->count++;
+	} else if (adding->count < adding->room) {
+		adding->count++;
+		fth_stack_set_add(&adding->sets->old_set, start, end);
+		fth_stack_set_add(&adding->sets->new_set, start, end);
+	}
+}
+
 static bool is_text(const struct found *found, unsigned long address)
 {
 	for (u32 i = 0; i < found->text_count; i++) {
@@ -114,7 +127,6 @@ static int add_found(void *arg, unsigned long address)
 {
 	unsigned long size = fth_symbol_size(address) ?: 1;
 	struct found *found = arg;
-	struct adding *adding = found->adding;
 
 	found->symbols++;
 	if (!is_text(found, address))
@@ -123,13 +135,7 @@ static int add_found(void *arg, unsigned long address)
 	if (found->position && found->position != found->symbols)
 		return 0;
 	found->added++;
-	if (!adding->sets) {
-		adding->count++;
-	} else if (adding->count < adding->room) {
-		adding->count++;
-		fth_stack_set_add(&adding->sets->old_set, address, address + size);
-		fth_stack_set_add(&adding->sets->new_set, address, address + size);
-	}
+	add_text(found->adding, address, address + size);
 	return 0;
 }
 
@@ -167,6 +173,7 @@ static int add_extend(const struct fth_patch *patch, const struct fth_span *span
 		      struct adding *adding, struct fth_report *ret_report)
 {
 	struct found found = { .adding = adding };
+	struct fth_text cold;
 	struct module *module;
 	struct extend extend;
 
@@ -176,6 +183,7 @@ static int add_extend(const struct fth_patch *patch, const struct fth_span *span
 	if (!extend.module[0]) {
 		found.texts[found.text_count++] = fth_kernel_text();
 		fth_symbol_each(extend.function, add_found, &found);
+		cold = fth_kernel_cold(extend.function);
 	} else {
 		module = fth_module_find(extend.module);
 		/* It may come later; then the sets are made again. */
@@ -183,7 +191,9 @@ static int add_extend(const struct fth_patch *patch, const struct fth_span *span
 			return 0;
 		found.text_count = fth_module_texts(module, found.texts);
 		fth_module_symbol_each(module, extend.function, add_found, &found);
+		cold = fth_module_cold(module);
 	}
+	add_text(adding, cold.start, cold.end);
 	if (found.added == 1 || !strict)
 		return 0;
 	return refuse(patch, span, &extend, &found, ret_report);
@@ -202,6 +212,12 @@ static int add_extends(const struct fth_patch *patch, bool strict, struct adding
 	return 0;
 }
 
+static void add_cold(struct fth_stack_set *set, const struct fth_text *cold)
+{
+	if (cold->start < cold->end)
+		fth_stack_set_add(set, cold->start, cold->end);
+}
+
 static void add_function(struct fth_sets *sets, const struct fth_function *function,
 			 const struct fth_redirect *redirect)
 {
@@ -213,13 +229,37 @@ static void add_function(struct fth_sets *sets, const struct fth_function *funct
 
 		fth_stack_set_add(&sets->old_set, before->new_func, before->new_func + (size ?: 1));
 		fth_stack_set_add(&sets->old_set, behind, behind + 1);
+		add_cold(&sets->old_set,
+			 &container_of(before->lever, const struct fth_patch, lever)->cold);
 	} else {
 		fth_stack_set_add(&sets->old_set, function->old_func,
 				  function->old_func + function->old_size);
+		add_cold(&sets->old_set, &function->cold);
 	}
 	fth_stack_set_add(&sets->new_set, function->new_func,
 			  function->new_func + function->new_size);
 	fth_stack_set_add(&sets->new_set, behind, behind + 1);
+	/* A nop's way is the original's. */
+	if (!function->klp)
+		add_cold(&sets->new_set, &function->cold);
+}
+
+/* Room for add_function() of each, and for add_objects(). */
+static u32 room_of(const struct fth_patch *patch)
+{
+	return 3 * patch->total + patch->object_count + 1;
+}
+
+/* Of a module any function's cold part counts, whichever way tasks go. */
+static void add_objects(struct fth_sets *sets, const struct fth_patch *patch)
+{
+	const struct fth_object *object;
+
+	add_cold(&sets->new_set, &patch->cold);
+	fth_patch_for_each_object(patch, object) {
+		add_cold(&sets->old_set, &object->cold);
+		add_cold(&sets->new_set, &object->cold);
+	}
 }
 
 int fth_patch_make_sets(const struct fth_patch *patch, bool strict, struct fth_sets **ret_sets,
@@ -233,8 +273,8 @@ int fth_patch_make_sets(const struct fth_patch *patch, bool strict, struct fth_s
 	if (error)
 		goto err_sets;
 	if (!sets ||
-	    fth_stack_set_init(&sets->old_set, 2 * patch->total + adding.count, GFP_KERNEL) ||
-	    fth_stack_set_init(&sets->new_set, 2 * patch->total + adding.count, GFP_KERNEL)) {
+	    fth_stack_set_init(&sets->old_set, room_of(patch) + adding.count, GFP_KERNEL) ||
+	    fth_stack_set_init(&sets->new_set, room_of(patch) + adding.count, GFP_KERNEL)) {
 		error = fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
 				       "patch '%s': no memory for its patched set", patch->name);
 		goto err_sets;
@@ -243,6 +283,7 @@ int fth_patch_make_sets(const struct fth_patch *patch, bool strict, struct fth_s
 		if (patch->redirects[i].listed)
 			add_function(sets, &patch->functions[i], &patch->redirects[i]);
 	}
+	add_objects(sets, patch);
 	adding = (struct adding){ .sets = sets, .room = adding.count };
 	add_extends(patch, false, &adding, ret_report);
 	fth_stack_set_seal(&sets->old_set);

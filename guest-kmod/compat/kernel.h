@@ -99,6 +99,15 @@ void fth_symbol_each(const char *name, int (*found)(void *data, unsigned long ad
 /** fth_kernel_text() - vmlinux's text, without what is freed after the boot. */
 struct fth_text fth_kernel_text(void);
 
+/**
+ * fth_kernel_cold() - what the compiler moved out of a function of vmlinux
+ *
+ * An unlikely part of a function may stand far away, as a symbol with ".cold" behind
+ * its name: a task that is there is inside the function.
+ * Return: from the first to the last of that name; empty where there is none.
+ */
+struct fth_text fth_kernel_cold(const char *name);
+
 /** fth_symbol_size() - bytes from @address to the next symbol, 0 = unknown. */
 unsigned long fth_symbol_size(unsigned long address);
 

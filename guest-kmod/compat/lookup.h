@@ -15,6 +15,11 @@
  */
 int fth_lookup(const char *name, unsigned long *ret_address);
 
+#define FTH_COLD ".cold" /* what a compiler calls the part of a function that it moved out */
+
+/** fth_text_widen() - for a search of symbols: @text comes to hold them all.  Return: 0. */
+int fth_text_widen(void *text, unsigned long address);
+
 /** fth_lookup_module() - look up what compat/module.c calls.  Return: as above. */
 int fth_lookup_module(void);
 

@@ -75,9 +75,19 @@ struct module *fth_module_find(const char *name)
 struct search {
 	const struct module *module;
 	const char *name;
+	bool ends; /* any that ends so */
 	int (*found)(void *data, unsigned long address);
 	void *data;
 };
+
+static bool is_it(const struct search *search, const char *name)
+{
+	size_t length = strlen(name), wanted = strlen(search->name);
+
+	if (search->ends && length > wanted)
+		name += length - wanted;
+	return !strcmp(name, search->name);
+}
 
 /*
  * The walk takes its module by name from 6.3 on, and tells its callback no module
@@ -89,7 +99,7 @@ static int match(void *arg, const char *name, unsigned long address)
 {
 	const struct search *search = arg;
 
-	return strcmp(name, search->name) ? 0 : search->found(search->data, address);
+	return is_it(search, name) ? search->found(search->data, address) : 0;
 }
 
 static void each_symbol(struct search *search)
@@ -103,7 +113,7 @@ static int match(void *arg, const char *name, struct module *module, unsigned lo
 {
 	const struct search *search = arg;
 
-	if (module != search->module || strcmp(name, search->name))
+	if (module != search->module || !is_it(search, name))
 		return 0;
 	return search->found(search->data, address);
 }
@@ -121,6 +131,19 @@ void fth_module_symbol_each(const struct module *module, const char *name,
 	struct search search = { .module = module, .name = name, .found = found, .data = data };
 
 	each_symbol(&search);
+}
+
+struct fth_text fth_module_cold(const struct module *module)
+{
+	struct fth_text cold = {};
+	struct search search = { .module = module,
+				 .name = FTH_COLD,
+				 .ends = true,
+				 .found = fth_text_widen,
+				 .data = &cold };
+
+	each_symbol(&search);
+	return cold;
 }
 
 /* Upstream commit ac3b43283923 ("module: replace module_layout with module_memory", 6.4). */

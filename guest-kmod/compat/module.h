@@ -43,6 +43,15 @@ void fth_module_symbol_each(const struct module *module, const char *name,
 			    int (*found)(void *data, unsigned long address), void *data);
 
 /**
+ * fth_module_cold() - what the compiler moved out of a module's functions
+ *
+ * See fth_kernel_cold(); of all functions together, since a module's symbols can't be
+ * searched by name but one by one.
+ * Context: sleeps.
+ */
+struct fth_text fth_module_cold(const struct module *module);
+
+/**
  * fth_module_texts() - where a module's text lies
  * @ret_texts: FTH_MODULE_TEXTS_MAX
  * Return: how many were written.

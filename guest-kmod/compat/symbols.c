@@ -209,6 +209,26 @@ struct fth_text fth_kernel_text(void)
 	return data.text;
 }
 
+int fth_text_widen(void *arg, unsigned long address)
+{
+	struct fth_text *text = arg;
+	unsigned long end = address + (fth_symbol_size(address) ?: 1);
+
+	text->start = text->start ? min(text->start, address) : address;
+	text->end = max(text->end, end);
+	return 0;
+}
+
+struct fth_text fth_kernel_cold(const char *name)
+{
+	struct fth_text cold = {};
+	char part[KSYM_NAME_LEN];
+
+	if (snprintf(part, sizeof(part), "%s%s", name, FTH_COLD) < sizeof(part))
+		fth_symbol_each(part, fth_text_widen, &cold);
+	return cold;
+}
+
 unsigned long fth_symbol_size(unsigned long address)
 {
 	unsigned long size, offset;
