@@ -314,6 +314,7 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 	agent->lock_fd = -1;
 	agent->state_folder = options->state;
 	agent->fault = options->fault;
+	agent->files_max = options->files_max;
 	error = make_timers(agent);
 	if (!error)
 		error = fth_health_new(agent, &agent->health);

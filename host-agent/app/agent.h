@@ -37,6 +37,8 @@ struct fth_watch;
 
 #define FTH_AGENT_VERSION "0.1"
 #define FTH_AGENT_TURN_MS 1000u		 /* between two rounds of housekeeping */
+#define FTH_AGENT_FILES_SPARE 64u	 /* descriptors for all that is no VM's channel */
+#define FTH_AGENT_BEAT_MS 1u		 /* between two heartbeats, to any of its guests at rest */
 #define FTH_AGENT_SYNC_WITHIN_MS 10000u	 /* after start: guests may still greet */
 #define FTH_AGENT_LIVE_MAX 1024u	 /* rollouts in one journal */
 #define FTH_AGENT_CLOCK_BEHIND_MS 60000u /* more is worth a warning */
@@ -253,6 +255,7 @@ struct fth_agent {
 	uint64_t now_ms;    /* never goes back */
 	uint64_t steady_ms; /* CLOCK_MONOTONIC when @now_ms was set */
 	bool said_behind;
+	uint64_t files_max; /* 0: not known, or said already that it is too low */
 	uint64_t started_ms;
 	bool store_ok;
 	char store_why[FTH_STORE_WHY_MAX];
@@ -273,6 +276,7 @@ struct fth_agent {
  * @state: folder of the journal and the payloads; made if missing
  * @api: path of the API's socket; its folder is made if missing
  * @group: who may talk to the API beside root; (gid_t)-1 = nobody
+ * @files_max: limit of open files; 0: not known
  */
 struct fth_agent_options {
 	const char *sockets;
@@ -281,6 +285,7 @@ struct fth_agent_options {
 	const char *state;
 	const char *api;
 	gid_t group;
+	uint64_t files_max;
 	struct fth_fault fault;
 };
 

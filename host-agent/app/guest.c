@@ -450,11 +450,39 @@ static void drained(void *context)
 	fth_executor_pump(guest);
 }
 
+/* Something of it is under way that its guest may undo for want of its host. */
+static bool is_watched(const struct fth_guest *guest)
+{
+	const struct fth_binding *binding;
+
+	for (binding = guest->bindings; binding; binding = binding->next) {
+		uint8_t state = binding->live->rollout->vms[binding->vm_index].state;
+
+		if (!binding->live->superseded && state != FTH_RV_WAITING &&
+		    state != FTH_RV_DEFERRED && state != FTH_RV_DONE && state != FTH_RV_REVERSED &&
+		    state != FTH_RV_SKIPPED)
+			return true;
+	}
+	return false;
+}
+
+/* All heartbeats together cost the same from some number of guests on. */
+static uint32_t beat_ms(void *context)
+{
+	const struct fth_guest *guest = context;
+	uint32_t every_ms = guest->agent->open_count * FTH_AGENT_BEAT_MS;
+
+	if (every_ms <= FTH_HEARTBEAT_EVERY_MS || is_watched(guest))
+		return FTH_HEARTBEAT_EVERY_MS;
+	return every_ms < FTH_HEARTBEAT_MAX_MS ? every_ms : FTH_HEARTBEAT_MAX_MS;
+}
+
 static const struct fth_channel_hooks channel_hooks = {
 	.opened = opened,
 	.closed = closed,
 	.message = message,
 	.drained = drained,
+	.beat_ms = beat_ms,
 };
 
 static void disconnect(struct fth_guest *guest, const char *why)
@@ -481,6 +509,17 @@ static void reconnect(struct fth_guest *guest, const char *path)
 			strerror(-error));
 }
 
+static void check_files(struct fth_agent *agent)
+{
+	if (!agent->files_max || agent->guest_count + FTH_AGENT_FILES_SPARE <= agent->files_max)
+		return;
+	fth_log(FTH_LOG_ERROR,
+		"limit of open files: found %llu, %u VMs need %u at least; the rest stays unreachable: raise the hard limit (LimitNOFILE= of fotherd's unit, or ulimit -Hn) and start fotherd anew",
+		(unsigned long long)agent->files_max, agent->guest_count,
+		agent->guest_count + FTH_AGENT_FILES_SPARE);
+	agent->files_max = 0;
+}
+
 static void found(void *context, const char *inventory, const struct fth_inventory_vm *vm)
 {
 	struct fth_agent *agent = context;
@@ -498,6 +537,7 @@ static void found(void *context, const char *inventory, const struct fth_invento
 			guest->inventory, inventory, guest->inventory);
 		return;
 	}
+	check_files(agent);
 	guest->present = true;
 	guest->running = vm->running;
 	guest->relayed = vm->relayed;

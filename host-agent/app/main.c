@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "app/agent.h"
 #include "io/log.h"
@@ -124,6 +125,23 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 	return -1;
 }
 
+/* A descriptor for each VM: as many as we may have. */
+static uint64_t raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 0;
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit))
+			fth_log(FTH_LOG_WARNING, "limit of open files: can't be raised: %s",
+				strerror(errno));
+		getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur;
+}
+
 int main(int argc, char **argv)
 {
 	struct fth_agent_options options = {
@@ -138,6 +156,7 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	signal(SIGPIPE, SIG_IGN);
+	options.files_max = raise_files();
 	if (fth_loop_new(&loop)) {
 		fth_log(FTH_LOG_ERROR, "event loop: %s", strerror(errno));
 		return EXIT_FAILED;

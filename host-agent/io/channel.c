@@ -29,8 +29,9 @@ struct fth_channel {
 	struct fth_timer *timer;
 	struct fth_session session;
 	struct fth_decoder decoder;
-	uint8_t *buffer; /* the decoder's; held only while a frame is half here */
-	uint32_t beats;	 /* sent since something was heard */
+	uint8_t *buffer;   /* the decoder's; held only while a frame is half here */
+	uint32_t every_ms; /* between two beats */
+	uint32_t beats;	   /* sent since something was heard */
 	uint32_t retry_ms;
 	uint64_t malformed;
 	uint64_t heard_ms;
@@ -83,6 +84,14 @@ static int write_msg(struct fth_channel *channel, struct fth_msg *msg, bool tell
 	return 0;
 }
 
+static void plan_beat(struct fth_channel *channel)
+{
+	channel->every_ms = FTH_HEARTBEAT_EVERY_MS;
+	if (channel->hooks->beat_ms)
+		channel->every_ms = channel->hooks->beat_ms(channel->context);
+	fth_timer_set(channel->timer, channel->every_ms);
+}
+
 /* Nobody reads yet? Then one HELLO in the queue is enough. */
 static void greet(struct fth_channel *channel)
 {
@@ -101,7 +110,7 @@ static void beat(struct fth_channel *channel)
 
 	if (fth_stream_queued(channel->stream) < FTH_CHANNEL_OUTPUT_MAX)
 		write_msg(channel, &msg, false);
-	fth_timer_set(channel->timer, FTH_HEARTBEAT_EVERY_MS);
+	plan_beat(channel);
 }
 
 static void acknowledged(struct fth_channel *channel, const struct fth_frame *frame)
@@ -119,8 +128,9 @@ static void acknowledged(struct fth_channel *channel, const struct fth_frame *fr
 		return;
 	channel->beats = 0;
 	channel->retry_ms = FTH_CHANNEL_RETRY_MIN_MS;
-	fth_timer_set(channel->timer, FTH_HEARTBEAT_EVERY_MS);
 	channel->hooks->opened(channel->context, &msg.u.hello_ack);
+	if (channel->session.state == FTH_SS_OPEN)
+		plan_beat(channel);
 }
 
 static void take_frame(struct fth_channel *channel, const struct fth_frame *frame)
@@ -212,17 +222,24 @@ static void connect_now(struct fth_channel *channel)
 	greet(channel);
 }
 
+/* Beats far apart are few until it counts as silence, but never less than this. */
+static uint32_t patience(uint32_t every_ms)
+{
+	uint32_t beats = FTH_SILENT_AFTER_MS / every_ms;
+
+	return beats < FTH_SILENT_BEATS_MIN ? FTH_SILENT_BEATS_MIN : beats;
+}
+
 static void timer_fired(void *context)
 {
 	struct fth_channel *channel = context;
 	bool greeting = channel->session.state == FTH_SS_GREETING;
-	uint32_t every_ms = greeting ? FTH_HELLO_EVERY_MS : FTH_HEARTBEAT_EVERY_MS;
 
 	if (channel->session.state == FTH_SS_DOWN) {
 		connect_now(channel);
 		return;
 	}
-	if (++channel->beats > FTH_SILENT_AFTER_MS / every_ms) {
+	if (++channel->beats > patience(greeting ? FTH_HELLO_EVERY_MS : channel->every_ms)) {
 		go_down(channel, FTH_SS_EV_SILENT, "silent");
 		return;
 	}
@@ -288,6 +305,11 @@ int fth_channel_send(struct fth_channel *channel, struct fth_msg *msg)
 		return -ENOTCONN;
 	if (fth_stream_queued(channel->stream) >= FTH_CHANNEL_OUTPUT_MAX)
 		return -ENOBUFS;
+	/* Who is told to do something is watched from now on. */
+	if (channel->every_ms > FTH_HEARTBEAT_EVERY_MS) {
+		channel->every_ms = FTH_HEARTBEAT_EVERY_MS;
+		fth_timer_set(channel->timer, channel->every_ms);
+	}
 	return write_msg(channel, msg, true);
 }
 

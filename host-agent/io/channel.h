@@ -20,6 +20,8 @@ struct fth_loop;
  * @closed: it is not any more, @why is a word or two
  * @message: any other message of the session, borrowed as well
  * @drained: all output is in the socket
+ * @beat_ms: until the next heartbeat, FTH_HEARTBEAT_EVERY_MS or more; NULL: that.
+ *	A message that is sent brings the next beat forward to that
  *
  * All are called on the loop's thread.  None may free the channel.
  */
@@ -28,6 +30,7 @@ struct fth_channel_hooks {
 	void (*closed)(void *context, const char *why);
 	void (*message)(void *context, const struct fth_msg *msg);
 	void (*drained)(void *context);
+	uint32_t (*beat_ms)(void *context);
 };
 
 /* Counters for status. */

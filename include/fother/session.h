@@ -44,7 +44,9 @@ enum fth_session_side {
 /* Timers of the host, ms. */
 #define FTH_HELLO_EVERY_MS 500u	     /* while GREETING */
 #define FTH_HEARTBEAT_EVERY_MS 2000u /* host asks while OPEN; guest echoes */
+#define FTH_HEARTBEAT_MAX_MS 10000u  /* the same of a large fleet at rest */
 #define FTH_SILENT_AFTER_MS 10000u   /* nothing heard: REOPEN */
+#define FTH_SILENT_BEATS_MIN 2u	     /* but only after so many beats */
 
 /**
  * struct fth_session - one end of one session

@@ -389,6 +389,7 @@ static void take(struct guest_peer *peer, const struct fth_frame *frame)
 	if (peer->mute || msg.session != peer->nonce)
 		return;
 	if (msg.type == FTH_T_HEARTBEAT) {
+		peer->beats++;
 		beat.u.heartbeat.uptime_ms = peer->uptime_ms;
 		beat.u.heartbeat.taint = peer->taint;
 		guest_peer_send(peer, &beat, 0);

@@ -53,7 +53,7 @@ struct guest_peer {
 	uint8_t revert_mode;	 /* of the last REVERT */
 	uint32_t signature_size; /* of the last STAGE from its start */
 	uint32_t staged;
-	uint32_t hellos, connects, applied, confirmed, reversed, unstaged, queries, commands;
+	uint32_t hellos, beats, connects, applied, confirmed, reversed, unstaged, queries, commands;
 	uint64_t epoch;
 	uint64_t read_bytes;
 	uint64_t results[PEER_RESULTS_MAX]; /* op ids done, newest last */

@@ -64,7 +64,15 @@ static void drained(void *context)
 	((struct end *)context)->drained++;
 }
 
-static const struct fth_channel_hooks hooks = { opened, closed, message, drained };
+/* So long that a test which waits for it fails. */
+static uint32_t beat_ms(void *context)
+{
+	(void)context;
+	return 10 * PATIENCE_MS;
+}
+
+static const struct fth_channel_hooks hooks = { opened, closed, message, drained, NULL };
+static const struct fth_channel_hooks slow_hooks = { opened, closed, message, drained, beat_ms };
 
 static uint64_t clock_ms(void)
 {
@@ -213,6 +221,44 @@ static void survives_garbage_and_cut_frames(void **state)
 	assert_int_equal(stats_of(end).state, FTH_SS_OPEN);
 }
 
+/* The buffer of half a frame is nobody else's. */
+static void a_frame_comes_in_pieces_among_others(void **state)
+{
+	struct fth_msg msg = { .type = FTH_T_RESULT, .op_id = 6 };
+	uint8_t frame[FTH_DECODER_BUFFER_SIZE];
+	uint32_t length, i;
+
+	(void)state;
+	start(&ends[0]);
+	start(&ends[1]);
+	UNTIL(ends[0].opened && ends[1].opened);
+	length = guest_peer_encode(&ends[0].peer, &msg, frame);
+	for (i = 0; i < length; i++) {
+		guest_peer_write(&ends[0].peer, frame + i, 1);
+		send_result(&ends[1], 100 + i, 0);
+		UNTIL(ends[1].last_op == 100 + i);
+	}
+	UNTIL(ends[0].messages);
+	assert_int_equal(ends[0].last_op, 6);
+	assert_int_equal(stats_of(&ends[0]).bad_frames + stats_of(&ends[1]).bad_frames, 0);
+}
+
+/* A guest at rest is rarely asked for a sign of life, one that was told to do something at once. */
+static void a_command_brings_the_heartbeat_forward(void **state)
+{
+	struct fth_msg query = { .type = FTH_T_QUERY, .op_id = 7 };
+	struct end *end = &ends[0];
+
+	(void)state;
+	assert_int_equal(fth_channel_new(loop, end->path, EPOCH, &slow_hooks, end, &end->channel),
+			 0);
+	start(&ends[1]);
+	UNTIL(end->opened && ends[1].peer.beats >= 2);
+	assert_int_equal(end->peer.beats, 0);
+	assert_int_equal(fth_channel_send(end->channel, &query), 0);
+	UNTIL(end->peer.beats);
+}
+
 static void reconnects_with_a_new_nonce(void **state)
 {
 	struct end *end = &ends[0];
@@ -328,6 +374,8 @@ int main(void)
 		TEST(drops_frames_of_other_sessions),
 		TEST(an_ack_of_another_session_opens_nothing),
 		TEST(survives_garbage_and_cut_frames),
+		TEST(a_frame_comes_in_pieces_among_others),
+		TEST(a_command_brings_the_heartbeat_forward),
 		TEST(reconnects_with_a_new_nonce),
 		TEST(finds_a_guest_that_comes_late),
 		TEST(gives_silent_peers_up),
