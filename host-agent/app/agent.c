@@ -212,21 +212,25 @@ static int make_folder(const char *path, mode_t mode)
 }
 
 /* Two agents on one journal would both believe themselves alone. */
-static int lock_state(struct fth_agent *agent)
+int fth_agent_lock(const char *state_folder)
 {
 	char path[PATH_MAX];
+	int fd, error;
 
-	if (make_folder(agent->state_folder, 0700))
+	if (make_folder(state_folder, 0700))
 		return -EIO;
-	snprintf(path, sizeof(path), "%s/lock", agent->state_folder);
-	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (agent->lock_fd >= 0 && !flock(agent->lock_fd, LOCK_EX | LOCK_NB))
-		return 0;
-	fth_log(FTH_LOG_ERROR, "state folder '%s': %s", agent->state_folder,
-		errno == EWOULDBLOCK
+	snprintf(path, sizeof(path), "%s/lock", state_folder);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	error = errno;
+	fth_log(FTH_LOG_ERROR, "state folder '%s': %s", state_folder,
+		error == EWOULDBLOCK
 			? "another fotherd uses it; end that one first, or give --state"
-			: strerror(errno));
-	return -errno;
+			: strerror(error));
+	if (fd >= 0)
+		close(fd);
+	return -error;
 }
 
 static int open_store(struct fth_agent *agent)
@@ -237,7 +241,8 @@ static int open_store(struct fth_agent *agent)
 	snprintf(path, sizeof(path), "%s/journal.db", agent->state_folder);
 	error = fth_store_open(path, &agent->store, why);
 	if (error) {
-		fth_log(FTH_LOG_ERROR, "%s", why);
+		fth_log(FTH_LOG_ERROR, "%s; 'fotherd --state %s --check-journal' says more", why,
+			agent->state_folder);
 		return error;
 	}
 	error = fth_store_raise_epoch(agent->store, &agent->epoch, &agent->salt);
@@ -249,7 +254,9 @@ static int open_store(struct fth_agent *agent)
 	agent->store_ok = true;
 	error = fth_replay_all(agent);
 	if (error)
-		fth_log(FTH_LOG_ERROR, "journal '%s': replay failed: %s", path, strerror(-error));
+		fth_log(FTH_LOG_ERROR,
+			"journal '%s': replay failed: %s; 'fotherd --state %s --check-journal' says more",
+			path, strerror(-error), agent->state_folder);
 	return error;
 }
 
@@ -319,7 +326,9 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 	if (!error)
 		error = fth_health_new(agent, &agent->health);
 	if (!error)
-		error = lock_state(agent);
+		error = agent->lock_fd = fth_agent_lock(options->state);
+	if (error > 0)
+		error = 0;
 	if (!error)
 		error = open_store(agent);
 	agent->started_ms = fth_agent_now(agent);

@@ -302,6 +302,12 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 /** fth_agent_free() - after the loop ended; NULL is fine. */
 void fth_agent_free(struct fth_agent *agent);
 
+/**
+ * fth_agent_lock() - keep others away from a state folder, which is made if missing
+ * Return: a descriptor that holds the lock; -errno, logged.
+ */
+int fth_agent_lock(const char *state_folder);
+
 /** fth_agent_now() - wall clock in ms; never goes back, also over restarts. */
 uint64_t fth_agent_now(struct fth_agent *agent);
 
@@ -583,12 +589,31 @@ struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
 /** fth_replay_all() - rollouts and VMs out of the journal; 0 or -errno. */
 int fth_replay_all(struct fth_agent *agent);
 
+/**
+ * fth_replay_check() - can each rollout be replayed?
+ * @agent: zeroed but for its store
+ * @take: called for each; @error 0 or -errno
+ * Return: 0 or -EIO: the list of rollouts can't be read.
+ */
+int fth_replay_check(struct fth_agent *agent, void (*take)(void *context, uint64_t id, int error),
+		     void *context);
+
 /** fth_replay_again() - rebuild one from the journal; 0 or -errno. */
 int fth_replay_again(struct fth_live *live);
 
 /** fth_live_new() - memory for one rollout; see fth_rollout_init(). */
 struct fth_live *fth_live_new(struct fth_agent *agent, uint64_t id, uint64_t seed, uint32_t vm_max,
 			      const struct fth_policy *policy, const char *path);
+
+/* journal_check.c */
+
+/**
+ * fth_journal_check() - say on stdout what of a journal is damaged
+ * @state: folder of the journal, which no agent uses
+ * @salvages: and put what can be read in its place
+ * Return: an exit code: 0 sound, or salvaged; 1 damaged.
+ */
+int fth_journal_check(const char *state, bool salvages);
 
 /* cache.c: payloads by their hash, in the state folder; signatures by the rollout too */
 int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t rollout);

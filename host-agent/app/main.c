@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "app/agent.h"
 #include "io/log.h"
@@ -30,11 +31,15 @@ static const char help[] =
 	"  --state DIR        journal and payloads; else /var/lib/fother\n"
 	"  --api SOCKET       else /run/fother/api.sock\n"
 	"  --group GROUP      its members may use the API, beside root\n"
+	"  --check-journal    say what of the journal is damaged; starts no agent\n"
+	"  --salvage-journal  and put what can be read in its place; the damaged file is\n"
+	"                     kept\n"
 	"  --fault POINT:N    for tests: SIGKILL to itself at the N-th after-intent,\n"
 	"                     after-send or after-result\n"
 	"  -h, --help         this text\n"
 	"\n"
-	"exit: 0 after SIGTERM or SIGINT, 1 can't start, 2 usage\n"
+	"exit: 0 after SIGTERM or SIGINT, or the journal is sound; 1 can't start, or the\n"
+	"      journal is damaged; 2 usage\n"
 	"\n"
 	"example: fotherd --connect qemu:///system --group libvirt\n";
 
@@ -45,6 +50,8 @@ enum option_code {
 	OPT_API,
 	OPT_GROUP,
 	OPT_FAULT,
+	OPT_CHECK,
+	OPT_SALVAGE,
 };
 
 static void stop(void *loop)
@@ -73,6 +80,16 @@ static int find_fault(const char *text, struct fth_fault *ret_fault)
 	return error;
 }
 
+static int check_journal(const char *state, bool salvages)
+{
+	int lock = fth_agent_lock(state);
+	int code = lock < 0 ? EXIT_FAILED : fth_journal_check(state, salvages);
+
+	if (lock >= 0)
+		close(lock);
+	return code;
+}
+
 /* -1 to go on, else the exit code. */
 static int parse(int argc, char **argv, struct fth_agent_options *options)
 {
@@ -84,10 +101,12 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 		{ "api", required_argument, NULL, OPT_API },
 		{ "group", required_argument, NULL, OPT_GROUP },
 		{ "fault", required_argument, NULL, OPT_FAULT },
+		{ "check-journal", no_argument, NULL, OPT_CHECK },
+		{ "salvage-journal", no_argument, NULL, OPT_SALVAGE },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int c, fault = 0;
+	int c, fault = 0, check = 0;
 
 	while ((c = getopt_long(argc, argv, "c:h", all, NULL)) != -1) {
 		if (c == 'h') {
@@ -108,6 +127,8 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 			fault = find_group(optarg, &options->group);
 		else if (c == OPT_FAULT)
 			fault = find_fault(optarg, &options->fault);
+		else if (c == OPT_CHECK || c == OPT_SALVAGE)
+			check = c;
 		else
 			fault = -EINVAL;
 		if (fault)
@@ -117,6 +138,8 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 		fputs("fotherd: unexpected operand; see 'fotherd --help'\n", stderr);
 		return EXIT_USAGE;
 	}
+	if (check)
+		return check_journal(options->state, check == OPT_SALVAGE);
 	if (!options->sockets && !options->file && !options->uri) {
 		fputs("fotherd: give --sockets, --inventory or --connect; see 'fotherd --help'\n",
 		      stderr);

@@ -43,12 +43,17 @@ static int take_event(void *context, const uint8_t *record, uint32_t length)
 	return 0;
 }
 
-static int replay_events(struct fth_live *live)
+static int run_events(struct fth_live *live)
 {
 	struct replay replay = { .agent = live->agent, .live = live };
-	int error;
 
-	error = fth_store_each_event(live->agent->store, live->rollout->id, take_event, &replay);
+	return fth_store_each_event(live->agent->store, live->rollout->id, take_event, &replay);
+}
+
+static int replay_events(struct fth_live *live)
+{
+	int error = run_events(live);
+
 	if (error)
 		return error;
 	live->stored = true;
@@ -91,6 +96,36 @@ static int take_rollout(void *context, const struct fth_store_rollout *row)
 		return -ENOMEM;
 	agent->lives[agent->live_count++] = live;
 	return 0;
+}
+
+struct verdicts {
+	struct fth_agent *agent;
+	void (*take)(void *context, uint64_t id, int error);
+	void *context;
+};
+
+static int judge_rollout(void *context, const struct fth_store_rollout *row)
+{
+	struct verdicts *verdicts = context;
+	struct fth_agent *agent = verdicts->agent;
+	struct fth_live *live;
+	int error = take_rollout(agent, row);
+
+	if (!error) {
+		live = agent->lives[--agent->live_count];
+		error = run_events(live);
+		fth_live_free(live);
+	}
+	verdicts->take(verdicts->context, row->id, error);
+	return 0;
+}
+
+int fth_replay_check(struct fth_agent *agent, void (*take)(void *context, uint64_t id, int error),
+		     void *context)
+{
+	struct verdicts verdicts = { agent, take, context };
+
+	return fth_store_each_rollout(agent->store, judge_rollout, &verdicts);
 }
 
 static int take_vm(void *context, const struct fth_store_vm *vm)

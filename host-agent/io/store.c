@@ -94,6 +94,8 @@ static const char *const sql[STATEMENTS] = {
 	[HISTORY_OF_VM] = HISTORY("WHERE vm = ?1 ", "WHERE vm = ?1 ", "WHERE vm = ?1 "),
 	[HISTORY_OF_ROLLOUT] = HISTORY("WHERE rollout = ?1 ", "WHERE 0 ", "WHERE 0 "),
 	[IS_RECALLED] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE vm = '' AND sha256 = ?",
+	[DROP_EVENTS] = "DELETE FROM events WHERE rollout = ?",
+	[DROP_ROLLOUT] = "DELETE FROM rollouts WHERE id = ?",
 };
 
 void fth_store_explain(struct fth_store *store, const char *operation)
@@ -271,17 +273,49 @@ int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t
 	return 0;
 }
 
+int fth_store_drop_salt(struct fth_store *store)
+{
+	int error = fth_store_begin(store);
+
+	return error ? error
+		     : fth_store_execute(store, "DELETE FROM meta WHERE key = 'salt'", "write");
+}
+
 int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id)
 {
-	int64_t last = 0;
+	int64_t last = 0, dropped = 0;
 	int error = fth_store_number(store, LAST_ROLLOUT, &last);
 
+	if (!error && get_meta(store, "dropped", &dropped) == -EIO)
+		error = -EIO;
 	if (error)
 		return error;
+	if (dropped > last)
+		last = dropped;
 	if (last >= FTH_STORE_ROLLOUT_MAX)
 		return -ENOSPC;
 	*ret_id = (uint64_t)last + 1;
 	return 0;
+}
+
+/* Its number is never given again: op ids are made of it, and guests remember them. */
+int fth_store_drop_rollout(struct fth_store *store, uint64_t id)
+{
+	int64_t dropped = 0;
+	int error = get_meta(store, "dropped", &dropped);
+
+	if (error == -EIO)
+		return error;
+	error = (int64_t)id > dropped ? put_meta(store, "dropped", (int64_t)id)
+				      : fth_store_begin(store);
+	if (error)
+		return error;
+	sqlite3_bind_int64(store->statements[DROP_EVENTS], 1, (int64_t)id);
+	error = fth_store_run(store, DROP_EVENTS, "drop a rollout's events");
+	if (error)
+		return error;
+	sqlite3_bind_int64(store->statements[DROP_ROLLOUT], 1, (int64_t)id);
+	return fth_store_run(store, DROP_ROLLOUT, "drop a rollout");
 }
 
 int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollout *row)

@@ -179,6 +179,14 @@ const char *fth_store_why(const struct fth_store *store);
 int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt);
 
 /**
+ * fth_store_drop_salt() - the next start draws another one
+ *
+ * For a journal that does not know any more which op ids it has given.
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_drop_salt(struct fth_store *store);
+
+/**
  * fth_store_next_rollout() - the id that the next rollout gets
  * Return: 0; -EIO; -ENOSPC when all ids are used.
  */
@@ -190,6 +198,14 @@ int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id);
  * Return: 0 or -EIO (the transaction is rolled back).
  */
 int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollout *row);
+
+/**
+ * fth_store_drop_rollout() - its row and its events, in the open transaction
+ *
+ * Its id is never given again.
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_drop_rollout(struct fth_store *store, uint64_t id);
 
 /**
  * fth_store_append() - one event, in the transaction that is open

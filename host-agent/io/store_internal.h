@@ -41,6 +41,8 @@ enum fth_store_statement {
 	HISTORY_OF_VM,
 	HISTORY_OF_ROLLOUT,
 	IS_RECALLED,
+	DROP_EVENTS,
+	DROP_ROLLOUT,
 	STATEMENTS,
 };
 

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fotherd --check-journal, --salvage-journal: what is damaged, and the way out.
+ *
+ * DESIGN
+ * Both make a copy of what can be read and replay each rollout out of it.  The
+ * check removes the copy; the salvage puts it in the journal's place, and keeps
+ * the damaged file.  A rollout is whole or it is left out: what would be rebuilt
+ * from half of its events is a guess.  Blocks, histories and the epoch are kept
+ * as far as they can be read.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/agent.h"
+#include "io/store_salvage.h"
+
+#define EXIT_SOUND 0
+#define EXIT_DAMAGED 1
+
+struct check {
+	const char *state;
+	char journal[PATH_MAX];
+	char copy[PATH_MAX];
+	struct fth_salvage found;
+	struct fth_agent *agent;
+	uint32_t sound;
+	uint32_t count;
+	uint64_t lost[FTH_AGENT_LIVE_MAX];
+};
+
+static void say(void *context, const char *line)
+{
+	(void)context;
+	printf("  %s\n", line);
+}
+
+static void remove_files(const char *path)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	char name[PATH_MAX + 8];
+	size_t i;
+
+	for (i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+		unlink(name);
+	}
+}
+
+static void take_verdict(void *context, uint64_t id, int error)
+{
+	struct check *check = context;
+
+	if (!error && check->found.rollouts_whole) {
+		check->sound++;
+		return;
+	}
+	printf("  rollout %llu: %s\n", (unsigned long long)id,
+	       error ? "its events can't be replayed" : "some of its events may be lost");
+	if (check->count < FTH_AGENT_LIVE_MAX)
+		check->lost[check->count++] = id;
+}
+
+static int drop_lost(struct check *check)
+{
+	struct fth_store *store = check->agent->store;
+	uint32_t i;
+	int error = check->found.rollouts_whole ? 0 : fth_store_drop_salt(store);
+
+	for (i = 0; !error && i < check->count; i++)
+		error = fth_store_drop_rollout(store, check->lost[i]);
+	return error ? error : fth_store_commit(store);
+}
+
+/* The copy is opened as an agent would, which also brings its tables up to date. */
+static int look_at_copy(struct check *check, bool drops)
+{
+	char why[FTH_STORE_WHY_MAX];
+	int error = fth_store_open(check->copy, &check->agent->store, why);
+
+	if (error) {
+		printf("  %s\n", why);
+		return error;
+	}
+	error = fth_replay_check(check->agent, take_verdict, check);
+	if (!error && drops)
+		error = drop_lost(check);
+	if (error)
+		printf("  %s\n", fth_store_why(check->agent->store));
+	fth_store_close(check->agent->store);
+	return error;
+}
+
+static int put_in_place(const struct check *check)
+{
+	char aside[PATH_MAX + 32];
+
+	snprintf(aside, sizeof(aside), "%s.damaged-%lld", check->journal, (long long)time(NULL));
+	if (rename(check->journal, aside)) {
+		printf("'%s' can't be put aside: %s\n", check->journal, strerror(errno));
+		return -errno;
+	}
+	remove_files(check->journal); /* what the write-ahead log held is in the copy */
+	if (rename(check->copy, check->journal)) {
+		printf("'%s' can't be put in place: %s; the damaged one is '%s'\n", check->copy,
+		       strerror(errno), aside);
+		return -errno;
+	}
+	printf("salvaged: %u rollouts kept, %u left out; the damaged file is '%s'\n", check->sound,
+	       check->count, aside);
+	if (check->count)
+		printf("VMs that a rollout left out has patched keep the patch, or revert alone where it was "
+		       "not confirmed: see 'fother vm list', and begin a rollout of it anew\n");
+	return 0;
+}
+
+static int conclude(struct check *check, int error, bool salvages)
+{
+	bool damaged = error || check->found.damaged || check->count;
+
+	if (!damaged)
+		printf("sound: %u rollouts can be replayed\n", check->sound);
+	else if (error)
+		printf("damaged: nothing can be salvaged; move '%s' away and start fotherd: guests say "
+		       "what runs in them, and unconfirmed patches revert alone\n",
+		       check->journal);
+	else if (!salvages)
+		printf("damaged: 'fotherd --state %s --salvage-journal' keeps what can be read\n",
+		       check->state);
+	if (salvages && damaged && !error)
+		error = put_in_place(check);
+	remove_files(check->copy);
+	return error || (damaged && !salvages) ? EXIT_DAMAGED : EXIT_SOUND;
+}
+
+int fth_journal_check(const char *state, bool salvages)
+{
+	const struct fth_salvage_ear ear = { say, NULL };
+	struct check *check = calloc(1, sizeof(*check));
+	int error, code;
+
+	if (!check || !(check->agent = calloc(1, sizeof(*check->agent)))) {
+		free(check);
+		return EXIT_DAMAGED;
+	}
+	check->state = state;
+	snprintf(check->journal, sizeof(check->journal), "%s/journal.db", state);
+	snprintf(check->copy, sizeof(check->copy), "%s/journal.db.copy", state);
+	if (access(check->journal, F_OK)) {
+		printf("journal '%s': %s; give the agent's --state\n", check->journal,
+		       strerror(errno));
+		free(check->agent);
+		free(check);
+		return EXIT_DAMAGED;
+	}
+	printf("journal '%s':\n", check->journal);
+	remove_files(check->copy);
+	error = fth_store_salvage(check->journal, check->copy, &ear, &check->found);
+	if (!error)
+		error = look_at_copy(check, salvages);
+	code = conclude(check, error, salvages);
+	free(check->agent);
+	free(check);
+	return code;
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A damaged journal: refused, checked, salvaged; nothing of it is guessed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent_api.h"
+#include "agent_fixture.h"
+#include "io/loop.h"
+
+#define PAGE 4096
+
+static void in_journal(const char *sql)
+{
+	char path[112];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+						   NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* Zeroes where the first leaf of a table's tree begins; the other tables stay. */
+static void damage(const char *table)
+{
+	char path[112], zeroes[PAGE / 2] = { 0 }, sql[96];
+	sqlite3_stmt *s;
+	sqlite3 *db;
+	off_t page;
+	int fd;
+
+	in_journal("PRAGMA user_version");
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", table);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	page = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, zeroes, sizeof(zeroes), (page - 1) * PAGE), sizeof(zeroes));
+	close(fd);
+}
+
+static int start_refused(void)
+{
+	const struct fth_agent_options options = {
+		.sockets = af.sockets,
+		.state = af.state,
+		.api = af.api,
+		.group = (gid_t)-1,
+	};
+	int error;
+
+	assert_int_equal(fth_loop_new(&af.loop), 0);
+	error = fth_agent_new(af.loop, &options, &af.agent);
+	fth_loop_free(af.loop);
+	af.loop = NULL;
+	return error;
+}
+
+static void recall_and_stop(void)
+{
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/recall", "{}"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
+	af_stop();
+}
+
+static void a_sound_one_is_sound(void **unused)
+{
+	(void)unused;
+	recall_and_stop();
+	assert_int_equal(fth_journal_check(af.state, false), 0);
+	assert_int_equal(fth_journal_check(af.state, true), 0); /* nothing to do */
+	af_start();
+	assert_int_equal(af.agent->live_count, 1);
+}
+
+/* Events are lost: no rollout is rebuilt from the rest, but its recall holds. */
+static void lost_events(void **unused)
+{
+	uint64_t epoch = af.agent->epoch, salt = af.agent->salt;
+
+	(void)unused;
+	recall_and_stop();
+	damage("events");
+	assert_int_not_equal(start_refused(), 0);
+	assert_int_equal(fth_journal_check(af.state, false), 1);
+	assert_int_not_equal(start_refused(), 0); /* a check mends nothing */
+	assert_int_equal(fth_journal_check(af.state, true), 0);
+	af_start();
+	assert_true(af.agent->epoch > epoch); /* an older agent stays deposed */
+	assert_true(af.agent->salt != salt);
+	assert_int_equal(af.agent->live_count, 0);
+	AF_UNTIL(af_all_open());
+	af_refused(409, "blocked in the whole fleet");
+	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\"}"), 200);
+	assert_int_equal(af_create()->rollout->id, 2); /* op ids are never given twice */
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+}
+
+/* One record that means nothing: its rollout is left out, the other stays. */
+static void one_rollout_is_left_out(void **unused)
+{
+	(void)unused;
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+	af_request(af.agent->lives[0], FTH_RE_REVERSE);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+	af_stop();
+	in_journal("UPDATE events SET record = x'07' WHERE n = 3");
+	assert_int_not_equal(start_refused(), 0);
+	assert_int_equal(fth_journal_check(af.state, false), 1);
+	assert_int_equal(fth_journal_check(af.state, true), 0);
+	af_start();
+	assert_int_equal(af.agent->live_count, 1);
+	assert_int_equal(af.agent->lives[0]->rollout->id, 2);
+	assert_int_equal(af_phase(), FTH_RO_COMPLETE);
+}
+
+static void nothing_to_read(void **unused)
+{
+	char path[112];
+	int fd;
+
+	(void)unused;
+	af_stop();
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	assert_int_equal(write(fd, "no journal at all, but long enough to be one", 44), 44);
+	close(fd);
+	assert_int_not_equal(start_refused(), 0);
+	assert_int_equal(fth_journal_check(af.state, true), 1);
+	assert_int_equal(access(path, F_OK), 0); /* it is left as it was */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		AF_TEST(a_sound_one_is_sound),
+		AF_TEST(lost_events),
+		AF_TEST(one_rollout_is_left_out),
+		AF_TEST(nothing_to_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
