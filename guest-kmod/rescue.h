@@ -24,7 +24,10 @@ struct fth_rescue {
 	u64 count;
 };
 
-/** fth_rescue_init() - before the engine's, so that a note finds the way free.  Return: 0 or -errno. */
+/**
+ * fth_rescue_init() - before the engine's, so that a note finds the way free
+ * Return: 0 or -errno.
+ */
 int fth_rescue_init(void);
 
 /** fth_rescue_exit() - no task is in our code any more. */
