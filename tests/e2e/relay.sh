@@ -11,56 +11,14 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
+# shellcheck source=tests/lib/peer.sh
+. tests/lib/peer.sh
 
-NAME=fother_demo_cmdline
-PATCHED="this has been live patched"
-BUILD=${BUILD:-build}
-KREL=${KREL:-$(tools/kernel release 6.1)}
-MODULE=$BUILD/guest/$KREL/examples/$NAME.ko
-TESTS=$BUILD/guest/$KREL/tests
-PEER=$BUILD/host/e2e/peer
 # Answers that the ports' rings, the program and the guest's queue can't hold.
 FLOOD=40000
 FUZZ=10000 # messages
-WAIT_S=60
 CAP_RELAYED=$((1 << 31))
 
-DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-relay.XXXXXX")
-RELAY=$DIR/relay.sock
-DEDICATED=$DIR/vm.sock
-
-clean_up() {
-	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
-	rm -rf "$DIR"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# peer LINE...: one connection, one line for each command; output in $OUT too.
-SOCKET=$RELAY
-peer() {
-	OUT=$(printf '%s\n' "$@" | "$PEER" "$SOCKET" 2>&1)
-	local status=$?
-	printf '%s\n' "$OUT"
-	return $status
-}
-
-# says NAME PATTERN LINE...: what a peer prints matches.
-says() {
-	local name=$1 pattern=$2
-	shift 2
-	peer "$@" >/dev/null
-	like "$OUT" "$pattern" "$name"
-}
-
-guest() { tools/vm exec --dir "$DIR" --name vm --timeout $WAIT_S -- sh -c "$1"; }
-counter() { guest "cat /sys/kernel/fother/channel/$1"; }
-counter_above() { [ "$(counter "$1")" -gt "$2" ]; }
-counter_is() { [ "$(counter "$1")" = "$2" ]; }
-is_patched() { [ "$(guest 'cat /proc/cmdline')" = "$PATCHED" ]; }
-is_original() { ! is_patched; }
-greets() { peer hello | grep -q '^ack '; }
 logged() { guest "grep -q '$1' /relay.log"; }
 relay_start() { guest "fother-relay 2>>/relay.log >/dev/null </dev/null & echo"; }
 relay_signal() { guest "kill -$1 \$(pidof fother-relay)"; }
@@ -82,23 +40,11 @@ applies() { # LINE...
 applied() {
 	local name=$1 pattern=$2
 	shift 2
-	eventually $WAIT_S "$name: not busy" applies "$@"
+	eventually "$WAIT_S" "$name: not busy" applies "$@"
 	like "$OUT" "$pattern" "$name"
 }
 
-qmp() {
-	local arguments=${2:-'{}'} answer
-	answer=$(printf '%s\n' '{"execute":"qmp_capabilities"}' \
-		"{\"execute\":\"$1\",\"arguments\":$arguments}" |
-		socat -t 2 - "UNIX-CONNECT:$DIR/vm.qmp")
-	echo "$answer"
-	! grep -q '"error"' <<<"$answer"
-}
-
-plug() { # ID NUMBER
-	qmp device_add "{\"driver\":\"virtserialport\",\"id\":\"$1\",\"bus\":\"shared.0\",\"nr\":$2,
-		\"chardev\":\"relay\",\"name\":\"org.fother.relay\"}"
-}
+plug() { add_port "$1" shared "$2" relay org.fother.relay; } # ID NUMBER
 
 test_device() {
 	is "$(guest 'stat -c %a /dev/fother')" 600 "/dev/fother is root's alone"
@@ -106,8 +52,8 @@ test_device() {
 		echo 'user::1000:1000::/:/bin/sh' >>/etc/passwd && chmod 666 /dev/fother"
 	like "$(guest "su user -c 'cat /dev/fother' 2>&1")" "*not permitted*" "may not open it"
 	ok "the relay starts" relay_start
-	eventually $WAIT_S "it opens the device" logged "device .* is open"
-	eventually $WAIT_S "and the port" logged "port .* is open"
+	eventually "$WAIT_S" "it opens the device" logged "device .* is open"
+	eventually "$WAIT_S" "and the port" logged "port .* is open"
 	like "$(guest 'cat /dev/fother 2>&1')" "*busy*" "a second program is refused"
 	is "$(guest 'cat /proc/$(pidof fother-relay)/oom_score_adj')" -1000 "the OOM killer passes it over"
 	nok "all its memory is locked" guest 'grep -q "VmLck:.* 0 kB" /proc/$(pidof fother-relay)/status'
@@ -127,7 +73,7 @@ test_commands() {
 	ok "the guest runs the original" is_original
 	applied "it is applied again, unconfirmed" "*result 14 ok*" \
 		hello "apply 14 3 $NAME $MODULE 1000"
-	eventually $WAIT_S "it reverts" is_original
+	eventually "$WAIT_S" "it reverts" is_original
 	says "which the next session is told" "*event 4 $NAME *event 2 $NAME *" hello heartbeat
 	ok "and blocks it until it is allowed" guest "echo $NAME >/sys/kernel/fother/allow"
 }
@@ -135,16 +81,16 @@ test_commands() {
 test_killed() {
 	applied "a patch is applied" "*result 20 ok*" hello "apply 20 3 $NAME $MODULE"
 	ok "the relay is killed" relay_signal KILL
-	eventually $WAIT_S "the session ends" counter_is session down
+	eventually "$WAIT_S" "the session ends" counter_is session down
 	ok "the patch stays" is_patched
 	ok "the relay starts again" relay_start
 	says "and the guest answers what it answered" "*ack*patch $NAME soaking*result 20 ok*" \
 		hello "apply 20 3 $NAME $MODULE"
 	ok "it is killed once more" relay_signal KILL
-	eventually $WAIT_S "and gone" relay_is_gone
+	eventually "$WAIT_S" "and gone" relay_is_gone
 	ok "an unconfirmed patch can be taken back without it" guest \
 		"echo 0 >/sys/kernel/fother/patches/$NAME/enabled"
-	eventually $WAIT_S "the guest runs the original" is_original
+	eventually "$WAIT_S" "the guest runs the original" is_original
 	ok "the relay starts again" relay_start
 	says "and says what is" "*ack*result 21 ok*patch $NAME staged*" hello "query 21"
 }
@@ -157,7 +103,7 @@ test_stopped() {
 	says "APPLY for it does not end" "*$held applying*" hello \
 		"stage 30 5 $held $TESTS/$held.ko" "apply 31 5 $held $TESTS/$held.ko -" "progress 31"
 	ok "the relay is stopped" relay_signal STOP
-	eventually $WAIT_S "and stands" stops
+	eventually "$WAIT_S" "and stands" stops
 	ok "the transition is turned round by hand" guest \
 		"echo 0 >/sys/kernel/fother/patches/$held/enabled"
 	ok "the thread goes" guest "rmmod fth_test_sleeper"
@@ -188,7 +134,7 @@ test_host_does_not_read() {
 	before=$(counter tx_dropped)
 	says "a host that does not read is heard all the same" "*flood $FLOOD sent*" \
 		hello "flood $FLOOD"
-	eventually $WAIT_S "what has no room is dropped and counted" counter_above tx_dropped "$before"
+	eventually "$WAIT_S" "what has no room is dropped and counted" counter_above tx_dropped "$before"
 	says "and the next host is served" "*ack*result 51 ok*" hello "query 51"
 	ok "the relay waits without working" guest 'pid=$(pidof fother-relay)
 		set -- $(cat /proc/$pid/stat); before=$((${14} + ${15})); sleep 2
@@ -197,8 +143,8 @@ test_host_does_not_read() {
 
 test_replug() {
 	ok "the port is unplugged" qmp device_del '{"id":"port0"}'
-	eventually $WAIT_S "the relay sees that" logged "port is gone"
-	eventually $WAIT_S "it is plugged again, elsewhere" plug port1 5
+	eventually "$WAIT_S" "the relay sees that" logged "port is gone"
+	eventually "$WAIT_S" "it is plugged again, elsewhere" plug port1 5
 	says "and the guest answers" "*ack*" hello
 	ok "through the relay" relayed
 }
@@ -212,14 +158,13 @@ test_module_replaced() {
 	ok "the same relay greets again" greets
 	ok "and was not started again" relay_runs
 	ok "the relay ends" relay_signal TERM
-	eventually $WAIT_S "by itself" relay_is_gone
+	eventually "$WAIT_S" "by itself" relay_is_gone
 	ok "fother.ko is removed" can_remove
 	ok "the relay starts first" relay_start
-	eventually $WAIT_S "and waits" guest "tail -n 3 /relay.log | grep -q 'No such'"
+	eventually "$WAIT_S" "and waits" guest "tail -n 3 /relay.log | grep -q 'No such'"
 	ok "fother.ko comes later" load port_name=none
 	ok "and answers" greets
 }
-
 
 test_both() {
 	ok "the relay lets go" relay_signal HUP
@@ -237,7 +182,7 @@ test_both() {
 	applied "and is applied over the channel" "*ack*result 62 ok*$NAME soaking*" hello \
 		"apply 62 6 $NAME $MODULE"
 	ok "the relay is killed" relay_signal KILL
-	eventually $WAIT_S "and gone" relay_is_gone
+	eventually "$WAIT_S" "and gone" relay_is_gone
 	is "$(counter session)" open "the session of the channel goes on"
 	ok "the relay starts again" relay_start
 	SOCKET=$RELAY
@@ -249,14 +194,63 @@ test_both() {
 	ok "as it says" not_relayed
 }
 
-make -s "$PEER" "$BUILD/guest/fother-relay" >&2 || bail "can't build '$PEER'"
-tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --smp 2 --module-args port_name=none \
+# The session changes hands while a transition runs, from either side, with the host
+# before still there: whoever said HELLO last is answered, and nothing begins twice.
+test_both_in_transition() {
+	local held=fth_test_sleep before
+	ok "a thread sleeps in a function" guest \
+		"insmod /tests/mod/fth_test_sleeper.ko uninterruptible=1"
+	SOCKET=$DEDICATED
+	begin_host
+	printf '%s\n' "stage 70 7 $held $TESTS/$held.ko" "apply 71 7 $held $TESTS/$held.ko -" \
+		"progress 71" >&7
+	eventually "$WAIT_S" "the channel's host has a transition" has_line "^progress 71 $held applying"
+	before=$(counter takeovers)
+	SOCKET=$RELAY
+	says "the relay's host takes the session, and sees it" \
+		"*ack*$held applying*progress 71 *result 72 ok*$held applying*" \
+		hello "apply 71 7 $held $TESTS/$held.ko -" "progress 71" "query 72"
+	ok "which is counted" counter_is takeovers $((before + 1))
+	before=$(counter stale)
+	echo "reverse 73 7 $held -" >&7
+	eventually "$WAIT_S" "a command of the host before is not heard" counter_above stale "$before"
+	says "the transition goes on" "*result 74 ok*$held applying*" hello "query 74"
+	: >"$DIR/peer.out"
+	printf '%s\n' hello "query 75" >&7
+	eventually "$WAIT_S" "it says HELLO, and has the session back" \
+		has_line "^patch $held applying"
+	for _ in 1 2 3 4 5; do
+		printf '%s\n' hello hello hello >&7
+		peer hello >/dev/null
+	done
+	tap_result $? "both say HELLO at the same time, round after round"
+	: >"$DIR/peer.out"
+	printf '%s\n' hello "query 76" >&7
+	eventually "$WAIT_S" "who says it last is answered" has_line "^result 76 ok"
+	says "the relay's host turns the transition round" "*result 77 ok*$held staged*" \
+		hello "reverse 77 7 $held"
+	: >"$DIR/peer.out"
+	printf '%s\n' hello "reverse 77 7 $held" "apply 71 7 $held $TESTS/$held.ko" >&7
+	eventually "$WAIT_S" "what it was answered is answered over the channel too" \
+		has_line "^result 77 ok"
+	eventually "$WAIT_S" "and so is what the channel's host had asked for" \
+		has_line "^result 71 reversed"
+	kill_host
+	ok "the thread goes" guest "rmmod fth_test_sleeper"
+	is "$(guest "dmesg | grep -c \"patch '$held' .*in force\"")" 0 "it never was in force"
+}
+
+peer_init relay
+RELAY=$DIR/relay.sock
+DEDICATED=$SOCKET
+SOCKET=$RELAY
+make -s "$BUILD/guest/fother-relay" >&2 || bail "can't build '$BUILD/guest/fother-relay'"
+peer_guest --smp 2 --module-args port_name=none \
 	--file "$BUILD/guest/fother-relay:/bin/fother-relay" \
 	--qemu-arg -chardev --qemu-arg "socket,id=relay,path=$RELAY,server=on,wait=off" \
 	--qemu-arg -device --qemu-arg virtio-serial-pci,id=shared,max_ports=31 \
 	--qemu-arg -device \
-	--qemu-arg virtserialport,bus=shared.0,nr=3,chardev=relay,id=port0,name=org.fother.relay ||
-	bail "no guest"
+	--qemu-arg virtserialport,bus=shared.0,nr=3,chardev=relay,id=port0,name=org.fother.relay
 test_device
 test_commands
 test_killed
@@ -266,5 +260,6 @@ test_host_does_not_read
 test_replug
 test_module_replaced
 test_both
+test_both_in_transition
 ok "the guest's log is clean" tools/vm check --dir "$DIR" --name vm
 done_testing
