@@ -148,9 +148,11 @@ static void check_agenda(const struct fth_rollout *rollout, const struct fth_rol
 			 why);
 }
 
-static void note_seen(const struct fth_rollout *rollout, const struct fth_rollout_event *event)
+static void note_seen(const struct fth_rollout *rollout, const struct fth_rollout_event *event,
+		      const struct fth_rollout_actions *actions)
 {
 	const struct fth_rollout_vm *vm = find_vm(rollout, event->vm);
+	uint32_t i;
 
 	sim.seen.phases |= 1ull << rollout->phase;
 	sim.seen.events |= 1ull << event->kind;
@@ -158,6 +160,9 @@ static void note_seen(const struct fth_rollout *rollout, const struct fth_rollou
 		sim.seen.codes |= 1ull << (event->code & 63);
 	if (vm)
 		sim.seen.vm_states |= 1ull << vm->state;
+	for (i = 0; i < actions->count; i++)
+		if (actions->entries[i].kind == FTH_RA_SEND)
+			sim.seen.vm_states |= 1ull << vm_of(rollout, &actions->entries[i])->state;
 }
 
 int __wrap_fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollout_event *event,
@@ -174,7 +179,7 @@ int __wrap_fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollou
 	if (sim.dead || error)
 		return error;
 	sim_trace('E', event->kind, (uint64_t)rollout->phase << 32 | actions->count);
-	note_seen(rollout, event);
+	note_seen(rollout, event, actions);
 	check_belief(rollout, event);
 	if (rollout->vm_count <= BUDGET_EVERY_VMS || sim.steps % rollout->vm_count == 0) {
 		check_counts(rollout);

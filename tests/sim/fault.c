@@ -61,8 +61,8 @@ static const uint8_t weights[SIM_FAULTS] = {
 	[SIM_F_SNAPSHOT] = 8,  [SIM_F_KILL] = 16, [SIM_F_DISK_FULL] = 3,  [SIM_F_FSYNC] = 3,
 	[SIM_F_CLOCK] = 3,     [SIM_F_OFF] = 5,	  [SIM_F_OFF_UNTOLD] = 4, [SIM_F_DUPLICATE] = 3,
 	[SIM_F_MIGRATE] = 4,   [SIM_F_SKEW] = 2,  [SIM_F_CORRUPT] = 5,	  [SIM_F_LIAR] = 2,
-	[SIM_F_EMERGENCY] = 5, [SIM_F_TAINT] = 2, [SIM_F_REFUSE] = 4,	  [SIM_F_SLOW] = 3,
-	[SIM_F_PERSON] = 4,    [SIM_F_JOIN] = 3,  [SIM_F_DEPOSED] = 2,	  [SIM_F_BLOCKED] = 2,
+	[SIM_F_EMERGENCY] = 5, [SIM_F_TAINT] = 2, [SIM_F_REFUSE] = 7,	  [SIM_F_SLOW] = 3,
+	[SIM_F_PERSON] = 10,   [SIM_F_JOIN] = 3,  [SIM_F_DEPOSED] = 2,	  [SIM_F_BLOCKED] = 2,
 	[SIM_F_MIDWAY] = 4,    [SIM_F_SICK] = 3,  [SIM_F_UNSURE] = 4,
 };
 

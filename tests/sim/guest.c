@@ -305,6 +305,11 @@ static uint16_t take_chunk(struct sim_vm *vm, const struct fth_msg *msg)
 	} else if (guest->stage_op != msg->op_id || guest->stage_done != stage->offset) {
 		return FTH_E_BAD_OFFSET;
 	}
+	/* No room for this one; those behind it are on their way already. */
+	if (stage->offset && guest->fails_next == FTH_E_NO_MEMORY) {
+		guest->fails_next = 0;
+		return FTH_E_NO_MEMORY;
+	}
 	guest->stage_done += stage->data.length;
 	if (guest->stage_done < guest->stage_size) {
 		send_progress(vm, msg->op_id, guest->stage_done, guest->stage_size);

@@ -72,7 +72,7 @@ static void help(void)
 	       "  --faults=L    of the seed's faults only these: numbers and ranges, as 3,7-9; or none\n"
 	       "  --calm        no faults: to measure\n"
 	       "  --once        run each seed once, not twice to compare\n"
-	       "  --seen        say at the end what the runs came by, and what never\n"
+	       "  --seen        say at the end what the runs came by; what never did is a failure\n"
 	       "  --no-shrink   leave the faults of a failing run as they are\n"
 	       "  --break=WHAT  break the agent on purpose: ",
 	       SIM_VMS_MAX, VMS_BY_SEED_MAX);
@@ -484,8 +484,11 @@ int main(int argc, char **argv)
 		explain(&wish);
 		return 1;
 	}
-	if (wish.shows_seen)
-		sim_seen_print(&shared->seen);
+	if (wish.shows_seen && !sim_seen_print(&shared->seen)) {
+		printf("sim: %llu seeds held, but did not come by all that there is\n",
+		       (unsigned long long)shared->done);
+		return 1;
+	}
 	seconds = cpu_s();
 	printf("sim: %llu seeds held: %llu events, %llu steps, %llu frames, %llu kills, %llu virtual s; "
 	       "%.2f s CPU, %.0f events/s; trace %016llx\n",

@@ -109,7 +109,7 @@ uint32_t sim_policy_payload_size(void)
 {
 	uint64_t draw = sim.options.seed * 0x9e3779b97f4a7c15ull >> 56;
 
-	if (sim.vm_count <= 12 && draw < 16)
+	if (sim.vm_count <= 12 && draw < 40)
 		return 400000;
-	return draw < 64 ? 70000 : 1500;
+	return draw < 110 ? 70000 : 1500;
 }

@@ -30,24 +30,29 @@ static const char *event_name(uint8_t kind)
 	return kind < sizeof(names) / sizeof(*names) && names[kind] ? names[kind] : "?";
 }
 
-static void print(const char *what, uint64_t seen, const char *(*name)(uint8_t number))
+static bool print(const char *what, uint64_t seen, const char *(*name)(uint8_t number))
 {
+	bool complete = true;
 	const char *text;
 	uint8_t number;
 
 	printf("sim: %s:", what);
 	for (number = 0; number < 64; number++) {
 		text = name(number);
-		if (text[0] != '?')
-			printf(" %s%s", seen >> number & 1 ? "" : "NEVER:", text);
+		if (text[0] == '?')
+			continue;
+		printf(" %s%s", seen >> number & 1 ? "" : "NEVER:", text);
+		complete &= seen >> number & 1;
 	}
 	putchar('\n');
+	return complete;
 }
 
 /* What an honest guest of the simulator never answers. */
 static const char *code_name(uint8_t code)
 {
 	switch (code) {
+	case FTH_E_MALFORMED:
 	case FTH_E_UNSUPPORTED:
 	case FTH_E_TOO_LARGE:
 	case FTH_E_BAD_HASH:
@@ -66,12 +71,15 @@ static const char *code_name(uint8_t code)
 	}
 }
 
-void sim_seen_print(const struct sim_seen *seen)
+bool sim_seen_print(const struct sim_seen *seen)
 {
-	print("phases", seen->phases, fth_rollout_phase_name);
-	print("VMs", seen->vm_states, fth_rollout_vm_state_name);
-	print("events", seen->events, event_name);
-	print("results", seen->codes, code_name);
-	print("guests", seen->lifecycle, fth_lifecycle_name);
-	print("faults", seen->faults, sim_fault_name);
+	bool complete = true;
+
+	complete &= print("phases", seen->phases, fth_rollout_phase_name);
+	complete &= print("VMs", seen->vm_states, fth_rollout_vm_state_name);
+	complete &= print("events", seen->events, event_name);
+	complete &= print("results", seen->codes, code_name);
+	complete &= print("guests", seen->lifecycle, fth_lifecycle_name);
+	complete &= print("faults", seen->faults, sim_fault_name);
+	return complete;
 }

@@ -414,9 +414,9 @@ static inline bool sim_broken(uint32_t number)
 	return sim.options.breaks == number;
 }
 
-/* seen.c: what all runs together came by */
+/* seen.c: what all runs together came by; false: something never */
 void sim_seen_add(struct sim_seen *sum, const struct sim_seen *more);
-void sim_seen_print(const struct sim_seen *seen);
+bool sim_seen_print(const struct sim_seen *seen);
 
 /* run.c */
 /** sim_run() - one run; true: all invariants held.  Leaves its figures in @sim. */
