@@ -161,6 +161,7 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 	static const struct option all[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "wait", no_argument, NULL, 'w' },
+		{ "watch", no_argument, NULL, 'W' },
 		{ "why", required_argument, NULL, 'm' },
 		{ "yes", no_argument, NULL, 'y' },
 		{ "all", no_argument, NULL, 'a' },
@@ -175,7 +176,7 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 	struct fth_cli_options options = { 0 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jwm:yaM:e:v:fr:h", all, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jwWm:yaM:e:v:fr:h", all, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return FTH_EXIT_OK;
@@ -188,6 +189,7 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 		}
 		options.json |= c == 'j';
 		options.wait |= c == 'w';
+		options.watch |= c == 'W';
 		options.yes |= c == 'y';
 		options.all |= c == 'a';
 		options.fleet |= c == 'f';

@@ -36,6 +36,7 @@ char *fth_cli_path(const char *collection, const char *name, const char *suffix)
 struct fth_cli_options {
 	bool json;
 	bool wait;
+	bool watch;
 	bool yes;
 	bool all;
 	bool fleet;
@@ -51,7 +52,7 @@ struct fth_cli_options {
  * @argc: words from the command's name on
  * @argv: permuted: operands stand from optind on
  * @help: printed for --help
- * @accepts: of "jwmyaMevfr": --json, --wait, --why, --yes, --all, --mode, --extend,
+ * @accepts: of "jwWmyaMevfr": --json, --wait, --watch, --why, --yes, --all, --mode, --extend,
  *	--vm, --fleet, --rollout
  * @ret_options: set
  * Return: -1 to go on; else the exit code.

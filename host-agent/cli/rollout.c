@@ -7,21 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/rollout_tree.h"
 #include "cli/rollout_view.h"
 #include "cli/verbs.h"
 
 static const char help[] =
 	"usage: fother rollout start POLICY [--why TEXT] [--wait] [--json]\n"
-	"       fother rollout status [ID] [--wait] [--json]\n"
+	"       fother rollout status [ID] [--wait|--watch] [--all] [--json]\n"
 	"       fother rollout list [--json]\n"
 	"       fother rollout pause|resume|promote|abort|reverse|recall|undo ID\n"
 	"                      [--why TEXT] [--wait] [--json]\n"
 	"\n"
 	"start    check the policy file and its module, patch the VMs it selects:\n"
 	"         canary first, then wave by wave\n"
-	"status   one rollout, the newest without ID; --wait until it has settled\n"
+	"status   one rollout, the newest without ID; --wait until it has settled,\n"
+	"         --watch it until then; of many VMs those that need a look, --all names all\n"
 	"list     all rollouts, oldest first\n"
 	"pause    start nothing new; what runs may end, failures still count\n"
 	"resume   go on; also opens a manual gate\n"
@@ -53,6 +56,46 @@ static int get(const char *id, json_t **ret_rollout)
 	return code;
 }
 
+/* The rollout without its VMs, which may be many. */
+static int get_short(const char *id, json_t **ret_rollout)
+{
+	json_t *list, *rollout;
+	size_t i;
+	int code = fth_cli_call("GET", "/v1/rollouts", NULL, &list);
+
+	if (code)
+		return code;
+	*ret_rollout = NULL;
+	json_array_foreach(list, i, rollout)
+		if (fth_cli_number(rollout, "id") == strtoll(id, NULL, 10))
+			*ret_rollout = json_incref(rollout);
+	json_decref(list);
+	return *ret_rollout ? FTH_EXIT_OK : get(id, ret_rollout);
+}
+
+/* Prints all of it again and again; elsewhere than on a terminal it is --wait. */
+static int watch_tree(const char *id, const struct fth_cli_options *options, json_t **ret_rollout)
+{
+	const struct timespec nap = { 1, 0 };
+	json_t *rollout;
+	int code;
+
+	for (;;) {
+		code = get(id, &rollout);
+		if (code)
+			return code;
+		fth_rollout_clear();
+		if (fth_rollout_settled(rollout))
+			break;
+		fth_rollout_print(rollout, options->all);
+		fflush(stdout);
+		json_decref(rollout);
+		nanosleep(&nap, NULL);
+	}
+	*ret_rollout = rollout;
+	return FTH_EXIT_OK;
+}
+
 /* Reads the rollout until it has settled; a progress line goes to stderr. */
 static int watch(const char *id, json_t **ret_rollout)
 {
@@ -62,7 +105,7 @@ static int watch(const char *id, json_t **ret_rollout)
 	int code;
 
 	for (;;) {
-		code = get(id, &rollout);
+		code = get_short(id, &rollout);
 		if (code)
 			return code;
 		fth_rollout_progress(rollout, line);
@@ -72,8 +115,8 @@ static int watch(const char *id, json_t **ret_rollout)
 		nanosleep(&nap, NULL);
 	}
 	fth_rollout_progress_end();
-	*ret_rollout = rollout;
-	return FTH_EXIT_OK;
+	json_decref(rollout);
+	return get(id, ret_rollout);
 }
 
 /* Waits if asked to, prints, judges.  Takes @rollout. */
@@ -82,10 +125,12 @@ static int finish(json_t *rollout, const struct fth_cli_options *options, const 
 	char id[ID_SIZE];
 	int code;
 
-	if (options->wait) {
+	if (options->wait || options->watch) {
 		snprintf(id, sizeof(id), "%" PRId64, fth_cli_number(rollout, "id"));
 		json_decref(rollout);
-		code = watch(id, &rollout);
+		code = options->watch && !options->json && isatty(STDOUT_FILENO)
+			       ? watch_tree(id, options, &rollout)
+			       : watch(id, &rollout);
 		if (code)
 			return code;
 	}
@@ -93,7 +138,7 @@ static int finish(json_t *rollout, const struct fth_cli_options *options, const 
 	if (options->json)
 		fth_cli_print_json(rollout);
 	else
-		fth_rollout_print(rollout);
+		fth_rollout_print(rollout, options->all);
 	json_decref(rollout);
 	return code;
 }
@@ -216,7 +261,7 @@ static bool is_steering(const char *verb)
 int fth_cli_rollout(int argc, char **argv)
 {
 	struct fth_cli_options options;
-	int code = fth_cli_options(argc, argv, help, "jwm", &options);
+	int code = fth_cli_options(argc, argv, help, "jwWma", &options);
 	const char *verb, *operand;
 	int operands;
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/rollout_tree.h"
 #include "cli/table.h"
-#include "cli/tasks_view.h"
 #include "cli/verbs.h"
 
 #define MS_PER_MINUTE 60000.0
@@ -104,12 +104,9 @@ static void print_recall(const json_t *recall)
 		       : "");
 }
 
-void fth_rollout_print(const json_t *rollout)
+void fth_rollout_print(const json_t *rollout, bool all)
 {
-	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
 	char wave[48], counts[128];
-	const json_t *vm;
-	size_t i;
 
 	wave_text(rollout, wave, sizeof(wave));
 	counts_text(rollout, counts, sizeof(counts));
@@ -123,17 +120,7 @@ void fth_rollout_print(const json_t *rollout)
 	}
 	print_recall(json_object_get(rollout, "recall"));
 	putchar('\n');
-	fth_table_row(&table, "VM", "WAVE", "STATE", "IN GUEST", "WHY", NULL);
-	json_array_foreach(json_object_get(rollout, "vms"), i, vm) {
-		char tasks[FTH_TASKS_TEXT_MAX];
-
-		fth_tasks_line(json_object_get(vm, "transition"), tasks);
-		snprintf(wave, sizeof(wave), "%" PRId64, fth_cli_number(vm, "wave") + 1);
-		fth_table_row(&table, fth_cli_string(vm, "name"), wave, fth_cli_string(vm, "state"),
-			      fth_cli_string(vm, "guest_state"),
-			      *tasks ? tasks : fth_cli_string(vm, "why"), NULL);
-	}
-	fth_table_print(&table);
+	fth_rollout_print_vms(rollout, all);
 }
 
 void fth_rollout_progress(const json_t *rollout, char *previous)

@@ -9,8 +9,8 @@
 /** fth_rollout_print_list() - one row per rollout. */
 void fth_rollout_print_list(const json_t *rollouts);
 
-/** fth_rollout_print() - one rollout and its VMs. */
-void fth_rollout_print(const json_t *rollout);
+/** fth_rollout_print() - one rollout and its VMs; @all: name each of them. */
+void fth_rollout_print(const json_t *rollout, bool all);
 
 /**
  * fth_rollout_progress() - where it is, as one line on stderr

@@ -21,6 +21,7 @@ int fth_cli_rollout(int argc, char **argv);
 int fth_cli_blocks(int argc, char **argv);
 int fth_cli_allow(int argc, char **argv);
 int fth_cli_history(int argc, char **argv);
+int fth_cli_complete(int argc, char **argv);
 int fth_cli_enroll(int argc, char **argv);
 int fth_cli_unenroll(int argc, char **argv);
 int fth_cli_sign(int argc, char **argv);
