@@ -181,7 +181,7 @@ int __wrap_fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollou
 	sim_trace('E', event->kind, (uint64_t)rollout->phase << 32 | actions->count);
 	note_seen(rollout, event, actions);
 	check_belief(rollout, event);
-	if (rollout->vm_count <= BUDGET_EVERY_VMS || sim.steps % rollout->vm_count == 0) {
+	if (rollout->vm_count <= BUDGET_EVERY_VMS || sim.steps % (16 * rollout->vm_count) == 0) {
 		check_counts(rollout);
 		check_budgets(rollout, actions);
 	}

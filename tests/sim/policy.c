@@ -72,7 +72,7 @@ static void add_health(struct text *text)
 static void write_large(struct text *text)
 {
 	add(text, "confirm: {within: 10m}\nrollout:\n"
-		  "  waves: [1, 10%%, 50%%, 100%%]\n  soak: 10s\n"
+		  "  waves: [1, 10%%, 50%%, 100%%]\n  soak: 2s\n"
 		  "  in-flight: {fleet: 5000, host: 0, group: 0}\n"
 		  "  recall: {in-flight: {fleet: 20000, host: 0, group: 0}}\n"
 		  "  failures: {max: 2%%, inconclusive: 5%%, then: pause}\n");
