@@ -57,7 +57,7 @@ struct fth_inventory_hooks {
 /**
  * fth_sockets_new() - VMs by the chardev sockets in a folder
  * @folder: NAME.sock is the channel of VM NAME; NAME.json, if it is there, is
- *	{"host": "…", "group": "…"}
+ *	{"host": "…", "group": "…", "tags": ["…"]}
  * @hooks: borrowed
  * Return: 0 or -errno of reading the folder.
  *

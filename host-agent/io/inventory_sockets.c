@@ -44,6 +44,7 @@ struct socket_vm {
 	char name[FTH_VM_NAME_MAX + 1];
 	char host[FTH_HOST_NAME_MAX + 1];
 	char group[FTH_GROUP_NAME_MAX + 1];
+	char *tags; /* words with a space between two; NULL: none */
 	struct stamp socket;
 	struct stamp sidecar; /* all zero: there is none */
 	bool seen;
@@ -85,6 +86,30 @@ static void take_text(const json_t *object, const char *member, char *text, size
 			size - 1);
 }
 
+/* A list of words; what is none is said and left out. */
+static void take_tags(const json_t *object, struct socket_vm *entry)
+{
+	const json_t *list = json_object_get(object, "tags");
+	char tags[FTH_TAGS_MAX + 1] = "";
+	const json_t *tag;
+	size_t i;
+
+	if (list && !json_is_array(list))
+		fth_log(FTH_LOG_WARNING,
+			"sidecar of '%s': found 'tags' that are no list, expected [\"web\", ..]; ignored",
+			entry->name);
+	json_array_foreach(list, i, tag) {
+		if (json_is_string(tag) &&
+		    !fth_tags_add(tags, sizeof(tags), json_string_value(tag)))
+			continue;
+		fth_log(FTH_LOG_WARNING,
+			"sidecar of '%s': tag %zu is no word of 1 … %u bytes, or they are more than %u bytes in all; ignored",
+			entry->name, i + 1, FTH_TAG_MAX, FTH_TAGS_MAX);
+	}
+	if (*tags)
+		entry->tags = strdup(tags);
+}
+
 static bool stamp_is(const struct stamp *a, const struct stamp *b)
 {
 	return a->inode == b->inode && a->size == b->size &&
@@ -118,6 +143,7 @@ static void parse_sidecar(const struct fth_sockets *sockets, int fd, struct sock
 	}
 	take_text(json, "host", entry->host, sizeof(entry->host));
 	take_text(json, "group", entry->group, sizeof(entry->group));
+	take_tags(json, entry);
 }
 
 /* Read again only when it is not the one that was read. */
@@ -136,6 +162,8 @@ static void take_sidecar(const struct fth_sockets *sockets, int folder_fd, struc
 	entry->sidecar = stamp;
 	strcpy(entry->host, sockets->self);
 	entry->group[0] = '\0';
+	free(entry->tags);
+	entry->tags = NULL;
 	fd = openat(folder_fd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0)
 		parse_sidecar(sockets, fd, entry);
@@ -148,6 +176,7 @@ static void tell(struct fth_sockets *sockets, const struct socket_vm *entry)
 		.name = entry->name,
 		.host = entry->host,
 		.group = entry->group,
+		.tags = entry->tags,
 		.path = path,
 		.running = true,
 	};
@@ -227,8 +256,7 @@ static bool take_socket(struct fth_sockets *sockets, int folder_fd, const char *
 	entry->seen = true;
 	take_stamp(&status, &entry->socket);
 	take_sidecar(sockets, folder_fd, entry);
-	if (!stamp_is(&old.socket, &entry->socket) || strcmp(old.host, entry->host) != 0 ||
-	    strcmp(old.group, entry->group) != 0)
+	if (!stamp_is(&old.socket, &entry->socket) || !stamp_is(&old.sidecar, &entry->sidecar))
 		tell(sockets, entry);
 	return true;
 }
@@ -242,6 +270,7 @@ static void drop(struct fth_sockets *sockets, struct socket_vm **link)
 	sockets->count--;
 	sockets->full = false;
 	sockets->hooks->gone(sockets->context, "sockets", entry->name);
+	free(entry->tags);
 	free(entry);
 }
 
@@ -386,6 +415,7 @@ void fth_sockets_free(struct fth_sockets *sockets)
 	while ((entry = sockets->entries)) {
 		sockets->entries = entry->next;
 		tdelete(entry, &sockets->tree, compare);
+		free(entry->tags);
 		free(entry);
 	}
 	if (sockets->watch)

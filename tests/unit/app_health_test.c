@@ -281,6 +281,24 @@ static void tags_select(void **unused)
 	assert_int_equal(live->rollout->vm_count, 2);
 }
 
+/* NAME.json beside a socket, written after the agent has it. */
+static void tags_of_a_sidecar(void **unused)
+{
+	char path[112];
+	FILE *file;
+
+	(void)unused;
+	snprintf(path, sizeof(path), "%s/web-1.json", af.sockets);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("{\"tags\": [\"two words\", \"tier-1\", 7]}", file);
+	assert_int_equal(fclose(file), 0);
+	AF_UNTIL(fth_guest_find(af.agent, "web-1")->tags);
+	assert_string_equal(fth_guest_find(af.agent, "web-1")->tags, "tier-1");
+	unlink(path);
+	AF_UNTIL(!fth_guest_find(af.agent, "web-1")->tags);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +316,7 @@ int main(void)
 		AF_TEST(a_server_says_who_is_not),
 		AF_TEST(refused_at_the_start),
 		AF_TEST(tags_select),
+		AF_TEST(tags_of_a_sidecar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
