@@ -16,15 +16,27 @@
 #include "io/log.h"
 #include "io/loop.h"
 
+/* Time in which nobody was watched must not end a soak. */
+static void note_jump(struct fth_agent *agent, uint64_t by_ms)
+{
+	agent->jumped_ms += by_ms;
+	fth_log(FTH_LOG_WARNING,
+		"wall clock: set on by %llu s, or the host slept; soaks go on for as long as they were to",
+		(unsigned long long)by_ms / 1000);
+}
+
 uint64_t fth_agent_now(struct fth_agent *agent)
 {
 	uint64_t wall_ms = fth_loop_wall_ms();
 	uint64_t steady_ms = fth_loop_steady_ms();
+	bool first = !agent->steady_ms;
 
 	/* A wall clock that was ahead once must not make time stand still. */
 	if (agent->steady_ms)
 		agent->now_ms += steady_ms - agent->steady_ms;
 	agent->steady_ms = steady_ms;
+	if (!first && wall_ms > agent->now_ms + FTH_AGENT_CLOCK_AHEAD_MS)
+		note_jump(agent, wall_ms - agent->now_ms);
 	if (wall_ms > agent->now_ms)
 		agent->now_ms = wall_ms;
 	if (agent->now_ms - wall_ms > FTH_AGENT_CLOCK_BEHIND_MS && !agent->said_behind) {

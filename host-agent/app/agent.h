@@ -42,6 +42,7 @@ struct fth_watch;
 #define FTH_AGENT_SYNC_WITHIN_MS 10000u	 /* after start: guests may still greet */
 #define FTH_AGENT_LIVE_MAX 1024u	 /* rollouts in one journal */
 #define FTH_AGENT_CLOCK_BEHIND_MS 60000u /* more is worth a warning */
+#define FTH_AGENT_CLOCK_AHEAD_MS 5000u	 /* at once: it was set, or the host slept */
 #define FTH_AGENT_STORE_RETRY_MS 2000u	 /* between two tries of a full disk */
 #define FTH_GUEST_QUERY_EVERY_MS 1000u	 /* a guest is asked at most this often */
 #define FTH_GUEST_EFFECT_EVERY_MS 3000u	 /* where calls of the new code are waited for */
@@ -207,6 +208,7 @@ struct fth_guest {
  * @superseded: a newer rollout has the same patch name: gets no events
  * @synced: all its guests were heard, or given up, since the agent started;
  *	before that its clock stands still at @last_ms
+ * @jumped_ms: as much of the agent's as it was told
  * @uncommitted: it has stepped since the last commit
  * @stored: its row is committed
  * @wave_watch: checks of its wave, or NULL
@@ -219,6 +221,7 @@ struct fth_live {
 	struct fth_payload payload;
 	char path[FTH_POLICY_PATH_MAX + 1];
 	uint64_t last_ms;
+	uint64_t jumped_ms;
 	bool superseded;
 	bool synced;
 	bool uncommitted;
@@ -255,6 +258,7 @@ struct fth_agent {
 	uint64_t now_ms;    /* never goes back */
 	uint64_t steady_ms; /* CLOCK_MONOTONIC when @now_ms was set */
 	bool said_behind;
+	uint64_t jumped_ms; /* by how much the wall clock was set on since the start */
 	uint64_t files_max; /* 0: not known, or said already that it is too low */
 	uint64_t started_ms;
 	bool store_ok;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/agent.h"
+#include "io/log.h"
 #include "io/loop.h"
 #include "io/policy_yaml.h"
 #include "io/signature.h"
@@ -293,6 +294,37 @@ static int add_row(struct draft *draft, struct fth_live *live)
 	return fth_store_add_rollout(draft->agent->store, &row);
 }
 
+/* VMs that are gone with a patch that was to be taken back: a person shall know. */
+static int note_forgotten(const struct draft *draft, const struct fth_live *live)
+{
+	const struct fth_rollout *old = live->rollout;
+	struct fth_store_history row = {
+		.at_ms = draft->agent->now_ms,
+		.rollout = old->id,
+		.patch = old->policy.name,
+		.kind = "vm",
+		.what = "forgotten",
+		.why = "away while the rollout was stuck on its way back, and a newer one of the patch began",
+		.who = "",
+	};
+	uint32_t i;
+	int error = 0;
+
+	if (live->superseded || old->phase != FTH_RO_STUCK ||
+	    strcmp(old->policy.name, draft->policy->name) != 0)
+		return 0;
+	for (i = 0; !error && i < old->vm_count; i++) {
+		if (!old->vms[i].touched && !old->vms[i].op)
+			continue;
+		row.vm = old->vms[i].name;
+		fth_log(FTH_LOG_WARNING,
+			"rollout %llu of '%s': vm '%s' may still run it: it is away, and a newer rollout begins",
+			(unsigned long long)old->id, old->policy.name, row.vm);
+		error = fth_store_add_history(draft->agent->store, &row);
+	}
+	return error;
+}
+
 struct roster {
 	struct fth_live *live;
 	int error;
@@ -336,11 +368,14 @@ static int run_events(const struct draft *draft, struct fth_live *live)
 static int enlist(struct draft *draft, struct fth_live *live)
 {
 	struct fth_agent *agent = draft->agent;
+	uint32_t i;
 	int error;
 
 	error = fth_agent_flush(agent); /* others' events don't hang on ours */
 	if (!error)
 		error = add_row(draft, live);
+	for (i = 0; !error && i < agent->live_count; i++)
+		error = note_forgotten(draft, agent->lives[i]);
 	if (error) {
 		fth_agent_fail_store(agent, fth_store_why(agent->store));
 		return error;

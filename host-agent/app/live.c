@@ -81,7 +81,7 @@ static int journal(struct fth_live *live, const struct fth_rollout_event *event,
 	return error;
 }
 
-int fth_live_step(struct fth_live *live, struct fth_rollout_event *event)
+static int step(struct fth_live *live, struct fth_rollout_event *event)
 {
 	struct fth_agent *agent = live->agent;
 	struct fth_rollout_actions actions = {
@@ -103,6 +103,26 @@ int fth_live_step(struct fth_live *live, struct fth_rollout_event *event)
 	for (i = 0; !error && i < actions.count; i++)
 		carry_out(live, &actions.entries[i]);
 	return error;
+}
+
+/* Before anything else: the time that @event brings is not what it seems. */
+static int tell_jump(struct fth_live *live)
+{
+	struct fth_rollout_event event = { .kind = FTH_RE_CLOCK };
+
+	fth_agent_now(live->agent);
+	event.op_id = live->agent->jumped_ms - live->jumped_ms;
+	if (!event.op_id || !live->synced || live->rollout->phase == FTH_RO_NEW)
+		return 0;
+	live->jumped_ms = live->agent->jumped_ms;
+	return step(live, &event);
+}
+
+int fth_live_step(struct fth_live *live, struct fth_rollout_event *event)
+{
+	int error = live->agent->store_ok ? tell_jump(live) : 0;
+
+	return error ? error : step(live, event);
 }
 
 static int bind(struct fth_live *live, struct fth_guest *guest, uint32_t vm_index)
@@ -284,6 +304,7 @@ struct fth_live *fth_live_new(struct fth_agent *agent, uint64_t id, uint64_t see
 	if (!live)
 		return NULL;
 	live->agent = agent;
+	live->jumped_ms = agent->jumped_ms;
 	live->rollout = malloc(sizeof(*live->rollout));
 	live->vms = calloc(vm_max, sizeof(*live->vms));
 	if (!live->rollout || !live->vms || strlen(path) >= sizeof(live->path)) {

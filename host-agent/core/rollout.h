@@ -146,6 +146,7 @@ struct fth_planner_key {
  * @capabilities: FTH_CAP_* as last seen
  * @taint: mask as last seen
  * @since_ms: when @state was entered, or an op was sent again
+ * @jumped_ms: the rollout's, then
  * @retry_at_ms: 0 = none due
  * @apply_ms: when the APPLY in flight was sent first
  * @order: at [i]: which VM is the i-th to be patched
@@ -195,6 +196,7 @@ struct fth_rollout_vm {
 	uint64_t taint;
 	uint64_t taint_before;
 	uint64_t since_ms;
+	uint64_t jumped_ms;
 	uint64_t retry_at_ms;
 	uint64_t apply_ms;
 	uint32_t order;
@@ -249,6 +251,7 @@ struct fth_rollout {
 	uint64_t wake_at_ms;	/* when a TICK is due, 0 = none */
 	uint64_t started_ms;
 	uint64_t ended_ms;
+	uint64_t jumped_ms;	       /* by how much the wall clock was set on, in all */
 	uint64_t recall_ms;	       /* when it was reversed, 0 = it was not */
 	uint64_t exposed_ms;	       /* VM-ms from then on, of VMs that are back */
 	uint32_t recall_total;	       /* VMs that were to go back then */
@@ -277,6 +280,7 @@ enum fth_rollout_event_kind {
 	FTH_RE_HEALTH = 12,    /* a check's verdict, of a VM or of a wave */
 	FTH_RE_PROMOTE = 13,   /* skip the rest of the soak, or open the gate */
 	FTH_RE_ABORT = 14,     /* stop here, take nothing back */
+	FTH_RE_CLOCK = 15,     /* @op_id ms of the wall clock did not pass */
 };
 
 /**
@@ -297,7 +301,7 @@ enum fth_rollout_event_kind {
  *	VM may: it is a recall
  * @reachable: ADD_VM; nothing is sent before the VM's first SEEN
  * @taint: SEEN, RESULT, HEARTBEAT
- * @op_id, @code: RESULT
+ * @op_id, @code: RESULT; CLOCK: @op_id is by how much the wall clock was set on
  * @check, @verdict: HEALTH: enum fth_check, enum fth_verdict
  * @round: HEALTH: what fth_rollout_checks() gave with the check; a verdict of
  *	another round is late and changes nothing
@@ -416,6 +420,9 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth
  * ABORT starts nothing any more.  What is in flight ends, what soaks is watched to
  * its end and confirmed, and nothing is taken back, not even by a spent budget;
  * REVERSE can follow.  A VM that loses the patch later stays without it.
+ *
+ * CLOCK says that the wall clock was set on, or the host slept: windows follow the
+ * clock, soaks and waits for answers don't, they are as long as they were.
  *
  * A reverse for a spent budget is a recall, and so is a REVERSE that says so:
  * @recalled is set, and the caller journals, with the very event, that this

@@ -57,7 +57,7 @@ static uint64_t forward_due(const struct fth_rollout *rollout, const struct fth_
 	if (vm->inconclusive && !vm->reachable)
 		return FTH_NEVER_MS; /* not before it is seen */
 	if (vm->op)
-		return vm->since_ms + fth_rollout_patience_ms(rollout);
+		return fth_vm_answer_ms(rollout, vm);
 	if (vm->state != FTH_RV_SOAKING)
 		return FTH_NEVER_MS;
 	if (vm->reachable && vm->guest_state != FTH_LC_APPLIED &&
@@ -80,7 +80,7 @@ static uint64_t alone_until(const struct fth_rollout *rollout, const struct fth_
 {
 	if (vm->op || !vm->reachable || vm->guest_state != FTH_LC_REVERTING)
 		return 0;
-	return vm->since_ms + fth_rollout_patience_ms(rollout);
+	return fth_vm_answer_ms(rollout, vm);
 }
 
 /* Back: when the reverse pass has something to do for it. */
@@ -94,9 +94,8 @@ static uint64_t reverse_due(const struct fth_rollout *rollout, const struct fth_
 	if (fth_op_is_forward(vm->op))
 		return 0;
 	if (vm->op)
-		return vm->inconclusive && !vm->reachable
-			       ? FTH_NEVER_MS
-			       : vm->since_ms + fth_rollout_patience_ms(rollout);
+		return vm->inconclusive && !vm->reachable ? FTH_NEVER_MS
+							  : fth_vm_answer_ms(rollout, vm);
 	if (!vm->reachable)
 		return vm->state == FTH_RV_DEFERRED ? FTH_NEVER_MS : 0;
 	if (vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX)

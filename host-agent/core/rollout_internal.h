@@ -72,6 +72,8 @@ bool fth_vm_lacks_effect(const struct fth_rollout *rollout, const struct fth_rol
 uint64_t fth_rollout_patience_ms(const struct fth_rollout *rollout);
 void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state);
 uint64_t fth_vm_soaked_ms(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
+uint64_t fth_vm_answer_ms(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
+int fth_rollout_jump(struct fth_rollout_run *run);
 void fth_vm_set_op(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op);
 bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op);
 void fth_vm_check_answer(struct fth_rollout_run *run, struct fth_rollout_vm *vm);

@@ -57,7 +57,7 @@ static void turn(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 static bool goes_back_alone(struct fth_rollout_run *run, const struct fth_rollout_vm *vm)
 {
 	return !vm->op && vm->reachable && vm->guest_state == FTH_LC_REVERTING &&
-	       run->event->now_ms < vm->since_ms + fth_rollout_patience_ms(run->rollout);
+	       run->event->now_ms < fth_vm_answer_ms(run->rollout, vm);
 }
 
 static void serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)

@@ -150,6 +150,8 @@ static int dispatch(struct fth_rollout_run *run)
 		return fth_rollout_abort(run);
 	case FTH_RE_REVERSE:
 		return fth_rollout_reverse(run);
+	case FTH_RE_CLOCK:
+		return fth_rollout_jump(run);
 	case FTH_RE_SEEN:
 	case FTH_RE_LOST:
 	case FTH_RE_RESULT:

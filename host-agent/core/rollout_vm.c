@@ -75,13 +75,34 @@ void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_
 	vm->state = state;
 	vm->since_ms = run->event->now_ms;
 	vm->soaked = false;
+	vm->jumped_ms = run->rollout->jumped_ms;
 	run->actions->changed = true;
 }
 
 /* When it has soaked for long enough. */
 uint64_t fth_vm_soaked_ms(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
 {
-	return vm->soaked ? vm->since_ms : vm->since_ms + rollout->policy.soak_ms;
+	return vm->soaked ? vm->since_ms
+			  : vm->since_ms + rollout->policy.soak_ms +
+				    (rollout->jumped_ms - vm->jumped_ms);
+}
+
+/* When what is awaited of it is late. */
+uint64_t fth_vm_answer_ms(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
+{
+	return vm->since_ms + fth_rollout_patience_ms(rollout) +
+	       (rollout->jumped_ms - vm->jumped_ms);
+}
+
+/* Time that did not pass: nobody soaked in it, and nobody was late. */
+int fth_rollout_jump(struct fth_rollout_run *run)
+{
+	if (run->rollout->phase == FTH_RO_NEW)
+		return -EINVAL;
+	run->rollout->jumped_ms += run->event->op_id;
+	run->actions->changed = true;
+	fth_agenda_rebuild(run);
+	return 0;
 }
 
 /* In flight means that an op is: the three counts follow @op alone. */
@@ -168,7 +189,7 @@ void fth_vm_check_answer(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 
 	if (!vm->reachable && vm->inconclusive)
 		return;
-	if (run->event->now_ms < vm->since_ms + fth_rollout_patience_ms(run->rollout))
+	if (run->event->now_ms < fth_vm_answer_ms(run->rollout, vm))
 		return;
 	fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
 	fth_vm_explain(run, vm, "no answer to %s", fth_op_name(vm->op));
@@ -258,7 +279,9 @@ static void check_transition(struct fth_rollout_run *run, struct fth_rollout_vm 
 
 void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	uint64_t took_ms = vm->op == FTH_OP_APPLY ? run->event->now_ms - vm->apply_ms : 0;
+	uint64_t jumped_ms = run->rollout->jumped_ms - vm->jumped_ms;
+	uint64_t took_ms = vm->op == FTH_OP_APPLY ? run->event->now_ms - vm->apply_ms - jumped_ms
+						  : 0;
 
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);

@@ -163,7 +163,8 @@ static bool check_forgotten(const struct fth_rollout *rollout, uint64_t now_ms, 
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[i];
 		if (vm->op && (vm->reachable || !vm->inconclusive) &&
-		    now_ms >= vm->since_ms + fth_rollout_patience_ms(rollout))
+		    now_ms >= vm->since_ms + fth_rollout_patience_ms(rollout) +
+				      (rollout->jumped_ms - vm->jumped_ms))
 			return WRONG("nobody missed the answer of '%s'", vm->name);
 		if (fth_rollout_is_forward(rollout) && unjudged(rollout, vm, now_ms))
 			return WRONG("the soak of '%s' is over, and nothing was done", vm->name);

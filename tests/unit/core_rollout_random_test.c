@@ -42,7 +42,7 @@ static void random_fault(struct fleet *fleet)
 	uint32_t vm = fleet_random(fleet, fleet->vm_count);
 	struct fth_rollout_event event;
 
-	switch (fleet_random(fleet, 16)) {
+	switch (fleet_random(fleet, 17)) {
 	case 0:
 		fleet_lose(fleet, vm);
 		break;
@@ -83,6 +83,14 @@ static void random_fault(struct fleet *fleet)
 	case 10:
 		if (!fleet_random(fleet, 20))
 			by_hand(fleet, FTH_RE_ABORT);
+		break;
+	case 11:
+		event = fleet_event(fleet, FTH_RE_CLOCK, 0);
+		event.vm[0] = 0;
+		event.op_id = 5000 + fleet_random(fleet, 100000);
+		event.now_ms += event.op_id;
+		fleet->now_ms = event.now_ms;
+		fleet_step(fleet, &event);
 		break;
 	default:
 		fleet_see(fleet, vm);

@@ -188,6 +188,39 @@ static void test_abort_while_paused(void **state)
 	m_expect_phase(FTH_RO_REVERSING);
 }
 
+static void clock_set_on(uint64_t by_ms)
+{
+	struct fth_rollout_event made = m_event(FTH_RE_CLOCK, -1);
+
+	m.now_ms += by_ms;
+	made.now_ms = m.now_ms;
+	made.op_id = by_ms;
+	assert_int_equal(m_step(&made), 0);
+}
+
+/* A clock that is set on by a day ends no soak, and makes no answer late. */
+static void test_soak_outlasts_a_jump(void **state)
+{
+	(void)state;
+	m_begin(2);
+	m_to_soaking(0);
+	m_tick(SOAK_MS / 2);
+	clock_set_on(24 * HOUR_MS);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 0);
+	m_expect(0, FTH_RV_SOAKING);
+	m_expect(1, FTH_RV_STAGING);
+	assert_int_equal(m.rollout.inconclusive, 0);
+	m_tick(SOAK_MS / 2 - 1);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 0);
+	m_tick(1);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
+	m_to_soaking(1); /* what begins after it is as long as ever */
+	m_tick(SOAK_MS - 1);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 0);
+	m_tick(1);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +233,7 @@ int main(void)
 		MACHINE_TEST(test_aborted_takes_nothing_back_alone),
 		MACHINE_TEST(test_aborted_takes_nobody_in),
 		MACHINE_TEST(test_abort_while_paused),
+		MACHINE_TEST(test_soak_outlasts_a_jump),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
