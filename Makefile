@@ -103,7 +103,7 @@ format: ## format all C sources in place
 demo: ## three VMs, one rollout, and back
 	tools/demo
 
-bench-agent: host-agent bench-programs ## measure one agent with thousands of emulated VMs, into build/bench/agent.json
+bench-agent: host-agent bench-programs sim-program ## measure one agent with thousands of emulated VMs, into build/bench/agent.json
 	tests/bench/agent/run
 
 # Emulated guests, for the agent's benchmark and tests.
