@@ -34,11 +34,11 @@ struct content {
 
 struct file {
 	char name[64];
-	bool exists;
 	struct content now;
 	struct content platter;
 	struct range writes[WRITES_MAX];
 	uint32_t write_count;
+	bool exists;
 	bool cut; /* truncated since the last sync */
 };
 

@@ -87,15 +87,14 @@ static uint32_t draw(uint32_t below)
 
 static uint8_t draw_kind(void)
 {
-	uint32_t total = 0, number;
-	uint8_t kind;
+	uint32_t total = 0, number, kind;
 
 	for (kind = 1; kind < SIM_FAULTS; kind++)
 		total += weights[kind];
 	number = draw(total);
 	for (kind = 1; number >= weights[kind]; kind++)
 		number -= weights[kind];
-	return kind;
+	return (uint8_t)kind;
 }
 
 /* Early is when most happens: half of the faults come in the first 20 s. */
