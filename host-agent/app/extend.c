@@ -33,31 +33,44 @@ static uint32_t extension_ms(const struct fth_guest *guest, const struct fth_bin
 	return fth_rollout_extends(rollout, binding->vm_index, left_ms(guest, patch));
 }
 
+/* Each second for each guest: nearly always there is nothing to put off. */
+static const struct fth_binding *find_due(const struct fth_guest *guest, uint32_t *ret_ms)
+{
+	const struct fth_binding *binding;
+
+	if (!guest->open || !guest->known || !guest->patch_count || !guest->agent->store_ok ||
+	    (guest->extend_ms && guest->agent->now_ms < guest->extend_ms + FTH_ALLOW_RETRY_MS))
+		return NULL;
+	for (binding = guest->bindings; binding; binding = binding->next) {
+		*ret_ms = extension_ms(guest, binding);
+		if (*ret_ms)
+			return binding;
+	}
+	return NULL;
+}
+
 void fth_extend_turn(struct fth_guest *guest)
 {
 	struct fth_agent *agent = guest->agent;
-	struct fth_msg msg = { .type = FTH_T_CONFIRM };
 	const struct fth_binding *binding;
+	struct fth_msg msg;
 	const char *name;
+	uint32_t by_ms;
 
-	if (!guest->open || !guest->known || !agent->store_ok ||
-	    (guest->extend_ms && agent->now_ms < guest->extend_ms + FTH_ALLOW_RETRY_MS))
+	binding = find_due(guest, &by_ms);
+	if (!binding)
 		return;
-	for (binding = guest->bindings; binding; binding = binding->next) {
-		msg.u.command.extend_ms = extension_ms(guest, binding);
-		if (!msg.u.command.extend_ms)
-			continue;
-		name = binding->live->rollout->policy.name;
-		msg.u.command.name =
-			(struct fth_span){ (const uint8_t *)name, (uint32_t)strlen(name) };
-		msg.u.command.epoch = agent->epoch;
-		msg.op_id = fth_guest_next_op(agent);
-		if (fth_channel_send(guest->channel, &msg))
-			return;
-		guest->extend_op = msg.op_id;
-		guest->extend_ms = agent->now_ms;
+	memset(&msg, 0, sizeof(msg));
+	name = binding->live->rollout->policy.name;
+	msg.type = FTH_T_CONFIRM;
+	msg.u.command.extend_ms = by_ms;
+	msg.u.command.name = (struct fth_span){ (const uint8_t *)name, (uint32_t)strlen(name) };
+	msg.u.command.epoch = agent->epoch;
+	msg.op_id = fth_guest_next_op(agent);
+	if (fth_channel_send(guest->channel, &msg))
 		return;
-	}
+	guest->extend_op = msg.op_id;
+	guest->extend_ms = agent->now_ms;
 }
 
 bool fth_extend_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_result *result)

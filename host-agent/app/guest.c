@@ -222,14 +222,19 @@ int fth_guest_ask(struct fth_guest *guest, struct fth_http_request *request)
 /* Its taint may change as fast as it can write; only the last word counts. */
 static void tell_taint(struct fth_guest *guest)
 {
-	struct fth_rollout_event event = { .kind = FTH_RE_HEARTBEAT, .taint = guest->taint };
-	uint64_t now_ms = fth_agent_now(guest->agent);
+	struct fth_rollout_event event;
+	uint64_t now_ms;
 
-	if (!guest->taint_due || !guest->open || !guest->agent->store_ok ||
-	    now_ms < guest->taint_ms + FTH_GUEST_QUERY_EVERY_MS)
+	if (!guest->taint_due || !guest->open || !guest->agent->store_ok)
+		return;
+	now_ms = fth_agent_now(guest->agent);
+	if (now_ms < guest->taint_ms + FTH_GUEST_QUERY_EVERY_MS)
 		return;
 	guest->taint_due = false;
 	guest->taint_ms = now_ms;
+	memset(&event, 0, sizeof(event));
+	event.kind = FTH_RE_HEARTBEAT;
+	event.taint = guest->taint;
 	step_all(guest, &event);
 }
 

@@ -84,12 +84,19 @@ static int write_msg(struct fth_channel *channel, struct fth_msg *msg, bool tell
 	return 0;
 }
 
+/* Many channels that beat rarely beat together: one wake-up for all of them. */
 static void plan_beat(struct fth_channel *channel)
 {
+	uint32_t late_ms = 0;
+
 	channel->every_ms = FTH_HEARTBEAT_EVERY_MS;
 	if (channel->hooks->beat_ms)
 		channel->every_ms = channel->hooks->beat_ms(channel->context);
-	fth_timer_set(channel->timer, channel->every_ms);
+	if (channel->every_ms > FTH_HEARTBEAT_EVERY_MS)
+		late_ms = FTH_CHANNEL_GRID_MS -
+			  (uint32_t)((fth_loop_steady_ms() + channel->every_ms) %
+				     FTH_CHANNEL_GRID_MS);
+	fth_timer_set(channel->timer, channel->every_ms + late_ms);
 }
 
 /* Nobody reads yet? Then one HELLO in the queue is enough. */

@@ -13,6 +13,7 @@ struct fth_loop;
 #define FTH_CHANNEL_OUTPUT_MAX (512u * 1024) /* bytes that wait for the guest */
 #define FTH_CHANNEL_RETRY_MIN_MS 100u	     /* between two connects; doubles */
 #define FTH_CHANNEL_RETRY_MAX_MS 5000u
+#define FTH_CHANNEL_GRID_MS 200u /* heartbeats of a fleet at rest are so far apart */
 
 /**
  * struct fth_channel_hooks - what a channel tells its owner
