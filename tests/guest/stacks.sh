@@ -89,6 +89,24 @@ ok "they can be unloaded" rmmod fth_test_gen_p1 fth_test_gen_p2
 revert fth_test_gen_p3
 sees 0 0 "all is original"
 
+# A patch whose emergency waits for the transition that replaces it: that it did harm is
+# kept all the same.
+apply fth_test_gen_p1
+visitors 2 blocked 0 /tmp/held
+held=$background
+eventually 20 "two tasks are inside" has_inside 2
+ok "a replacement comes" insmod $MOD/fth_test_gen_p3.ko replace=1
+eventually 20 "... and waits for them" has $P3/state applying
+ok "the patch below is reverted in emergency" write fth_test_gen_p1 $S/revert
+eventually 20 "... which waits" holds $S/incidents 'sysfs fth_test_gen_p1 at .*the revert runs'
+release_visitors $held 0 "they leave"
+eventually 30 "the replacement is in force" has $P3/state soaking
+eventually 30 "the patch below is gone" gone fth_test_gen_p1
+ok "... and is blocked" holds $S/blocked '^fth_test_gen_p1 '
+ok "... until it is allowed" write fth_test_gen_p1 $S/allow
+ok "... and can be unloaded" rmmod fth_test_gen_p1
+revert fth_test_gen_p3
+
 # Under each model while tasks visit: to 2 from 1, and to 1 from 2.
 replace_round() { # FROM TO: one replaces the other
 	next_epoch
