@@ -5,8 +5,11 @@
 #include <linux/kthread.h>
 #include <linux/sched.h>
 
-/* Only for its mark: what leads here is unlikely, so the compiler moves it out. */
-static noinline __cold void fth_cold_mark(void)
+/*
+ * Only for its mark: what leads here is unlikely, so the compiler moves it out.  __cold is
+ * empty on newer kernels with older compilers, which align such functions badly.
+ */
+static noinline __attribute__((__cold__)) void fth_cold_mark(void)
 {
 	barrier();
 }
