@@ -286,12 +286,12 @@ static json_t *checks_json(const struct fth_rollout *rollout, uint32_t vm_index)
 {
 	struct fth_rollout_checks checks;
 	json_t *list = json_array();
-	uint8_t check;
+	uint32_t check;
 
 	fth_rollout_checks(rollout, vm_index, &checks);
 	for (check = 0; check < FTH_CHECKS; check++)
 		if (checks.wanted & 1u << check)
-			json_array_append_new(list, json_string(fth_check_name(check)));
+			json_array_append_new(list, json_string(fth_check_name((uint8_t)check)));
 	return list;
 }
 

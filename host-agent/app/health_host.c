@@ -80,14 +80,13 @@ static void judge(const struct fth_watch *watch, bool is_over, struct verdict *v
 static void judge_all(struct fth_watch *watch, bool is_over)
 {
 	struct verdict verdicts[FTH_CHECKS] = { 0 };
-	uint32_t left = 0, count = 0, i;
+	uint32_t left = 0, count = 0, check, i;
 	bool failed = false;
-	uint8_t check;
 
 	for (check = 0; check < FTH_CHECKS; check++) {
 		if (!(watch->host & 1u << check))
 			continue;
-		verdicts[count].check = check;
+		verdicts[count].check = (uint8_t)check;
 		judge(watch, is_over, &verdicts[count]);
 		if (verdicts[count].says)
 			count++;

@@ -183,12 +183,11 @@ static int parse(const char *path, const char *text, size_t length, struct file_
 	if (error)
 		return error;
 	error = fth_yaml_check(&yaml, &schema);
-	if (!error && (cyaml_load_data((const uint8_t *)text, length, &config, &schema,
-				       (cyaml_data_t **)&list, NULL) != CYAML_OK ||
-		       !list))
+	if (!error && cyaml_load_data((const uint8_t *)text, length, &config, &schema,
+				      (cyaml_data_t **)&list, NULL) != CYAML_OK)
 		error = fth_yaml_refuse(&yaml, "", "not an inventory, or out of memory");
 	if (!error)
-		error = check_list(&yaml, list);
+		error = list ? check_list(&yaml, list) : fth_yaml_refuse(&yaml, "", "empty");
 	fth_yaml_close(&yaml);
 	if (error)
 		drop_list(list);

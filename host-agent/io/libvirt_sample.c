@@ -18,7 +18,7 @@
 	 VIR_DOMAIN_STATS_BLOCK | VIR_DOMAIN_STATS_INTERFACE)
 #define FIELD_MAX 80
 
-static void take_state(const virDomainStatsRecordPtr record, struct fth_domain_sample *sample)
+static void take_state(const virDomainStatsRecord *record, struct fth_domain_sample *sample)
 {
 	static const char *const names[] = {
 		[VIR_DOMAIN_NOSTATE] = "in no state that libvirt knows",
@@ -52,7 +52,7 @@ static void take_state(const virDomainStatsRecordPtr record, struct fth_domain_s
 }
 
 /* The sum of PREFIX.0.SUFFIX … PREFIX.(COUNT-1).SUFFIX; true when one was there. */
-static bool add_all(const virDomainStatsRecordPtr record, const char *prefix, const char *counter,
+static bool add_all(const virDomainStatsRecord *record, const char *prefix, const char *counter,
 		    const char *suffix, uint64_t *sum)
 {
 	char field[FIELD_MAX];
@@ -72,7 +72,7 @@ static bool add_all(const virDomainStatsRecordPtr record, const char *prefix, co
 	return found;
 }
 
-static void take_numbers(const virDomainStatsRecordPtr record, struct fth_domain_sample *sample)
+static void take_numbers(const virDomainStatsRecord *record, struct fth_domain_sample *sample)
 {
 	static const char *const io[][2] = {
 		{ "block", "rd.reqs" },

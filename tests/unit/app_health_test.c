@@ -193,7 +193,7 @@ static struct evhttp *serve(int *asked)
 {
 	struct evhttp *server = evhttp_new(fth_loop_base(af.loop));
 	struct evhttp_bound_socket *bound;
-	struct sockaddr_in address;
+	struct sockaddr_in address = { 0 };
 	socklen_t size = sizeof(address);
 	char health[160];
 

@@ -223,7 +223,7 @@ static void test_escapes(void **state)
 static int set_up(void **state)
 {
 	struct evhttp_bound_socket *bound;
-	struct sockaddr_in address;
+	struct sockaddr_in address = { 0 };
 	socklen_t size = sizeof(address);
 
 	(void)state;
