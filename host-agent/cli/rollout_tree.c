@@ -112,7 +112,7 @@ static void print_cut(const char *text, size_t room)
 		room = sizeof(line) - 1;
 	snprintf(line, room + 1, "%s", text);
 	if (strlen(text) > room && room > 2)
-		memcpy(line + room - 2, "..", 2);
+		strcpy(line + room - 2, "..");
 	fth_cli_print_text(line);
 }
 
