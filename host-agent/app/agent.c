@@ -94,10 +94,12 @@ int fth_agent_flush(struct fth_agent *agent)
 
 	if (!agent->dirty)
 		return agent->store_ok ? 0 : -EIO;
+	fth_fault_hit(&agent->fault, FTH_FAULT_BEFORE_COMMIT);
 	if (!agent->store_ok || fth_store_commit(agent->store)) {
 		fth_agent_fail_store(agent, fth_store_why(agent->store));
 		return -EIO;
 	}
+	fth_fault_hit(&agent->fault, FTH_FAULT_AFTER_COMMIT);
 	agent->dirty = false;
 	agent->commits++;
 	for (i = 0; i < agent->live_count; i++) {

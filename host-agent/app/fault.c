@@ -8,9 +8,9 @@
 #include <string.h>
 
 static const char *const names[] = {
-	[FTH_FAULT_AFTER_INTENT] = "after-intent:",
-	[FTH_FAULT_AFTER_SEND] = "after-send:",
-	[FTH_FAULT_AFTER_RESULT] = "after-result:",
+	[FTH_FAULT_AFTER_INTENT] = "after-intent:", [FTH_FAULT_AFTER_SEND] = "after-send:",
+	[FTH_FAULT_AFTER_RESULT] = "after-result:", [FTH_FAULT_BEFORE_COMMIT] = "before-commit:",
+	[FTH_FAULT_AFTER_COMMIT] = "after-commit:",
 };
 
 int fth_fault_parse(const char *text, struct fth_fault *ret_fault)
@@ -19,7 +19,7 @@ int fth_fault_parse(const char *text, struct fth_fault *ret_fault)
 	long count;
 	char *end;
 
-	for (point = FTH_FAULT_AFTER_INTENT; point <= FTH_FAULT_AFTER_RESULT; point++) {
+	for (point = FTH_FAULT_AFTER_INTENT; point <= FTH_FAULT_AFTER_COMMIT; point++) {
 		size_t length = strlen(names[point]);
 
 		if (strncmp(text, names[point], length) != 0)

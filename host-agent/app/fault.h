@@ -7,9 +7,11 @@
 
 enum fth_fault_point {
 	FTH_FAULT_NONE = 0,
-	FTH_FAULT_AFTER_INTENT = 1, /* an op is durable, it was not sent */
-	FTH_FAULT_AFTER_SEND = 2,   /* commands are in the socket */
-	FTH_FAULT_AFTER_RESULT = 3, /* an answer came, nothing was done with it */
+	FTH_FAULT_AFTER_INTENT = 1,  /* an op is durable, it was not sent */
+	FTH_FAULT_AFTER_SEND = 2,    /* commands are in the socket */
+	FTH_FAULT_AFTER_RESULT = 3,  /* an answer came, nothing was done with it */
+	FTH_FAULT_BEFORE_COMMIT = 4, /* events were taken, none of them is durable */
+	FTH_FAULT_AFTER_COMMIT = 5,  /* they are, and nothing was done for them */
 };
 
 /* @left: at how many more such points the agent goes on, plus one */

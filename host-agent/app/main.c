@@ -36,7 +36,7 @@ static const char help[] =
 	"  --salvage-journal  and put what can be read in its place; the damaged file is\n"
 	"                     kept\n"
 	"  --fault POINT:N    for tests: SIGKILL to itself at the N-th after-intent,\n"
-	"                     after-send or after-result\n"
+	"                     after-send, after-result, before-commit or after-commit\n"
 	"  -h, --help         this text\n"
 	"\n"
 	"exit: 0 after SIGTERM or SIGINT, or the journal is sound; 1 can't start, or the\n"

@@ -424,7 +424,8 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth
  * CLOCK says that the wall clock was set on, or the host slept: windows follow the
  * clock, soaks and waits for answers don't, they are as long as they were.
  *
- * A reverse for a spent budget is a recall, and so is a REVERSE that says so:
+ * A reverse for a spent budget is a recall, once any VM was touched, and so is a
+ * REVERSE that says so:
  * @recalled is set, and the caller journals, with the very event, that this
  * payload may go to no VM of the fleet any more.
  */

@@ -7,12 +7,15 @@ void fth_recall_begin(struct fth_rollout_run *run, bool recall)
 	struct fth_rollout *rollout = run->rollout;
 	uint32_t i;
 
-	rollout->recalled |= recall;
-	if (rollout->recall_ms)
-		return; /* asked for once more */
+	if (rollout->recall_ms) { /* asked for once more */
+		rollout->recalled |= recall;
+		return;
+	}
 	rollout->recall_ms = run->event->now_ms;
 	for (i = 0; i < rollout->vm_count; i++)
 		rollout->recall_total += rollout->vms[i].touched || rollout->vms[i].op;
+	/* Where it went nowhere, what failed was not the payload: unless a person says so. */
+	rollout->recalled = recall && (rollout->recall_total || run->event->kind == FTH_RE_REVERSE);
 }
 
 void fth_recall_note_back(struct fth_rollout_run *run, const struct fth_rollout_vm *vm)

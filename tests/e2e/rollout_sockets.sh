@@ -96,6 +96,9 @@ ok "and the module is unloaded" modules_gone
 kill_at after-intent 2
 kill_at after-send 2
 kill_at after-result 2
+# Greetings are committed too: the 8th commit is one in the middle of the rollout.
+kill_at before-commit 8
+kill_at after-commit 8
 
 # (d) a module that no policy names goes to the in-tree core
 ok "a second livepatch module loads in web-1" \
@@ -123,6 +126,36 @@ like "$why" "*cmdline_proc_show*$OWNER*" "web-2 is refused, and it says by whom"
 ok "web-2 still runs the owner's function" \
 	fleet_exec web-2 grep -q "in-tree core owns this" /proc/cmdline
 eventually 120 "the others were taken back" fleet_looks original web-1 web-3
+
+
+# (f) What a spent budget took back goes nowhere until a person lifts that.
+ok "the function's owner goes" fleet_exec web-2 sh -c \
+	"echo 0 >/sys/kernel/livepatch/$OWNER/enabled"
+eventually 60 "and is gone" fleet_exec web-2 sh -c "! [ -d /sys/kernel/livepatch/$OWNER ]"
+eventually 60 "the recall is over" phase_is reversed
+like "$("$FOTHER" rollout status)" "*VMs are back*blocked in the whole fleet*" "status says so"
+message=$(start 2>&1)
+is $? 1 "the payload is refused"
+like "$message" "*blocked in the whole fleet: recalled by rollout*" "and the message says why"
+ok "its block is lifted" "$FOTHER" allow "$NAME" --fleet --why "the owner is gone"
+
+# (g) promote, abort, undo, and who did it
+sed -i 's/soak: .*/soak: 1h/' "$FLEET_DIR/$NAME.yaml"
+ok "a rollout with a soak of an hour starts" "$FOTHER" rollout start "$FLEET_DIR/$NAME.yaml"
+soaking() { "$FOTHER" rollout status --json | jq -e ".counts.soaking == $1" >/dev/null; }
+eventually 120 "its canary soaks" soaking 1
+ok "it is promoted" "$FOTHER" rollout promote "$(fleet_last_rollout)" --why "seen enough"
+eventually 120 "the rest soak" soaking 2
+ok "it is aborted" "$FOTHER" rollout abort "$(fleet_last_rollout)" --why "lunch"
+is "$(fleet_rollout phase "$(fleet_last_rollout)")" aborting "what soaks is watched on"
+ok "every guest is patched" fleet_looks patched "${VMS[@]}"
+ok "it is reversed" reverse_last
+ok "every guest is original" fleet_looks original "${VMS[@]}"
+is "$("$FOTHER" history --rollout "$(fleet_last_rollout)" --json |
+	jq -r 'map(select(.kind == "verb") | "\(.what) \(.who) \(.why)") | join(",")')" \
+	"start $(id -un) ,promote $(id -un) seen enough,abort $(id -un) lunch,reverse $(id -un) " \
+	"its history says who asked for what, and why"
+like "$("$FOTHER" history web-1)" "*apply*soaking*reverse*reversed*" "so does web-1's"
 
 for vm in "${VMS[@]}"; do
 	ok "guest $vm is well" tools/vm check --dir "$FLEET_DIR/vms" --name "$vm"

@@ -145,6 +145,17 @@ static void test_spent_budget_recalls(void **state)
 	m_expect_phase(FTH_RO_REVERSING);
 	assert_true(m.rollout.recalled);
 	m_setup(NULL);
+	m.policy.failures_max = (struct fth_share){ false, 0 };
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	m_add(0, "h", "", true);
+	made = m_seen_event(0, FTH_LC_ABSENT);
+	made.capabilities = FTH_CAP_SIGNED_ONLY; /* so the payload is not sent, or to blame */
+	assert_int_equal(m_step(&made), 0);
+	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
+	m_expect(0, FTH_RV_FAILED);
+	m_expect_phase(FTH_RO_REVERSED);
+	assert_false(m.rollout.recalled);
+	m_setup(NULL);
 	m_begin(1);
 	made = m_event(FTH_RE_REVERSE, -1);
 	made.blocked = true;
