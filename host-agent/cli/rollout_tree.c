@@ -46,15 +46,23 @@ struct look {
 	enum rank rank;
 };
 
+/* clang-format off */
 static const struct look looks[] = {
-	{ "failed", "✗", "x", "31", RANK_TROUBLE },    { "unknown", "?", "?", "35", RANK_TROUBLE },
-	{ "staging", "▶", ">", "36", RANK_MOVING },    { "applying", "▶", ">", "36", RANK_MOVING },
-	{ "confirming", "▶", ">", "36", RANK_MOVING }, { "reversing", "◀", "<", "33", RANK_MOVING },
-	{ "unstaging", "◀", "<", "33", RANK_MOVING },  { "soaking", "◔", "o", "36", RANK_REST },
-	{ "done", "✔", "+", "32", RANK_REST },	       { "reversed", "↩", "-", "33", RANK_REST },
-	{ "deferred", "⏸", "=", "34", RANK_REST },   { "waiting", "·", ".", "0", RANK_REST },
+	{ "failed", "✗", "x", "31", RANK_TROUBLE },
+	{ "unknown", "?", "?", "35", RANK_TROUBLE },
+	{ "staging", "▶", ">", "36", RANK_MOVING },
+	{ "applying", "▶", ">", "36", RANK_MOVING },
+	{ "confirming", "▶", ">", "36", RANK_MOVING },
+	{ "reversing", "◀", "<", "33", RANK_MOVING },
+	{ "unstaging", "◀", "<", "33", RANK_MOVING },
+	{ "soaking", "◔", "o", "36", RANK_REST },
+	{ "done", "✔", "+", "32", RANK_REST },
+	{ "reversed", "↩", "-", "33", RANK_REST },
+	{ "deferred", "⏸", "=", "34", RANK_REST },
+	{ "waiting", "·", ".", "0", RANK_REST },
 	{ "skipped", "⊘", "/", "90", RANK_REST },
 };
+/* clang-format on */
 
 struct style {
 	bool utf8;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* One connection to a unix socket: reads as fast as one guest may be heard, writes without waiting. */
+/* One connection to a unix socket: read at a bounded rate, written to without waiting. */
 #ifndef FTH_IO_STREAM_H
 #define FTH_IO_STREAM_H
 
