@@ -311,6 +311,21 @@ static json_t *vm_json(const struct fth_live *live, const struct fth_rollout_vm 
 			 "transition", is_ours ? fth_api_json_transition(guest) : json_null());
 }
 
+/* Null for none. */
+static json_t *recall_json(const struct fth_live *live)
+{
+	struct fth_recall recall;
+
+	if (!live->rollout->recall_ms)
+		return json_null();
+	fth_rollout_recall(live->rollout, live->agent->now_ms, &recall);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "since_ms",
+			 (json_int_t)live->rollout->recall_ms, "total", (json_int_t)recall.total,
+			 "back", (json_int_t)recall.back, "left", (json_int_t)recall.left, "away",
+			 (json_int_t)recall.away, "exposed_ms", (json_int_t)recall.exposed_ms,
+			 "due_ms", (json_int_t)recall.due_ms, "blocks", live->rollout->recalled);
+}
+
 json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 {
 	const struct fth_rollout *rollout = live->rollout;
@@ -332,7 +347,7 @@ json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 				    json_string(fth_policy_model_from(&rollout->policy)));
 		json_object_set_new(json, "checks", checks_json(rollout, FTH_ROLLOUT_WAVE));
 		json_object_set_new(json, "tried", json_integer(rollout->tried));
-		json_object_set_new(json, "recall", fth_api_json_recall(live));
+		json_object_set_new(json, "recall", recall_json(live));
 	}
 	if (!json || !with_vms)
 		return json;

@@ -18,7 +18,6 @@ json_t *fth_api_json_patches(const struct fth_guest *guest);
 json_t *fth_api_json_stragglers(const struct fth_straggler_info *tasks, uint32_t count);
 json_t *fth_api_json_transition(const struct fth_guest *guest); /* null for none */
 json_t *fth_api_json_hand(const struct fth_store_hand *hand);
-json_t *fth_api_json_recall(const struct fth_live *live); /* null for none */
 json_t *fth_api_json_live(const struct fth_live *live, bool with_vms);
 
 #endif /* FTH_APP_API_JSON_H */

@@ -166,20 +166,6 @@ void fth_api_rollout(struct fth_agent *agent, struct fth_http_request *request, 
 		"/reverse, /recall or /undo");
 }
 
-json_t *fth_api_json_recall(const struct fth_live *live)
-{
-	struct fth_recall recall;
-
-	if (!live->rollout->recall_ms)
-		return json_null();
-	fth_rollout_recall(live->rollout, live->agent->now_ms, &recall);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "since_ms",
-			 (json_int_t)live->rollout->recall_ms, "total", (json_int_t)recall.total,
-			 "back", (json_int_t)recall.back, "left", (json_int_t)recall.left, "away",
-			 (json_int_t)recall.away, "exposed_ms", (json_int_t)recall.exposed_ms,
-			 "due_ms", (json_int_t)recall.due_ms, "blocks", live->rollout->recalled);
-}
-
 static json_t *text(const char *string)
 {
 	return fth_http_json_text(string, strlen(string));

@@ -269,6 +269,13 @@ int fth_store_add_hand(struct fth_store *unused, const struct fth_store_hand *ha
 	return store();
 }
 
+int fth_store_add_history(struct fth_store *unused, const struct fth_store_history *row)
+{
+	(void)unused;
+	require(strlen(row->vm) <= FTH_VM_NAME_MAX && strlen(row->why) < FTH_WHY_MAX);
+	return store();
+}
+
 int fth_store_end_hand(struct fth_store *unused, uint64_t n, uint16_t code, const char *detail)
 {
 	(void)unused;
