@@ -21,6 +21,8 @@ struct vfsmount;
  * @transport: what link sees of it
  * @wq: unbound, highpri, with a rescuer and never frozen: the channel must work
  *	while userspace is stuck, memory is short or tasks are frozen
+ * @find_wq: of @scan alone, without a rescuer: the stock driver's removal waits for
+ *	its own work, which has none, and the kernel warns of such a wait
  * @tx_lock: protects @port, @vdev, the port's out queues and all whose name
  *	begins with tx_ or note_; innermost, taken with interrupts off and only by
  *	fth_channel_lock(), fth_channel_send_now()
@@ -45,6 +47,7 @@ struct vfsmount;
 struct fth_channel {
 	struct fth_transport transport;
 	struct workqueue_struct *wq;
+	struct workqueue_struct *find_wq;
 	spinlock_t tx_lock;
 	struct fth_port *port;
 	struct virtio_device *vdev;

@@ -263,7 +263,7 @@ static void scan(struct work_struct *work)
 	if (channel->scan_tries <= FIND_SLOW_TRIES)
 		channel->scan_tries++;
 	if (!READ_ONCE(channel->exiting))
-		queue_delayed_work(channel->wq, &channel->scan, msecs_to_jiffies(wait_ms));
+		queue_delayed_work(channel->find_wq, &channel->scan, msecs_to_jiffies(wait_ms));
 }
 
 void fth_channel_find_soon(void)
@@ -273,7 +273,7 @@ void fth_channel_find_soon(void)
 	if (READ_ONCE(channel->exiting))
 		return;
 	channel->scan_tries = 0;
-	mod_delayed_work(channel->wq, &channel->scan, msecs_to_jiffies(FIND_SOON_MS));
+	mod_delayed_work(channel->find_wq, &channel->scan, msecs_to_jiffies(FIND_SOON_MS));
 }
 
 static int bus_event(struct notifier_block *notifier, unsigned long event, void *data)
@@ -301,9 +301,13 @@ int fth_channel_find_init(void)
 	INIT_DELAYED_WORK(&channel->scan, scan);
 	channel->exiting = false;
 	channel->bus_notifier.notifier_call = bus_event;
+	channel->find_wq = alloc_workqueue("fother-find", WQ_UNBOUND, 1);
+	if (!channel->find_wq)
+		return -ENOMEM;
 	channel->sysfs = fth_hostinfo_mount("sysfs");
-	if (IS_ERR(channel->sysfs))
-		return PTR_ERR(channel->sysfs);
+	err = PTR_ERR_OR_ZERO(channel->sysfs);
+	if (err)
+		goto err_wq;
 	err = register_virtio_driver(&fth_channel_driver);
 	if (err)
 		goto err_mount;
@@ -317,6 +321,8 @@ err_register:
 	unregister_virtio_driver(&fth_channel_driver);
 err_mount:
 	kern_unmount(channel->sysfs);
+err_wq:
+	destroy_workqueue(channel->find_wq);
 	return err;
 }
 
@@ -342,4 +348,5 @@ void fth_channel_find_exit(void)
 		give_to_stock(device);
 	put_device(device);
 	kern_unmount(channel->sysfs);
+	destroy_workqueue(channel->find_wq);
 }
