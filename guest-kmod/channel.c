@@ -176,8 +176,9 @@ static void port_remove(struct virtio_device *vdev)
 {
 	struct fth_port *port = vdev->priv;
 
-	set_bound(NULL);
 	port_stop(port);
+	/* Its rings are gone: now another controller may be bound. */
+	set_bound(NULL);
 	vdev->priv = NULL;
 	port_free(port);
 	/* Interrupts and work are over; another controller may be ours. */

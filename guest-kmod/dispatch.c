@@ -300,7 +300,7 @@ static void await_end(u64 id)
 	op = find_op(dispatch, id);
 	if (op) {
 		op->asked = true;
-		op->after = fth_teller_serial();
+		op->asked_after = fth_teller_serial();
 	}
 	fth_robust_unlock(&dispatch->lock);
 }
@@ -500,8 +500,10 @@ static bool may_end(const struct fth_op *op, const char *name, u8 state, u64 ser
 		return false;
 	if (op->type == FTH_T_APPLY)
 		return true;
-	return (op->type == FTH_T_REVERSE || op->type == FTH_T_REVERT) &&
-	       (op->asked || state == FTH_LC_ABSENT);
+	if (op->type != FTH_T_REVERSE && op->type != FTH_T_REVERT)
+		return false;
+	/* It may be gone before we came to note that it was asked to go. */
+	return state == FTH_LC_ABSENT || (op->asked && serial > op->asked_after);
 }
 
 /* Answer the commands that a settled transition ends; Return: were there any? */

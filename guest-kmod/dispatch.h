@@ -28,8 +28,8 @@ enum fth_op_state {
  * @type: enum fth_wire_type
  * @state: enum fth_op_state
  * @asked: REVERSE, REVERT: the engine has begun what is asked for
- * @after: fth_teller_serial() when it was begun or @asked: only what comes after
- *	that can be its end
+ * @after: fth_teller_serial() when it was begun: only what comes after can be its end
+ * @asked_after: the same when it was @asked
  * @name: of the patch
  * @report: where DONE
  */
@@ -40,6 +40,7 @@ struct fth_op {
 	u8 state;
 	bool asked;
 	u64 after;
+	u64 asked_after;
 	char name[FTH_NAME_MAX + 1];
 	struct fth_report report;
 };

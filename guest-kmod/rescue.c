@@ -62,6 +62,8 @@ static struct fth_rescue_death *take_room(struct fth_rescue *rescue)
 	for (u32 i = 0; i < FTH_RESCUE_MAX; i++)
 		if (!cmpxchg(&rescue->dead[i].task, NULL, current))
 			return &rescue->dead[i];
+	pr_crit("task %d '%s' died in fother, and there is no room to give back what it held\n",
+		current->pid, current->comm);
 	return NULL;
 }
 

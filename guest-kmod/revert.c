@@ -332,11 +332,13 @@ static bool tell(const struct fth_incident *incident, u8 kind)
 {
 	if (incident->told & (1u << kind))
 		return true;
-	/* With no session it is told at the start of the next one. */
-	if (fth_revert_is_untold(fth_engine.client->incident(incident, kind)))
-		return false;
+	/* First, since who tells it takes it back where that came to nothing. */
 	fth_incidents_told(incident->number, kind, true);
-	return true;
+	/* With no session it is told at the start of the next one. */
+	if (!fth_revert_is_untold(fth_engine.client->incident(incident, kind)))
+		return true;
+	fth_incidents_told(incident->number, kind, false);
+	return false;
 }
 
 bool fth_revert_tell(void)

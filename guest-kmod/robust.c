@@ -92,9 +92,12 @@ bool fth_robust_work_exit(struct fth_robust_work *work)
 
 void fth_robust_queue(struct fth_robust_work *work)
 {
-	u32 live = READ_ONCE(work->live);
+	u32 live;
 
+	/* Pairs with fth_robust_renew_works(): who queues the dead one is counted before. */
 	atomic_inc(&work->asked);
+	smp_mb__after_atomic();
+	live = READ_ONCE(work->live);
 	if (live < FTH_ROBUST_LIVES)
 		queue_work(work->queue, &work->lives[live].work);
 }
@@ -142,6 +145,7 @@ void fth_robust_renew_works(void)
 			continue;
 		WRITE_ONCE(work->worker, NULL);
 		WRITE_ONCE(work->live, work->live + 1);
+		smp_mb(); /* pairs with fth_robust_queue() */
 		if (work->live == FTH_ROBUST_LIVES)
 			pr_err("%u workers died in one work: it stands still until the next boot\n",
 			       FTH_ROBUST_LIVES);

@@ -97,8 +97,7 @@ struct found {
 	u32 text_count;
 	u32 position;
 	u32 symbols;
-	u32 functions; /* of them */
-	u32 added;     /* of those, at the position */
+	u32 added; /* of them, at the position */
 };
 
 static void add_text(struct adding *adding, unsigned long start, unsigned long end)
@@ -131,7 +130,6 @@ static int add_found(void *arg, unsigned long address)
 	found->symbols++;
 	if (!is_text(found, address))
 		return 0;
-	found->functions++;
 	if (found->position && found->position != found->symbols)
 		return 0;
 	found->added++;
