@@ -41,6 +41,14 @@ static struct fth_watch **slot_of(struct fth_live *live, uint32_t vm_index,
 	return binding ? &binding->watch : NULL;
 }
 
+struct fth_watch *fth_health_find(struct fth_live *live, uint32_t vm_index, uint64_t round)
+{
+	struct fth_guest *guest;
+	struct fth_watch **slot = slot_of(live, vm_index, &guest);
+
+	return slot && *slot && (*slot)->round == round ? *slot : NULL;
+}
+
 static struct fth_watch *watch_new(struct fth_live *live, struct fth_guest *guest,
 				   uint32_t vm_index, uint64_t round)
 {
@@ -210,12 +218,14 @@ static void begin_waiting(struct fth_health *health, struct fth_watch *watch)
 static void turn(void *context)
 {
 	struct fth_health *health = context;
-	struct fth_watch *last, *watch = NULL;
+	struct fth_watch *watch;
+	uint32_t count = 0;
 
 	fth_health_sample_all(health);
-	/* Each once: those that still wait go to the end again. */
-	last = TAILQ_LAST(&health->queue, fth_watches);
-	while (last && watch != last && (watch = TAILQ_FIRST(&health->queue))) {
+	TAILQ_FOREACH(watch, &health->queue, queue)
+		count++;
+	/* Those that still wait go to the end again; any may be dropped meanwhile. */
+	while (count-- && (watch = TAILQ_FIRST(&health->queue))) {
 		dequeue(watch);
 		begin_waiting(health, watch);
 	}

@@ -99,6 +99,9 @@ void fth_health_free(struct fth_health *health);
  */
 void fth_health_look(struct fth_live *live, uint32_t vm_index);
 
+/** fth_health_find() - the watch of that round, or NULL: any verdict may have ended it */
+struct fth_watch *fth_health_find(struct fth_live *live, uint32_t vm_index, uint64_t round);
+
 /** fth_health_drop() - end all of a watch's checks; NULL is fine. */
 void fth_health_drop(struct fth_watch *watch);
 

@@ -76,12 +76,14 @@ static void judge(const struct fth_watch *watch, bool is_over, struct verdict *v
 	}
 }
 
-/* The last verdict of a round, and one that fails, end the watch: they come last. */
+/* Each verdict is a step of the rollout, which may end this watch and others. */
 static void judge_all(struct fth_watch *watch, bool is_over)
 {
 	struct verdict verdicts[FTH_CHECKS] = { 0 };
+	struct fth_live *live = watch->live;
+	uint32_t vm_index = watch->vm_index;
 	uint32_t left = 0, count = 0, check, i;
-	bool failed = false;
+	uint64_t round = watch->round;
 
 	for (check = 0; check < FTH_CHECKS; check++) {
 		if (!(watch->host & 1u << check))
@@ -97,9 +99,9 @@ static void judge_all(struct fth_watch *watch, bool is_over)
 		watch->host = left;
 	else
 		fth_health_end_host(watch);
-	for (i = 0; i < count && !failed; i++) {
-		failed = verdicts[i].says == FTH_VERDICT_FAIL;
+	for (i = 0; i < count && watch; i++) {
 		fth_health_conclude(watch, verdicts[i].check, verdicts[i].says, verdicts[i].why);
+		watch = fth_health_find(live, vm_index, round);
 	}
 }
 
@@ -108,25 +110,32 @@ static bool can_be_asked(const struct fth_watch *watch)
 	return watch->live->agent->libvirt && !strcmp(watch->guest->inventory, "libvirt");
 }
 
+static void sample_or_judge(struct fth_watch *watch)
+{
+	if (!can_be_asked(watch)) {
+		snprintf(
+			watch->why, sizeof(watch->why),
+			"no hypervisor can be asked: its inventory is '%s', expected 'libvirt' (fotherd --connect)",
+			watch->guest->inventory);
+		watch->first_n = 0;
+		judge_all(watch, true);
+	} else if (fth_loop_steady_ms() >= watch->until_ms) {
+		judge_all(watch, true);
+	} else {
+		fth_health_sample(watch);
+	}
+}
+
+/* By their number, from the front to the end: a verdict may end any of them. */
 void fth_health_sample_all(struct fth_health *health)
 {
-	uint64_t now_ms = fth_loop_steady_ms();
-	struct fth_watch *watch, *next;
+	uint32_t count = health->sampling_count;
+	struct fth_watch *watch;
 
-	for (watch = TAILQ_FIRST(&health->sampling); watch; watch = next) {
-		next = TAILQ_NEXT(watch, sampling);
-		if (!can_be_asked(watch)) {
-			snprintf(
-				watch->why, sizeof(watch->why),
-				"no hypervisor can be asked: its inventory is '%s', expected 'libvirt' (fotherd --connect)",
-				watch->guest->inventory);
-			watch->first_n = 0;
-			judge_all(watch, true);
-		} else if (now_ms >= watch->until_ms) {
-			judge_all(watch, true);
-		} else {
-			fth_health_sample(watch);
-		}
+	while (count-- && (watch = TAILQ_FIRST(&health->sampling))) {
+		TAILQ_REMOVE(&health->sampling, watch, sampling);
+		TAILQ_INSERT_TAIL(&health->sampling, watch, sampling);
+		sample_or_judge(watch);
 	}
 }
 

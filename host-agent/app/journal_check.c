@@ -124,9 +124,10 @@ static int conclude(struct check *check, int error, bool salvages)
 	if (!damaged)
 		printf("sound: %u rollouts can be replayed\n", check->sound);
 	else if (error)
-		printf("damaged: nothing can be salvaged; move '%s' away and start fotherd: guests say "
-		       "what runs in them, and unconfirmed patches revert alone\n",
-		       check->journal);
+		printf("nothing could be salvaged (%s). Where '%s' is full or read-only make room and try "
+		       "again. Else move '%s' away and start fotherd: guests say what runs in them, and "
+		       "unconfirmed patches revert alone\n",
+		       strerror(-error), check->state, check->journal);
 	else if (!salvages)
 		printf("damaged: 'fotherd --state %s --salvage-journal' keeps what can be read\n",
 		       check->state);

@@ -186,6 +186,8 @@ static bool set_up(struct fth_fetch *fetch, const char *url, uint64_t timeout_ms
 	       !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
 	       !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) &&
 	       !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
+	       /* Else the end of a fetch waits for a resolver that waits. */
+	       !curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) &&
 	       !curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) &&
 	       !curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) &&
 	       !curl_easy_setopt(easy, CURLOPT_USERAGENT, "fotherd") &&
