@@ -94,8 +94,8 @@ void fth_robust_queue(struct fth_robust_work *work)
 {
 	u32 live;
 
-	/* Pairs with fth_robust_renew_works(): who queues the dead one is counted before. */
 	atomic_inc(&work->asked);
+	/* Pairs with fth_robust_renew_works(): who queues the dead one is counted before. */
 	smp_mb__after_atomic();
 	live = READ_ONCE(work->live);
 	if (live < FTH_ROBUST_LIVES)

@@ -339,8 +339,10 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 	error = make_timers(agent);
 	if (!error)
 		error = fth_health_new(agent, &agent->health);
-	if (!error)
-		error = agent->lock_fd = fth_agent_lock(options->state);
+	if (!error) {
+		agent->lock_fd = fth_agent_lock(options->state);
+		error = agent->lock_fd;
+	}
 	if (error > 0)
 		error = 0;
 	if (!error)

@@ -304,7 +304,8 @@ static int note_forgotten(const struct draft *draft, const struct fth_live *live
 		.patch = old->policy.name,
 		.kind = "vm",
 		.what = "forgotten",
-		.why = "away while the rollout was stuck on its way back, and a newer one of the patch began",
+		.why = "away while the rollout was stuck on its way back, and a newer one of the "
+		       "patch began",
 		.who = "",
 	};
 	uint32_t i;

@@ -112,8 +112,8 @@ static int put_in_place(const struct check *check)
 	printf("salvaged: %u rollouts kept, %u left out; the damaged file is '%s'\n", check->sound,
 	       check->count, aside);
 	if (check->count)
-		printf("VMs that a rollout left out has patched keep the patch, or revert alone where it was "
-		       "not confirmed: see 'fother vm list', and begin a rollout of it anew\n");
+		printf("VMs that a rollout left out has patched keep the patch, or revert alone "
+		       "where it was not confirmed: see 'fother vm list', and begin a rollout of it anew\n");
 	return 0;
 }
 
@@ -124,9 +124,9 @@ static int conclude(struct check *check, int error, bool salvages)
 	if (!damaged)
 		printf("sound: %u rollouts can be replayed\n", check->sound);
 	else if (error)
-		printf("nothing could be salvaged (%s). Where '%s' is full or read-only make room and try "
-		       "again. Else move '%s' away and start fotherd: guests say what runs in them, and "
-		       "unconfirmed patches revert alone\n",
+		printf("nothing could be salvaged (%s). Where '%s' is full or read-only make room "
+		       "and try again. Else move '%s' away and start fotherd: guests say what runs "
+		       "in them, and unconfirmed patches revert alone\n",
 		       strerror(-error), check->state, check->journal);
 	else if (!salvages)
 		printf("damaged: 'fotherd --state %s --salvage-journal' keeps what can be read\n",
@@ -143,7 +143,9 @@ int fth_journal_check(const char *state, bool salvages)
 	struct check *check = calloc(1, sizeof(*check));
 	int error, code;
 
-	if (!check || !(check->agent = calloc(1, sizeof(*check->agent)))) {
+	if (check)
+		check->agent = calloc(1, sizeof(*check->agent));
+	if (!check || !check->agent) {
 		free(check);
 		return EXIT_DAMAGED;
 	}

@@ -62,8 +62,8 @@ void sim_agent_kill(uint32_t down_ms)
 }
 
 /* An agent that ends itself is one that was killed, and its supervisor starts it again. */
-void __wrap_abort(void) __attribute__((noreturn));
-void __real_abort(void) __attribute__((noreturn));
+_Noreturn void __wrap_abort(void);
+_Noreturn void __real_abort(void);
 
 void __wrap_abort(void)
 {
@@ -157,7 +157,7 @@ int fth_sockets_new(struct fth_loop *loop, const char *folder,
 	(void)hooks;
 	(void)context;
 	(void)ret_sockets;
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 }
 
 void fth_sockets_free(struct fth_sockets *sockets)

@@ -324,7 +324,7 @@ static int vfs_access(sqlite3_vfs *vfs, const char *path, int flags, int *ret_th
 {
 	(void)vfs;
 	(void)flags;
-	*ret_there = find(path, false) != NULL;
+	*ret_there = !!find(path, false);
 	return SQLITE_OK;
 }
 

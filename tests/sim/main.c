@@ -490,8 +490,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	seconds = cpu_s();
-	printf("sim: %llu seeds held: %llu events, %llu steps, %llu frames, %llu kills, %llu virtual s; "
-	       "%.2f s CPU, %.0f events/s; trace %016llx\n",
+	printf("sim: %llu seeds held: %llu events, %llu steps, %llu frames, %llu kills, "
+	       "%llu virtual s; %.2f s CPU, %.0f events/s; trace %016llx\n",
 	       (unsigned long long)shared->done, (unsigned long long)shared->events,
 	       (unsigned long long)shared->steps, (unsigned long long)shared->frames,
 	       (unsigned long long)shared->kills, (unsigned long long)shared->virtual_s, seconds,

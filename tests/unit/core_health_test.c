@@ -60,7 +60,8 @@ static void test_vcpu(void **state)
 	strcpy(last.state, "paused");
 	assert_int_equal(judge(FTH_CHECK_VCPU_PROGRESS), FTH_VERDICT_INCONCLUSIVE);
 	assert_string_equal(why, "the domain is paused, expected running");
-	view.first = view.last = &before;
+	view.first = &before;
+	view.last = &before;
 	assert_int_equal(judge(FTH_CHECK_VCPU_PROGRESS), FTH_VERDICT_INCONCLUSIVE);
 	last.has_vcpu = false;
 	view.last = &last;
