@@ -36,11 +36,11 @@ bool fth_budget_has_room(const struct fth_rollout *rollout, const struct fth_rol
 /* Return: the first budget that does not let @vm be in flight, or NONE. */
 uint8_t fth_budget_full(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
 {
-	uint8_t budget;
+	uint32_t budget;
 
 	for (budget = FTH_BUDGET_FLEET; budget <= FTH_BUDGET_GROUP; budget++)
-		if (!fth_budget_has_room(rollout, vm, budget))
-			return budget;
+		if (!fth_budget_has_room(rollout, vm, (uint8_t)budget))
+			return (uint8_t)budget;
 	return FTH_BUDGET_NONE;
 }
 

@@ -302,7 +302,7 @@ static void print_plan(const struct wish *wish, uint64_t seed, const uint32_t *f
 
 static void explain(const struct wish *wish)
 {
-	uint32_t faults[SIM_FAULTS_MAX], count = shared->plan_count, i;
+	uint32_t faults[SIM_FAULTS_MAX], count, i;
 	uint64_t seed = shared->seed;
 	char why[SIM_WHY_MAX];
 
