@@ -494,16 +494,17 @@ static bool is_end(u8 type, u8 state, u8 now, u16 *code)
  * Does it wait for this end?  A command that the engine hasn't begun yet doesn't
  * wait for that of the one before.  With dispatch.lock.
  */
-static bool may_end(const struct fth_op *op, const char *name, u8 state, u64 serial)
+static bool may_end(const struct fth_op *op, const struct fth_settled *settled, u64 serial)
 {
-	if (op->state != FTH_OP_RUNNING || strcmp(op->name, name) || serial <= op->after)
+	if (op->state != FTH_OP_RUNNING || strcmp(op->name, settled->name) || serial <= op->after)
 		return false;
+	/* What was replaced had been applied: it is another one that is asked for now. */
 	if (op->type == FTH_T_APPLY)
-		return true;
+		return !settled->replaced;
 	if (op->type != FTH_T_REVERSE && op->type != FTH_T_REVERT)
 		return false;
 	/* It may be gone before we came to note that it was asked to go. */
-	return state == FTH_LC_ABSENT || (op->asked && serial > op->asked_after);
+	return settled->state == FTH_LC_ABSENT || (op->asked && serial > op->asked_after);
 }
 
 /* Answer the commands that a settled transition ends; Return: were there any? */
@@ -522,7 +523,7 @@ static bool answer_ended(const struct fth_settled *settled, u8 now, u64 serial)
 
 		answer.code = report->code;
 		fth_robust_lock(&dispatch->lock);
-		if (may_end(op, settled->name, settled->state, serial))
+		if (may_end(op, settled, serial))
 			id = op->id;
 		type = op->type;
 		fth_robust_unlock(&dispatch->lock);

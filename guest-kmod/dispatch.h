@@ -121,6 +121,13 @@ void fth_dispatch_send_heartbeat(u64 op_id);
 void fth_dispatch_send_hello_ack(u64 epoch);
 
 /**
+ * fth_dispatch_engine_state() - where a patch is that the engine has, or ABSENT
+ *
+ * Context: task; takes no lock of the way to the host.
+ */
+u8 fth_dispatch_engine_state(const char *name);
+
+/**
  * fth_dispatch_patch_state() - where a patch is
  * @name: of the patch
  * Return: enum fth_lifecycle_state as the host is told.

@@ -206,14 +206,21 @@ void fth_dispatch_send_hello_ack(u64 epoch)
 	answer_end(answer);
 }
 
-u8 fth_dispatch_patch_state(const char *name)
+u8 fth_dispatch_engine_state(const char *name)
 {
 	u8 state = fth_engine_state(name);
-	bool loading;
 
 	/* The engine's worker takes an alarm a moment later. */
 	if (state != FTH_LC_ABSENT && fth_revert_is_coming(name))
-		return FTH_LC_REVERTING;
+		state = FTH_LC_REVERTING;
+	return state;
+}
+
+u8 fth_dispatch_patch_state(const char *name)
+{
+	u8 state = fth_dispatch_engine_state(name);
+	bool loading;
+
 	if (state == FTH_LC_ABSENT && fth_stage_holds(name, &loading))
 		state = FTH_LC_STAGED;
 	return state;

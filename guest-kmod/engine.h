@@ -70,6 +70,8 @@ struct fth_incident;
  *	force on all tasks, though its module's text may be in use for a while;
  *	STAGED after a forced end, as its module stays
  * @self: nobody asked for the last turn (a deadline, an emergency)
+ * @replaced: another patch took its place, some time before this is told; another
+ *	one of this name may have been asked for meanwhile
  * @incident: number of the emergency that reverted it, 0 = none
  * @report: the code is OK as asked, DEADLINE or REVERSED when it turned round;
  *	the detail says who did it
@@ -78,6 +80,7 @@ struct fth_settled {
 	char name[FTH_NAME_MAX + 1];
 	u8 state;
 	bool self;
+	bool replaced;
 	u32 incident;
 	struct fth_report report;
 };

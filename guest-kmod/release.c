@@ -188,7 +188,7 @@ static void let_out(struct fth_patch *patch)
 
 static void tell(struct fth_patch *patch)
 {
-	struct fth_settled settled = { .state = FTH_LC_ABSENT };
+	struct fth_settled settled = { .state = FTH_LC_ABSENT, .replaced = true };
 
 	if (patch->farewell.detail[0]) {
 		pr_info("%s\n", patch->farewell.detail);

@@ -62,7 +62,7 @@ void fth_teller_settled(const struct fth_settled *settled)
 	spin_lock(&teller->lock);
 	serial = ++teller->serial;
 	spin_unlock(&teller->lock);
-	now = fth_dispatch_patch_state(settled->name);
+	now = fth_dispatch_engine_state(settled->name);
 
 	spin_lock(&teller->lock);
 	news = push_locked(teller, FTH_NEWS_SETTLED);
