@@ -17,15 +17,15 @@ static const char *end_note(bool forced, bool immediate)
 	return immediate ? " at once, without a look at any task, which may break consistency" : "";
 }
 
-static void tell_settled(struct fth_news *news, u8 state, bool forced)
+static void tell_settled(struct fth_outcome *outcome, u8 state, bool forced)
 {
 	const struct fth_run *run = &fth_engine.run;
 	const struct fth_advance *advance = &run->advance;
 	const char *way = advance->to_new ? "in force" : "reverted";
-	struct fth_settled *settled = &news->settled;
+	struct fth_settled *settled = &outcome->settled;
 	char took[FTH_WHY_MAX];
 
-	news->has_settled = true;
+	outcome->has_settled = true;
 	settled->self = run->self;
 	settled->state = state;
 	settled->incident = 0;
@@ -131,7 +131,7 @@ static void end_table(struct fth_patch *patch, bool to_new)
  * be in use for a while (fth_work_release()); a forced one as STAGED: its module
  * can't be unloaded.  Return: false when somebody turned it round just before.
  */
-static bool settle(struct fth_news *news, bool forced)
+static bool settle(struct fth_outcome *outcome, bool forced)
 {
 	struct fth_run *run = &fth_engine.run;
 	struct fth_patch *patch = run->patch;
@@ -145,14 +145,14 @@ static bool settle(struct fth_news *news, bool forced)
 	}
 	WARN_ON_ONCE(fth_lifecycle_step(patch->state, forced ? FTH_LC_EV_FORCE : FTH_LC_EV_COMPLETE,
 					&next));
-	tell_settled(news, to_new || forced ? next : FTH_LC_ABSENT, forced);
+	tell_settled(outcome, to_new || forced ? next : FTH_LC_ABSENT, forced);
 	if (forced)
 		WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_FORCED);
 	if (run->immediate)
 		WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_IMMEDIATE);
 	if (!to_new)
-		news->settled.incident = fth_revert_settled(patch, forced || run->immediate,
-							    news->settled.report.detail);
+		outcome->settled.incident = fth_revert_settled(patch, forced || run->immediate,
+							       outcome->settled.report.detail);
 	if (to_new || forced) {
 		WRITE_ONCE(patch->state, next);
 		fth_revert_arm_confirm(patch);
@@ -181,13 +181,13 @@ static void end_run(void)
 	mutex_unlock(&fth_engine.lock);
 }
 
-void fth_settle_finish(struct fth_news *news, bool forced)
+void fth_settle_finish(struct fth_outcome *outcome, bool forced)
 {
 	struct fth_run *run = &fth_engine.run;
 	struct fth_patch *patch = run->patch;
 	bool to_new = run->advance.to_new;
 
-	if (!settle(news, forced))
+	if (!settle(outcome, forced))
 		return;
 	fth_advance_finish(&run->advance);
 	if (!to_new)
@@ -217,9 +217,9 @@ static void renew_running(void)
 		pr_warn("patch '%s': its transition goes on with old sets\n", patch->name);
 }
 
-void fth_settle_drop(struct fth_patch *patch, struct fth_news *news)
+void fth_settle_drop(struct fth_patch *patch, struct fth_outcome *outcome)
 {
-	struct fth_settled *settled = &news->settled;
+	struct fth_settled *settled = &outcome->settled;
 
 	mutex_lock(&fth_engine.lock);
 	WRITE_ONCE(patch->state, FTH_LC_REVERTING);
@@ -236,7 +236,7 @@ void fth_settle_drop(struct fth_patch *patch, struct fth_news *news)
 	WRITE_ONCE(patch->settled, true);
 	end_table(patch, false);
 	renew_running();
-	news->has_settled = true;
+	outcome->has_settled = true;
 	settled->self = true;
 	settled->state = FTH_LC_ABSENT;
 	strscpy(settled->name, patch->name, sizeof(settled->name));

@@ -18,11 +18,11 @@
 struct fth_patch;
 
 /**
- * struct fth_news - what the client is told once the mutexes are dropped
+ * struct fth_outcome - what the client is told once the mutexes are dropped
  * @has_settled: @settled is to be told
  * @has_progress: else the rest is
  */
-struct fth_news {
+struct fth_outcome {
 	bool has_settled;
 	bool has_progress;
 	struct fth_settled settled;
@@ -39,7 +39,7 @@ struct fth_news {
  * Does nothing when somebody turned it round just before.
  * Context: the worker; moves held; sleeps.
  */
-void fth_settle_finish(struct fth_news *news, bool forced);
+void fth_settle_finish(struct fth_outcome *outcome, bool forced);
 
 /**
  * fth_settle_drop() - a patch at rest is taken out at once
@@ -47,6 +47,6 @@ void fth_settle_finish(struct fth_news *news, bool forced);
  * Beside the transition of another one, which has been begun.
  * Context: as fth_settle_finish().
  */
-void fth_settle_drop(struct fth_patch *patch, struct fth_news *news);
+void fth_settle_drop(struct fth_patch *patch, struct fth_outcome *outcome);
 
 #endif /* FOTHER_GUEST_SETTLE_H */

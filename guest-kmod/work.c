@@ -17,7 +17,7 @@
 #define STUCK_RETRY_MS 100u /* while a CPU doesn't answer */
 #define TELL_RETRY_MS 1000u /* while the host has no room for an incident */
 
-static struct fth_news work_news; /* the worker's */
+static struct fth_outcome work_outcome; /* the worker's */
 
 static bool is_interrupted(void)
 {
@@ -162,7 +162,7 @@ static bool take_turn(struct fth_report *report)
 	return true;
 }
 
-static void tell_progress(struct fth_news *news)
+static void tell_progress(struct fth_outcome *outcome)
 {
 	struct fth_run *run = &fth_engine.run;
 	int pending = fth_advance_pending(&run->advance);
@@ -171,11 +171,11 @@ static void tell_progress(struct fth_news *news)
 	if (pending < 0 || now < run->progress_ns)
 		return;
 	run->progress_ns = now + ms_to_ns(FTH_PROGRESS_EVERY_MS);
-	news->has_progress = true;
-	news->state = run->patch->state;
-	news->total = run->advance.total;
-	news->done = run->advance.total - min_t(u32, pending, run->advance.total);
-	strscpy(news->name, run->patch->name, sizeof(news->name));
+	outcome->has_progress = true;
+	outcome->state = run->patch->state;
+	outcome->total = run->advance.total;
+	outcome->done = run->advance.total - min_t(u32, pending, run->advance.total);
+	strscpy(outcome->name, run->patch->name, sizeof(outcome->name));
 }
 
 /* Nobody asked for this end. */
@@ -209,7 +209,7 @@ static bool take_nudge(struct fth_run *run)
 	return nudge;
 }
 
-static void step(struct fth_news *news)
+static void step(struct fth_outcome *outcome)
 {
 	struct fth_run *run = &fth_engine.run;
 	enum fth_advance_end end;
@@ -220,27 +220,27 @@ static void step(struct fth_news *news)
 	runs = run->patch;
 	turned = run->turned;
 	mutex_unlock(&fth_engine.lock);
-	if (!runs || (turned && !take_turn(&news->settled.report)))
+	if (!runs || (turned && !take_turn(&outcome->settled.report)))
 		return;
 	if (READ_ONCE(run->force)) {
-		fth_settle_finish(news, true);
+		fth_settle_finish(outcome, true);
 		return;
 	}
 	run->immediate = fth_revert_is_immediate(run->patch);
 	if (run->immediate) {
-		fth_settle_finish(news, false);
+		fth_settle_finish(outcome, false);
 		return;
 	}
 	if (take_nudge(run))
 		fth_advance_nudge(&run->advance);
 	end = fth_advance_step(&run->advance);
 	if (end == FTH_ADVANCE_DONE && !run->turned) {
-		fth_settle_finish(news, false);
+		fth_settle_finish(outcome, false);
 		return;
 	}
 	if (end == FTH_ADVANCE_REVERSE || end == FTH_ADVANCE_FORCE)
 		meet_end(end);
-	tell_progress(news);
+	tell_progress(outcome);
 }
 
 /* When there is something to do again, CLOCK_MONOTONIC; 0 = on a kick only. */
@@ -260,13 +260,14 @@ static u64 next_due_ns(void)
 }
 
 /* Return: false when something has to be told again. */
-static bool tell(const struct fth_news *news)
+static bool tell(const struct fth_outcome *outcome)
 {
-	if (news->has_settled) {
-		pr_info("%s\n", news->settled.report.detail);
-		fth_engine.client->settled(&news->settled);
-	} else if (news->has_progress) {
-		fth_engine.client->progress(news->name, news->state, news->done, news->total);
+	if (outcome->has_settled) {
+		pr_info("%s\n", outcome->settled.report.detail);
+		fth_engine.client->settled(&outcome->settled);
+	} else if (outcome->has_progress) {
+		fth_engine.client->progress(outcome->name, outcome->state, outcome->done,
+					    outcome->total);
 	}
 	return fth_revert_tell();
 }
@@ -300,7 +301,7 @@ static void step_stuck(int cpu)
 }
 
 /* One step, with the mutex for moves.  Return: when the next one is due. */
-static u64 move(struct fth_news *news)
+static u64 move(struct fth_outcome *outcome)
 {
 	struct fth_patch *dropped;
 	unsigned int flags = 0;
@@ -323,9 +324,9 @@ static u64 move(struct fth_news *news)
 	if (stuck)
 		step_stuck(cpu);
 	else if (dropped)
-		fth_settle_drop(dropped, news);
+		fth_settle_drop(dropped, outcome);
 	else
-		step(news);
+		step(outcome);
 	if (emergency)
 		memalloc_noreclaim_restore(flags);
 	mutex_lock(&fth_engine.lock);
@@ -338,15 +339,15 @@ static u64 move(struct fth_news *news)
 
 void fth_work_run(struct work_struct *work)
 {
-	struct fth_news *news = &work_news;
+	struct fth_outcome *outcome = &work_outcome;
 	u64 due, now;
 
-	news->has_settled = false;
-	news->has_progress = false;
+	outcome->has_settled = false;
+	outcome->has_progress = false;
 	mutex_lock(&fth_engine.moves);
-	due = move(news);
+	due = move(outcome);
 	mutex_unlock(&fth_engine.moves);
-	if (!tell(news))
+	if (!tell(outcome))
 		due = earlier(due, ktime_get_ns() + ms_to_ns(TELL_RETRY_MS));
 	if (!due)
 		return;
