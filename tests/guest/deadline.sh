@@ -13,7 +13,7 @@
 GEN_P=fth_test_gen_p1
 MANY_P=$PATCHES/fth_test_many_p
 COMMON='confirm-within=none stop-max=1s'
-TURNS=$(repeats 500)
+TURNS=$(($(repeats 250) * 2)) # the last one is on its way in
 
 need $MOD/$GEN_P.ko $MOD/fth_test_many.ko $MOD/fth_test_many_p.ko
 fother_in
