@@ -53,10 +53,14 @@ static bool is_landing_pad(u32 word)
 	return word == 0xfa1e0ff3u || word == 0x001f0f66u || word == 0xd6401f0fu;
 }
 
-/* A kprobe on a function with an ENDBR reports the address behind it. */
+/*
+ * A kprobe on a function with an ENDBR reports the address behind it.  It is never
+ * armed: to disarm one takes memory, and without that it would stay.
+ */
 static int find_lookup(unsigned long *ret_address)
 {
-	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
+	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name",
+				.flags = KPROBE_FLAG_DISABLED };
 	const u32 *before;
 	int error;
 
