@@ -148,7 +148,9 @@ struct fth_planner_key {
  * @since_ms: when @state was entered, or an op was sent again
  * @jumped_ms: the rollout's, then
  * @retry_at_ms: 0 = none due
- * @apply_ms: when the APPLY in flight was sent first
+ * @apply_ms: since when its APPLY is watched, on the clock less what it jumped;
+ *	0: it can't be seen
+ * @apply_took_ms: for how long it was watched before that
  * @order: at [i]: which VM is the i-th to be patched
  * @place: of this VM in that order
  * @heads, @nexts: hash chains, indices + 1
@@ -199,6 +201,7 @@ struct fth_rollout_vm {
 	uint64_t jumped_ms;
 	uint64_t retry_at_ms;
 	uint64_t apply_ms;
+	uint64_t apply_took_ms;
 	uint32_t order;
 	uint32_t place;
 	uint32_t heads[FTH_INDEXES];

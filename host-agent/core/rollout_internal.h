@@ -82,6 +82,8 @@ void fth_vm_set_inconclusive(struct fth_rollout_run *run, struct fth_rollout_vm 
 void fth_vm_fail(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_check_health(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 bool fth_vm_may_retry(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_vm_watch_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_vm_unwatch_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool rebooted,

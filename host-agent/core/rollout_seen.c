@@ -219,6 +219,8 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (is_news(vm, event, ours))
 		run->actions->changed = true;
 	vm->effect |= event->effect;
+	if (vm->op == FTH_OP_APPLY && !vm->reachable)
+		fth_vm_watch_apply(run, vm);
 	vm->reachable = true;
 	vm->seen = true;
 	vm->capabilities = event->capabilities;
@@ -249,6 +251,8 @@ void fth_vm_lost(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		return;
 	vm->reachable = false;
 	run->actions->changed = true;
+	if (vm->op == FTH_OP_APPLY)
+		fth_vm_unwatch_apply(run, vm);
 	if (vm->op) {
 		fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
 		fth_vm_explain(run, vm, "lost before it answered %s", fth_op_name(vm->op));

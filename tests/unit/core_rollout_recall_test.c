@@ -36,6 +36,36 @@ static void test_reverse_by_hand(void **state)
 	assert_int_equal(m_simple(FTH_RE_REVERSE), -EINVAL);
 }
 
+/* Who took it back plainly may still say that it is to go nowhere any more. */
+static void test_recall_of_what_goes_back_already(void **state)
+{
+	struct fth_rollout_event made;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		m_setup(NULL);
+		m_begin(1);
+		m_to_soaking(0);
+		assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+		if (i) {
+			m_result(0, FTH_E_OK, FTH_LC_STAGED);
+			m_result(0, FTH_E_OK, FTH_LC_ABSENT);
+		}
+		m_expect_phase(i ? FTH_RO_REVERSED : FTH_RO_REVERSING);
+		assert_false(m.rollout.recalled);
+		made = m_event(FTH_RE_REVERSE, -1);
+		made.blocked = true;
+		memcpy(made.why, "it leaks", 9);
+		assert_int_equal(m_step(&made), 0);
+		assert_true(m.rollout.recalled);
+		assert_true(m.actions.changed);
+		assert_string_equal(m.rollout.reverse_why, "by request: it leaks");
+		m_expect_phase(i ? FTH_RO_REVERSED : FTH_RO_REVERSING);
+		assert_int_equal(m_step(&made), -EINVAL);
+	}
+}
+
 static void test_no_patch_is_clean(void **state)
 {
 	(void)state;
@@ -314,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(test_reverse_by_hand),
+		MACHINE_TEST(test_recall_of_what_goes_back_already),
 		MACHINE_TEST(test_no_patch_is_clean),
 		MACHINE_TEST(test_payload_that_stays_is_reversed),
 		MACHINE_TEST(test_passing_refusal_hides_no_reason),
