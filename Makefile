@@ -163,7 +163,8 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 # two of its files that the checks watch are wrapped.
 SIM_WRAPS := time abort fth_rollout_step fth_store_append fth_store_commit \
 	fth_store_rollback fth_replay_all fth_replay_again fth_budget_full fth_executor_queue \
-	fth_journal_encode fth_rollout_pending fth_incident_fill fth_guest_fill_seen fth_live_tick_due
+	fth_journal_encode fth_rollout_pending fth_incident_fill fth_guest_fill_seen fth_live_tick_due \
+	fth_store_raise_epoch fth_rollout_pause fth_agent_flush fth_store_add_block
 $(H)/sim: $(call obj,$(sim_src) tests/unit/core_agenda.c) $(H)/libfotherd.a $(H)/libfother.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAPS)) -o $@ $^ $(lib_ldlibs)

@@ -170,6 +170,8 @@ int __wrap_fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollou
 {
 	int error = __real_fth_rollout_step(rollout, event, actions);
 
+	if (sim.acting == SIM_OLD)
+		return error; /* it has a journal and a fleet of its own */
 	if (sim.replaying) {
 		if (!error && !sim.dead)
 			sim_check_replayed(rollout, event);
@@ -232,7 +234,7 @@ void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length)
 	uint64_t op_id;
 	uint8_t op;
 
-	if (length < sizeof(header) || !sim.agent)
+	if (length < sizeof(header) || !sim.agent || sim.acting == SIM_OLD)
 		return;
 	memcpy(&header, frame, sizeof(header));
 	op = op_of(header.type);
@@ -256,6 +258,44 @@ void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length)
 		return;
 	}
 	check_blocked(vm, op);
+	sim_hand_check_sent(vm, op_id >> 32, op, (uint32_t)op_id);
+}
+
+/* ---- agents, one after the other */
+
+void sim_check_epoch(uint64_t epoch)
+{
+	if (epoch <= sim.epoch_max)
+		sim_fail("invariant 8: an agent begins with epoch %llu, one before had %llu",
+			 (unsigned long long)epoch, (unsigned long long)sim.epoch_max);
+	sim.epoch_max = epoch;
+}
+
+static bool is_of_old(uint64_t epoch)
+{
+	return sim.old_agent && epoch == sim.old_agent->epoch;
+}
+
+void sim_check_heard(struct sim_vm *vm, uint64_t epoch)
+{
+	struct sim_guest *guest = &vm->guest;
+
+	if (is_of_old(epoch) && epoch < guest->heard_epoch)
+		sim.seen.old |= 1u << SIM_OLD_GREETED;
+	if (epoch > guest->heard_epoch)
+		guest->heard_epoch = epoch;
+}
+
+void sim_check_command(struct sim_vm *vm, uint64_t epoch, bool obeyed)
+{
+	if (is_of_old(epoch))
+		sim.seen.old |= 1u << (obeyed ? SIM_OLD_OBEYED : SIM_OLD_REFUSED);
+	if (obeyed && epoch < vm->guest.heard_epoch)
+		sim_fail(
+			"invariant 8: vm-%u obeys an agent of epoch %llu after it heard of one of %llu",
+			vm->index, (unsigned long long)epoch,
+			(unsigned long long)vm->guest.heard_epoch);
+	sim_check_heard(vm, epoch);
 }
 
 /* ---- at starts, and at the end */

@@ -236,7 +236,7 @@ int __wrap_fth_store_append(struct fth_store *store, uint64_t id, const uint8_t 
 {
 	int error = __real_fth_store_append(store, id, record, length);
 
-	if (sim.dead || !has_shadows())
+	if (sim.dead || sim.acting == SIM_OLD || !has_shadows())
 		return error;
 	if (error)
 		batch_clear(&pending);
@@ -250,7 +250,7 @@ int __wrap_fth_store_commit(struct fth_store *store)
 	int error = __real_fth_store_commit(store);
 	struct batch swap;
 
-	if (sim.dead || !has_shadows())
+	if (sim.dead || sim.acting == SIM_OLD || !has_shadows())
 		return error;
 	commits++;
 	if (error) {
@@ -270,7 +270,7 @@ int __wrap_fth_store_commit(struct fth_store *store)
 void __wrap_fth_store_rollback(struct fth_store *store)
 {
 	__real_fth_store_rollback(store);
-	if (!sim.dead)
+	if (!sim.dead && sim.acting != SIM_OLD)
 		batch_clear(&pending);
 }
 
@@ -342,6 +342,8 @@ int __wrap_fth_replay_again(struct fth_live *live)
 {
 	int error;
 
+	if (sim.acting == SIM_OLD)
+		return __real_fth_replay_again(live);
 	sim.replaying = true;
 	replayed_id = 0;
 	error = __real_fth_replay_again(live);

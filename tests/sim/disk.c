@@ -44,12 +44,23 @@ struct file {
 
 struct handle {
 	sqlite3_file base;
-	struct file *file;
+	uint32_t file; /* of the disk of who acts */
 	void *regions[SHM_REGIONS];
 };
 
-static struct file files[FILES_MAX];
+/* The second one is the old agent's, from when it began to stand still. */
+static struct file disks[2][FILES_MAX];
 static bool registered;
+
+static struct file *files_of(void)
+{
+	return disks[sim.acting == SIM_OLD];
+}
+
+static struct file *file_of(sqlite3_file *base)
+{
+	return &files_of()[((struct handle *)base)->file];
+}
 
 static void set_room(struct content *content, uint64_t size)
 {
@@ -114,7 +125,7 @@ static int io_close(sqlite3_file *base)
 
 static int io_read(sqlite3_file *base, void *bytes, int length, sqlite3_int64 offset)
 {
-	const struct content *now = &((struct handle *)base)->file->now;
+	const struct content *now = &file_of(base)->now;
 	uint64_t begin = (uint64_t)offset, have;
 
 	have = begin < now->size ? now->size - begin : 0;
@@ -130,12 +141,12 @@ static int io_read(sqlite3_file *base, void *bytes, int length, sqlite3_int64 of
 
 static int io_write(sqlite3_file *base, const void *bytes, int length, sqlite3_int64 offset)
 {
-	struct file *file = ((struct handle *)base)->file;
+	struct file *file = file_of(base);
 	uint64_t begin = (uint64_t)offset, end = begin + (uint64_t)length;
 
 	if (fails())
 		return SQLITE_IOERR_WRITE;
-	if (sim.now_us < sim.disk_full_until_us)
+	if (sim.acting != SIM_OLD && sim.now_us < sim.disk_full_until_us)
 		return SQLITE_FULL;
 	if (file->write_count == WRITES_MAX)
 		sync_file(file);
@@ -148,7 +159,7 @@ static int io_write(sqlite3_file *base, const void *bytes, int length, sqlite3_i
 
 static int io_truncate(sqlite3_file *base, sqlite3_int64 size)
 {
-	struct file *file = ((struct handle *)base)->file;
+	struct file *file = file_of(base);
 
 	if (fails())
 		return SQLITE_IOERR_TRUNCATE;
@@ -162,18 +173,18 @@ static int io_sync(sqlite3_file *base, int flags)
 	(void)flags;
 	if (fails())
 		return SQLITE_IOERR_FSYNC;
-	if (sim.fsync_fails) {
+	if (sim.fsync_fails && sim.acting != SIM_OLD) {
 		sim.fsync_fails--;
 		return SQLITE_IOERR_FSYNC;
 	}
 	if (!sim_broken(SIM_BREAK_NO_SYNC))
-		sync_file(((struct handle *)base)->file);
+		sync_file(file_of(base));
 	return SQLITE_OK;
 }
 
 static int io_size(sqlite3_file *base, sqlite3_int64 *ret_size)
 {
-	*ret_size = (sqlite3_int64)((struct handle *)base)->file->now.size;
+	*ret_size = (sqlite3_int64)file_of(base)->now.size;
 	return SQLITE_OK;
 }
 
@@ -276,6 +287,7 @@ static const char *last_part(const char *path)
 static struct file *find(const char *path, bool create)
 {
 	const char *name = last_part(path);
+	struct file *files = files_of();
 	uint32_t i;
 
 	for (i = 0; i < FILES_MAX && files[i].name[0]; i++)
@@ -291,13 +303,15 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int 
 		    int *ret_flags)
 {
 	struct handle *handle = (struct handle *)base;
+	struct file *file;
 
 	(void)vfs;
 	memset(handle, 0, sizeof(*handle));
-	handle->file = find(path, flags & SQLITE_OPEN_CREATE);
-	if (!handle->file || fails())
+	file = find(path, flags & SQLITE_OPEN_CREATE);
+	if (!file || fails())
 		return SQLITE_CANTOPEN;
-	handle->file->exists = true;
+	file->exists = true;
+	handle->file = (uint32_t)(file - files_of());
 	base->pMethods = &methods;
 	if (ret_flags)
 		*ret_flags = flags;
@@ -407,7 +421,7 @@ static void drop(struct content *content)
 	memset(content, 0, sizeof(*content));
 }
 
-void sim_disk_clear(void)
+static void clear(struct file *files)
 {
 	uint32_t i;
 
@@ -418,6 +432,36 @@ void sim_disk_clear(void)
 		files[i].exists = false;
 		files[i].write_count = 0;
 		files[i].cut = false;
+	}
+}
+
+void sim_disk_clear(void)
+{
+	clear(disks[0]);
+	clear(disks[1]);
+}
+
+void sim_disk_drop(void)
+{
+	clear(disks[1]);
+}
+
+/* Nobody kills the old agent together with its host: what it wrote is there. */
+void sim_disk_fork(void)
+{
+	const struct file *from;
+	struct file *to;
+	uint32_t i;
+
+	for (i = 0; i < FILES_MAX; i++) {
+		from = &disks[0][i];
+		to = &disks[1][i];
+		memcpy(to->name, from->name, sizeof(to->name));
+		to->exists = from->exists;
+		set_size(&to->now, from->now.size);
+		if (from->now.size)
+			memcpy(to->now.bytes, from->now.bytes, from->now.size);
+		settle(to, 0, to->now.size);
 	}
 }
 
@@ -438,7 +482,7 @@ void sim_disk_crash(void)
 	uint32_t i, k;
 
 	for (i = 0; i < FILES_MAX; i++) {
-		file = &files[i];
+		file = &disks[0][i];
 		for (k = 0; tears && k < file->write_count; k++)
 			tear(file, &file->writes[k]);
 		if (!file->write_count && !file->cut)
