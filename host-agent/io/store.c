@@ -90,6 +90,8 @@ static const char *const sql[STATEMENTS] = {
 	[ADD_HISTORY] = "INSERT INTO history (at_ms, rollout, patch, vm, kind, what, why, uid, who)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[TRIM_HISTORY] = "DELETE FROM history WHERE n <= ?",
+	[TRIM_HISTORY_OF_VM] = "DELETE FROM history WHERE vm = ?1 AND n <= (SELECT n FROM history"
+			       " WHERE vm = ?1 ORDER BY n DESC LIMIT 1 OFFSET ?2)",
 	[HISTORY_OF_ALL] = HISTORY("", "", ""),
 	[HISTORY_OF_VM] = HISTORY("WHERE vm = ?1 ", "WHERE vm = ?1 ", "WHERE vm = ?1 "),
 	[HISTORY_OF_ROLLOUT] = HISTORY("WHERE rollout = ?1 ", "WHERE 0 ", "WHERE 0 "),

@@ -11,7 +11,8 @@
 
 struct fth_store;
 
-#define FTH_STORE_SCHEMA 5		  /* version of the tables */
+#define FTH_STORE_SCHEMA 6		  /* version of the tables */
+#define FTH_STORE_RULES_SINCE 6		  /* whose events mean what they mean now */
 #define FTH_STORE_WHY_MAX 512u		  /* bytes of a reason, with its NUL */
 #define FTH_STORE_ROLLOUT_MAX 0x7fffffffu /* ids are the upper half of op ids */
 
@@ -53,6 +54,7 @@ struct fth_store_vm {
 };
 
 #define FTH_STORE_HISTORY_MAX 500000u	  /* entries that are kept: the newest */
+#define FTH_STORE_HISTORY_VM_MAX 1000u	  /* of one VM, so that none pushes others out */
 #define FTH_STORE_HISTORY_WALK_MAX 10000u /* of these, that a walk gives */
 
 /**
@@ -156,7 +158,9 @@ struct fth_store_block {
  * @path: of the file
  * @ret_store: to be closed by fth_store_close()
  * @ret_why: on error: one line for a person, FTH_STORE_WHY_MAX bytes
- * Return: 0; -EIO; -EINVAL for a file that is no journal of this version.
+ * Return: 0; -EIO; -EINVAL for a file that is no journal of this version, or has
+ * events from before FTH_STORE_RULES_SINCE: to be replayed they need the rules that
+ * they were made by.
  *
  * WAL with synchronous=FULL: what fth_store_commit() returned 0 for is on the
  * disk.  Blocks; one thread only.

@@ -210,6 +210,35 @@ static void a_journal_of_version_1_is_taken_over(void **state)
 	fth_store_close(open_store());
 }
 
+/* By today's rules its replay would end elsewhere than the rollout did. */
+static void events_of_other_rules_are_refused(void **state)
+{
+	struct fth_store *store = open_store();
+	int64_t version = 0;
+	sqlite3_stmt *s;
+	sqlite3 *db;
+
+	(void)state;
+	add_rollout(store, 1);
+	assert_int_equal(append(store, 1, 0), 0);
+	assert_int_equal(fth_store_commit(store), 0);
+	fth_store_close(store);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DROP INDEX vms_by_uuid; PRAGMA user_version = 5", NULL,
+				      NULL, NULL),
+			 SQLITE_OK);
+	assert_int_equal(fth_store_open(path, &store, why), -EINVAL);
+	assert_non_null(strstr(why, "found rollouts in a journal of version 5"));
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	version = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	assert_int_equal(version, 5); /* it is left as it was */
+	assert_int_equal(sqlite3_exec(db, "DELETE FROM events", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	fth_store_close(open_store());
+}
+
 static void a_journal_of_a_newer_agent_is_refused(void **state)
 {
 	struct fth_store *store = open_store();
@@ -439,6 +468,44 @@ static void a_vm_is_remembered_once(void **state)
 	fth_store_close(store);
 }
 
+static int count_history(void *context, const struct fth_store_history *row)
+{
+	uint32_t *counts = context;
+
+	counts[!strcmp(row->vm, "web-2")]++;
+	return 0;
+}
+
+static void one_vm_does_not_fill_the_history(void **state)
+{
+	struct fth_store_history row = {
+		.patch = "fix",
+		.vm = "web-2",
+		.kind = "vm",
+		.what = "soaking",
+		.why = "",
+		.who = "",
+	};
+	struct fth_store *store = open_store();
+	uint32_t counts[2] = { 0 };
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(fth_store_add_history(store, &row), 0);
+	row.vm = "web-1";
+	for (i = 0; i < FTH_STORE_HISTORY_VM_MAX + 50; i++) {
+		row.at_ms = i;
+		assert_int_equal(fth_store_add_history(store, &row), 0);
+	}
+	row.vm = ""; /* what concerns a rollout as a whole is no VM's */
+	for (i = 0; i < FTH_STORE_HISTORY_VM_MAX + 50; i++)
+		assert_int_equal(fth_store_add_history(store, &row), 0);
+	assert_int_equal(fth_store_each_history(store, NULL, 0, count_history, counts), 0);
+	assert_int_equal(counts[0], 2 * FTH_STORE_HISTORY_VM_MAX + 50);
+	assert_int_equal(counts[1], 1);
+	fth_store_close(store);
+}
+
 static void another_file_is_refused(void **state)
 {
 	FILE *file = fopen(path, "w");
@@ -546,8 +613,10 @@ int main(void)
 		TEST(incidents_of_a_vm_are_bounded),
 		TEST(a_block_holds_until_it_is_dropped),
 		TEST(a_name_is_blocked_whatever_its_hash),
+		TEST(events_of_other_rules_are_refused),
 		TEST(a_journal_of_a_newer_agent_is_refused),
 		TEST(a_vm_is_remembered_once),
+		TEST(one_vm_does_not_fill_the_history),
 		TEST(another_file_is_refused),
 		TEST(a_full_disk_keeps_what_was_committed),
 		TEST(kill_in_the_middle_loses_nothing),
