@@ -208,7 +208,8 @@ struct fth_guest {
  * @superseded: a newer rollout has the same patch name: gets no events
  * @synced: all its guests were heard, or given up, since the agent started;
  *	before that its clock stands still at @last_ms
- * @jumped_ms: as much of the agent's as it was told
+ * @jump_base_ms: the agent's @jumped_ms less the rollout's, when the two were in
+ *	step: what it was not told yet follows from its journalled state alone
  * @uncommitted: it has stepped since the last commit
  * @stored: its row is committed
  * @wave_watch: checks of its wave, or NULL
@@ -221,7 +222,7 @@ struct fth_live {
 	struct fth_payload payload;
 	char path[FTH_POLICY_PATH_MAX + 1];
 	uint64_t last_ms;
-	uint64_t jumped_ms;
+	uint64_t jump_base_ms;
 	bool superseded;
 	bool synced;
 	bool uncommitted;

@@ -111,10 +111,9 @@ static int tell_jump(struct fth_live *live)
 	struct fth_rollout_event event = { .kind = FTH_RE_CLOCK };
 
 	fth_agent_now(live->agent);
-	event.op_id = live->agent->jumped_ms - live->jumped_ms;
+	event.op_id = live->agent->jumped_ms - live->jump_base_ms - live->rollout->jumped_ms;
 	if (!event.op_id || !live->synced || live->rollout->phase == FTH_RO_NEW)
 		return 0;
-	live->jumped_ms = live->agent->jumped_ms;
 	return step(live, &event);
 }
 
@@ -304,7 +303,7 @@ struct fth_live *fth_live_new(struct fth_agent *agent, uint64_t id, uint64_t see
 	if (!live)
 		return NULL;
 	live->agent = agent;
-	live->jumped_ms = agent->jumped_ms;
+	live->jump_base_ms = agent->jumped_ms;
 	live->rollout = malloc(sizeof(*live->rollout));
 	live->vms = calloc(vm_max, sizeof(*live->vms));
 	if (!live->rollout || !live->vms || strlen(path) >= sizeof(live->path)) {

@@ -157,8 +157,10 @@ int fth_replay_all(struct fth_agent *agent)
 	uint32_t i;
 	int error = fth_store_each_rollout(agent->store, take_rollout, agent);
 
-	for (i = 0; !error && i < agent->live_count; i++)
+	for (i = 0; !error && i < agent->live_count; i++) {
 		error = replay_events(agent->lives[i]);
+		agent->lives[i]->jump_base_ms -= agent->lives[i]->rollout->jumped_ms;
+	}
 	if (error)
 		return error;
 	fth_live_rank(agent);
