@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "io/fetch.h"
@@ -118,6 +119,13 @@ static void test_time_is_over(void **state)
 	assert_int_equal(errno, ESRCH);
 }
 
+static bool has_children(void)
+{
+	siginfo_t info;
+
+	return !waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+}
+
 static void test_killed_ones_are_not_told(void **state)
 {
 	struct fth_process *process;
@@ -128,6 +136,8 @@ static void test_killed_ones_are_not_told(void **state)
 	fth_process_kill(NULL);
 	run("exit 3", LONG_MS);
 	assert_int_equal(process_end.status, 3);
+	while (has_children()) /* nobody is left as a zombie */
+		fth_loop_turn(loop);
 }
 
 static void answer(struct evhttp_request *request, void *context)
