@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define FTH_CLI_ANSWER_MAX (64u << 20) /* bytes of one answer */
 #define FTH_CLI_TIMEOUT_S 60L	       /* ends a hang of the agent */
@@ -74,5 +75,8 @@ void fth_cli_print_json(const json_t *answer);
  * @text: control bytes are shown as '?'
  */
 void fth_cli_print_text(const char *text);
+
+/** fth_cli_put_text() - the same, to another file. */
+void fth_cli_put_text(FILE *file, const char *text);
 
 #endif /* FTH_CLI_CLIENT_H */

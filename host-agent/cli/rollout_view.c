@@ -140,9 +140,10 @@ void fth_rollout_progress(const json_t *rollout, char *previous)
 	if (!strcmp(line, previous))
 		return;
 	if (terminal)
-		fprintf(stderr, "\r\033[K%s", line);
-	else
-		fprintf(stderr, "%s\n", line);
+		fputs("\r\033[K", stderr);
+	fth_cli_put_text(stderr, line); /* why has words of whoever asked, or of a guest */
+	if (!terminal)
+		fputc('\n', stderr);
 	fflush(stderr);
 	memcpy(previous, line, sizeof(line));
 }
