@@ -89,8 +89,9 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 			fth_vm_check_health(run, vm);
 		return;
 	case FTH_RV_FAILED:
-		if (ours == FTH_LC_ABSENT && vm->touched) {
-			vm->touched = false;
+		/* It may also come back out of a snapshot with the patch: then it is to go back. */
+		if (vm->touched != (ours != FTH_LC_ABSENT)) {
+			vm->touched = ours != FTH_LC_ABSENT;
 			run->actions->changed = true;
 		}
 		return;
@@ -158,7 +159,8 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 			   bool fresh)
 {
 	if (!vm->touched) {
-		if (vm->state != FTH_RV_REVERSED || ours < FTH_LC_STAGED)
+		if ((vm->state != FTH_RV_REVERSED && vm->state != FTH_RV_FAILED) ||
+		    ours < FTH_LC_STAGED)
 			return;
 		/* It came back out of a snapshot with the patch in it. */
 		vm->touched = true;

@@ -242,6 +242,40 @@ static void test_snapshot_from_before_the_recall(void **state)
 	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
 }
 
+/* It had failed without the patch; a snapshot has it all the same. */
+static void test_snapshot_of_one_that_failed(void **state)
+{
+	struct fth_rollout_event made;
+	int late;
+
+	(void)state;
+	for (late = 0; late < 2; late++) {
+		m_setup(NULL);
+		m.policy.failures_max = (struct fth_share){ false, 2 };
+		m_begin(2);
+		m_to_done(0);
+		m_seen(0, FTH_LC_ABSENT);
+		m_expect(0, FTH_RV_FAILED);
+		m_seen(0, FTH_LC_ABSENT);
+		assert_false(m_vm_of(0)->touched);
+		made = m_seen_event(0, FTH_LC_SOAKING);
+		made.restored = true;
+		if (late) {
+			m_lost(0);
+			assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+			assert_int_equal(m_step(&made), 0);
+		} else {
+			assert_int_equal(m_step(&made), 0);
+			m_expect(0, FTH_RV_FAILED);
+			assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+		}
+		m_expect(0, FTH_RV_REVERSING);
+		m_result(0, FTH_E_OK, FTH_LC_STAGED);
+		m_result(0, FTH_E_OK, FTH_LC_ABSENT);
+		m_expect(0, FTH_RV_REVERSED);
+	}
+}
+
 static void test_late_vm_after_recall(void **state)
 {
 	(void)state;
@@ -354,6 +388,7 @@ int main(void)
 		MACHINE_TEST(test_recall_turns_what_is_unknown),
 		MACHINE_TEST(test_recall_has_its_own_limit),
 		MACHINE_TEST(test_snapshot_from_before_the_recall),
+		MACHINE_TEST(test_snapshot_of_one_that_failed),
 		MACHINE_TEST(test_late_vm_after_recall),
 		MACHINE_TEST(test_refused_reverse_ends_stuck),
 		MACHINE_TEST(test_what_waits_to_be_turned_is_not_sent),
