@@ -4,6 +4,8 @@
 
 BUILD ?= build
 FOTHER_CACHE ?= $(CURDIR)/build/cache
+PREFIX ?= /usr/local
+DESTDIR ?=
 export BUILD FOTHER_CACHE
 
 CC := gcc
@@ -37,7 +39,7 @@ e2e_bin := $(patsubst tests/e2e/%.c,$(H)/e2e/%,$(wildcard tests/e2e/*.c))
 sim_src := $(wildcard tests/sim/*.c)
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
 
-.PHONY: all help deps host-agent guest-kmod unit fuzz fuzz-long test-programs demo bench check \
+.PHONY: all help deps install uninstall install-guest uninstall-guest host-agent guest-kmod unit fuzz fuzz-long test-programs demo bench check \
 	check-guest check-debug check-host check-e2e e2e-programs bench-agent bench-programs host-flags lint format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -48,6 +50,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo
 	@echo "Variables: KREL=<release or flavour> (default: Debian's newest $(DEFAULT_KERNEL) cloud kernel),"
+	@echo "PREFIX=<folder> (/usr/local), DESTDIR=<folder> (none): where install puts things,"
 	@echo "BUILD=<folder> (build), FOTHER_CACHE=<folder> (build/cache), V=1 (show commands),"
 	@echo "FOTHER_KEY=<certificates in DER> (guest-kmod: accept what they sign)."
 	@echo "Kernels: 6.1, 6.1-generic, 6.12, debug, 7.2 (of Debian sid; 130 MB, not part of make check)."
@@ -59,6 +62,21 @@ host-agent: $(H)/fotherd $(H)/fother ## build build/host/fotherd and build/host/
 
 guest-kmod: $(BUILD)/guest/fother-relay ## build build/guest/<KREL>/fother.ko, the examples and the test modules
 	$(Q)FOTHER_KEY='$(FOTHER_KEY)' tools/kmod $(or $(KREL),$(DEFAULT_KERNEL))
+
+# A module is installed for the kernel that it was built for, named in full.
+guest_release = $(or $(shell tools/kernel release $(or $(KREL),$(DEFAULT_KERNEL))),$(error no kernel))
+placed = $(Q)PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install
+install: host-agent ## install the agent, its unit, manual pages and completion: PREFIX=/usr/local DESTDIR=
+	$(placed) host
+
+install-guest: guest-kmod ## install fother.ko and fother-relay in a guest, or into DESTDIR: KREL=
+	$(placed) guest $(guest_release)
+
+uninstall: ## take away what install put there; configuration and journal stay
+	$(placed) host --remove
+
+uninstall-guest:
+	$(placed) guest $(guest_release) --remove
 
 unit: $(unit_bin) ## build the unit tests
 

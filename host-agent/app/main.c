@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "app/agent.h"
 #include "io/log.h"
 #include "io/loop.h"
+#include "io/notify.h"
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
@@ -65,7 +67,9 @@ static int find_group(const char *name, gid_t *ret_group)
 	const struct group *group = getgrnam(name);
 
 	if (!group) {
-		fprintf(stderr, "fotherd: --group '%s': no such group\n", name);
+		fprintf(stderr,
+			"fotherd: --group '%s': no such group; 'groupadd --system %s' makes it\n",
+			name, name);
 		return -EINVAL;
 	}
 	*ret_group = group->gr_gid;
@@ -166,6 +170,16 @@ static uint64_t raise_files(void)
 	return limit.rlim_cur;
 }
 
+/* Who waits for us in vain ends us, so it is worth a line. */
+static void tell(const char *state)
+{
+	int error = fth_notify(state);
+
+	if (error)
+		fth_log(FTH_LOG_WARNING, "service manager: '%s' could not be sent to '%s': %s",
+			state, getenv("NOTIFY_SOCKET"), strerror(-error));
+}
+
 int main(int argc, char **argv)
 {
 	struct fth_agent_options options = {
@@ -187,9 +201,12 @@ int main(int argc, char **argv)
 	}
 	code = EXIT_FAILED;
 	if (!fth_loop_signal(loop, SIGTERM, stop, loop) &&
-	    !fth_loop_signal(loop, SIGINT, stop, loop) && !fth_agent_new(loop, &options, &agent) &&
-	    !fth_loop_run(loop))
-		code = 0;
+	    !fth_loop_signal(loop, SIGINT, stop, loop) && !fth_agent_new(loop, &options, &agent)) {
+		tell(FTH_NOTIFY_READY);
+		if (!fth_loop_run(loop))
+			code = 0;
+		tell(FTH_NOTIFY_STOPPING);
+	}
 	fth_agent_free(agent);
 	fth_loop_free(loop);
 	return code;
