@@ -559,22 +559,37 @@ static void found(void *context, const char *inventory, const struct fth_invento
 		disconnect(guest, "not running");
 }
 
-static void gone(void *context, const char *inventory, const char *name)
+/* A rollout's VM may come back, and one that is queued is still needed. */
+static void drop(struct fth_guest *guest)
 {
-	struct fth_agent *agent = context;
-	struct fth_guest *guest = fth_guest_find(agent, name);
+	struct fth_agent *agent = guest->agent;
 
-	if (!guest || !guest->present || strcmp(guest->inventory, inventory) != 0)
-		return;
 	guest->present = false;
 	guest->running = false;
 	disconnect(guest, "gone from the inventory");
-	/* A rollout's VM may come back, and one that is queued is still needed. */
 	if (guest->bindings || guest->queued)
 		return;
 	tdelete(guest, &agent->guests, compare);
 	agent->guest_count--;
 	free_guest(guest);
+}
+
+static void gone(void *context, const char *inventory, const char *name, const uint8_t *uuid)
+{
+	struct fth_agent *agent = context;
+	struct fth_guest *guest = fth_guest_find(agent, name);
+
+	(void)uuid;
+	if (!guest || !guest->present || strcmp(guest->inventory, inventory) != 0)
+		return;
+	drop(guest);
+	/* Another inventory may have told of that name already, and was not heard. */
+	if (agent->sockets && strcmp(inventory, "sockets") != 0)
+		fth_sockets_retell(agent->sockets, name);
+	if (agent->file && strcmp(inventory, "file") != 0)
+		fth_file_retell(agent->file, name);
+	if (agent->libvirt && strcmp(inventory, "libvirt") != 0)
+		fth_libvirt_retell(agent->libvirt);
 }
 
 const struct fth_inventory_hooks fth_guest_hooks = {

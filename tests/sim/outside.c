@@ -90,7 +90,7 @@ void sim_agent_gone(struct sim_vm *vm)
 
 	snprintf(name, sizeof(name), "vm-%u", vm->index);
 	if (sim.agent)
-		fth_guest_hooks.gone(sim.agent, INVENTORY, name);
+		fth_guest_hooks.gone(sim.agent, INVENTORY, name, NULL);
 	sim_act(acting);
 }
 
@@ -115,6 +115,11 @@ int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inv
 }
 
 void fth_libvirt_free(struct fth_libvirt *unused)
+{
+	(void)unused;
+}
+
+void fth_libvirt_retell(struct fth_libvirt *unused)
 {
 	(void)unused;
 }
