@@ -6,6 +6,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/lib/tap.sh
+. tests/lib/end.sh
 
 EXPOSURE_MAX=30 # of systemd-analyze security, in tenths: what its unit leaves to the agent
 RELEASE=6.1.0-1-amd64
@@ -17,8 +18,7 @@ clean_up() {
 	[ -z "$agent" ] || kill "$agent" 2>/dev/null
 	rm -rf "$work"
 }
-trap clean_up EXIT
-trap 'exit 143' TERM
+at_end clean_up
 
 # installs WORD...: packaging/install, below $work/root.
 installs() { DESTDIR=$work/root packaging/install "$@"; }
