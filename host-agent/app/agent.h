@@ -219,6 +219,7 @@ struct fth_live {
 	struct fth_agent *agent;
 	struct fth_rollout *rollout;
 	struct fth_rollout_vm *vms;
+	struct fth_rollout_slot *slots;
 	struct fth_payload payload;
 	char path[FTH_POLICY_PATH_MAX + 1];
 	uint64_t last_ms;

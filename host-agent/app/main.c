@@ -2,6 +2,7 @@
 /* fotherd: one per host; patches the VMs it finds, as policies say. */
 #include <getopt.h>
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
+#define LARGE_BUFFER (256 * 1024) /* bytes: of its own from the kernel, and back to it */
 
 static const char help[] =
 	"usage: fotherd [--sockets DIR] [--inventory FILE] [--connect URI]\n"
@@ -193,6 +195,8 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	/* Else free() of one large buffer makes all later ones part of the heap. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
 	signal(SIGPIPE, SIG_IGN);
 	options.files_max = raise_files();
 	if (fth_loop_new(&loop)) {

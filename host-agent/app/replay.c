@@ -178,6 +178,7 @@ int fth_replay_again(struct fth_live *live)
 		return -ENOMEM;
 	fth_policy_copy(policy, &rollout->policy);
 	fth_live_unbind_all(live);
-	fth_rollout_init(rollout, rollout->id, policy, rollout->seed, live->vms, rollout->vm_max);
+	fth_rollout_init(rollout, rollout->id, policy, rollout->seed, live->vms, live->slots,
+			 rollout->vm_max);
 	return replay_events(live);
 }

@@ -153,7 +153,7 @@ struct fth_planner_key {
  * @apply_took_ms: for how long it was watched before that
  * @order: at [i]: which VM is the i-th to be patched
  * @place: of this VM in that order
- * @heads, @nexts: hash chains, indices + 1
+ * @nexts: hash chains, indices + 1
  * @host_slot, @group_slot: the VM that counts for its host and group
  * @host_in_flight, @group_in_flight: valid in such a VM
  * @host_waits, @group_waits: so are these: the first that waits for room
@@ -162,8 +162,6 @@ struct fth_planner_key {
  * @wait_child, @wait_next, @wait_prev: links of that queue
  * @class, @class_wave: how and where it is counted
  * @action_at: where its SEND was put among a step's actions, perhaps long ago
- * @nodes: two of the tree of what is due, which is made after the plan
- * @key: for the plan
  */
 struct fth_rollout_vm {
 	char name[FTH_VM_NAME_MAX + 1];
@@ -204,7 +202,6 @@ struct fth_rollout_vm {
 	uint64_t apply_took_ms;
 	uint32_t order;
 	uint32_t place;
-	uint32_t heads[FTH_INDEXES];
 	uint32_t nexts[FTH_INDEXES];
 	uint32_t host_slot;
 	uint32_t group_slot;
@@ -220,6 +217,19 @@ struct fth_rollout_vm {
 	bool wait_starts;
 	uint8_t class;
 	uint8_t class_wave;
+};
+
+/**
+ * struct fth_rollout_slot - what all VMs that there may be are found by
+ * @heads: of hash chains, indices + 1
+ * @nodes: two of the tree of what is due, which is made after the plan
+ * @key: for the plan
+ *
+ * Apart from the VMs: these are spread over the whole array, and the memory of VMs that
+ * are not there is never touched.
+ */
+struct fth_rollout_slot {
+	uint32_t heads[FTH_INDEXES];
 	union {
 		struct fth_rollout_node nodes[2];
 		struct fth_planner_key key;
@@ -264,7 +274,8 @@ struct fth_rollout {
 	char checks_why[FTH_WHY_MAX];  /* what a check of the wave said last */
 	uint32_t vm_count;
 	uint32_t vm_max;
-	struct fth_rollout_vm *vms; /* the caller's array of @vm_max */
+	struct fth_rollout_vm *vms;	/* the caller's array of @vm_max */
+	struct fth_rollout_slot *slots; /* so is this */
 	struct fth_policy policy;
 };
 
@@ -390,11 +401,14 @@ struct fth_rollout_actions {
  * @id: from the store, never used before
  * @policy: validated; copied
  * @seed: for the choice of canaries and the order in waves
- * @vms: array, borrowed for the rollout's life
- * @vm_max: its entries
+ * @vms: array, borrowed for the rollout's life; entries of any content, each written first
+ *	when its VM is added
+ * @slots: the same; cleared
+ * @vm_max: entries of each
  */
 void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth_policy *policy,
-		      uint64_t seed, struct fth_rollout_vm *vms, uint32_t vm_max);
+		      uint64_t seed, struct fth_rollout_vm *vms, struct fth_rollout_slot *slots,
+		      uint32_t vm_max);
 
 /**
  * fth_rollout_step() - one event in, what is to be done out

@@ -4,15 +4,17 @@
 #include "core/rollout_internal.h"
 
 void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth_policy *policy,
-		      uint64_t seed, struct fth_rollout_vm *vms, uint32_t vm_max)
+		      uint64_t seed, struct fth_rollout_vm *vms, struct fth_rollout_slot *slots,
+		      uint32_t vm_max)
 {
 	memset(rollout, 0, sizeof(*rollout));
 	if (vm_max)
-		memset(vms, 0, sizeof(*vms) * vm_max);
+		memset(slots, 0, sizeof(*slots) * vm_max);
 	rollout->id = id;
 	rollout->seed = seed;
 	rollout->next_op = 1;
 	rollout->vms = vms;
+	rollout->slots = slots;
 	rollout->vm_max = vm_max;
 	fth_policy_copy(&rollout->policy, policy);
 }
@@ -84,6 +86,7 @@ static int add_vm(struct fth_rollout_run *run)
 	if (rollout->vm_count >= rollout->vm_max)
 		return -ENOSPC;
 	vm = &rollout->vms[rollout->vm_count];
+	memset(vm, 0, sizeof(*vm));
 	fth_text_copy(vm->name, sizeof(vm->name), event->vm);
 	fth_text_copy(vm->host, sizeof(vm->host), event->host);
 	fth_text_copy(vm->group, sizeof(vm->group), event->group);

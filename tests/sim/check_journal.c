@@ -171,7 +171,7 @@ static uint32_t differing_vm(const struct fth_rollout *one, const struct fth_rol
 {
 	uint32_t i;
 
-	for (i = 0; i < one->vm_max; i++)
+	for (i = 0; i < one->vm_count; i++)
 		if (memcmp(&one->vms[i], &other->vms[i], sizeof(*one->vms)) != 0)
 			return i;
 	return FTH_VM_NONE;
@@ -196,6 +196,10 @@ static void compare(const struct shadow *shadow, const struct fth_rollout *live,
 			(unsigned long long)live->id, when, live->vms[vm].name,
 			fth_rollout_vm_state_name(kept->vms[vm].state), kept->vms[vm].why,
 			fth_rollout_vm_state_name(live->vms[vm].state), live->vms[vm].why);
+	else if (memcmp(kept->slots, live->slots, live->vm_max * sizeof(*live->slots)) != 0)
+		sim_fail(
+			"invariant 3: rollout %llu %s: replay gives another agenda than the live one",
+			(unsigned long long)live->id, when);
 }
 
 static void promote(void)

@@ -10,7 +10,7 @@
 
 static const struct fth_rollout_node *node_at(const struct fth_rollout *rollout, uint32_t number)
 {
-	return &rollout->vms[number / 2].nodes[number % 2];
+	return &rollout->slots[number / 2].nodes[number % 2];
 }
 
 static const struct fth_rollout_node *leaf_of(const struct fth_rollout *rollout,

@@ -176,7 +176,7 @@ static void test_spent_budget_recalls(void **state)
 	assert_true(m.rollout.recalled);
 	m_setup(NULL);
 	m.policy.failures_max = (struct fth_share){ false, 0 };
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "h", "", true);
 	made = m_seen_event(0, FTH_LC_ABSENT);
 	made.capabilities = FTH_CAP_SIGNED_ONLY; /* so the payload is not sent, or to blame */

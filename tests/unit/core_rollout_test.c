@@ -134,7 +134,7 @@ static void test_in_flight_limits(void **state)
 
 	(void)state;
 	m.policy.in_flight = (struct fth_in_flight){ .fleet = 3, .host = 2, .group = 1 };
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	for (i = 0; i < 8; i++) {
 		m_add(i, i < 4 ? "a" : "b", i == 0 || i == 4 ? "g" : "", true);
 		m_seen(i, FTH_LC_ABSENT);
@@ -177,7 +177,7 @@ static void test_migration_moves_the_counts(void **state)
 {
 	(void)state;
 	m.policy.in_flight.host = 1;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	m_add(1, "a", "", true);
 	m_seen(0, FTH_LC_ABSENT);
@@ -194,7 +194,7 @@ static void test_selection(void **state)
 	(void)state;
 	m.policy.select_name.count = 1;
 	memcpy(m.policy.select_name.entries[0].text, "vm-[12]", 8);
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	assert_false(m.actions.changed);
 	m_add(1, "a", "", true);
@@ -312,7 +312,7 @@ static void test_canary_that_is_away_is_replaced(void **state)
 	m.policy.waves[1] = (struct fth_share){ true, 10000 };
 	m.policy.canary.count = 1;
 	memcpy(m.policy.canary.entries[0].text, "vm-1", 5);
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	m_add(1, "a", "", false);
 	m_add(2, "a", "", true);
@@ -332,7 +332,7 @@ static void test_canary_that_is_away_is_replaced(void **state)
 static void test_nobody_there_waits(void **state)
 {
 	(void)state;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", false);
 	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
 	m_expect_phase(FTH_RO_RUNNING);
@@ -447,7 +447,7 @@ static void test_full_roster(void **state)
 	int i;
 
 	(void)state;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	for (i = 0; i < (int)VMS_MAX; i++)
 		m_add(i, "a", "", true);
 	made = m_event(FTH_RE_ADD_VM, VMS_MAX);
