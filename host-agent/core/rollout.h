@@ -33,6 +33,7 @@
 #define FTH_ANSWER_WITHIN_MS 30000u  /* plus the policy's deadline and freezes */
 #define FTH_ROLLOUT_REBOOTS_MAX 2u   /* unconfirmed; the last one is a failure */
 #define FTH_ROLLOUT_RESTORES_MAX 8u  /* the same, out of a snapshot */
+#define FTH_ROLLOUT_OPS_APART 1024u  /* op ids left out where one was another agent's */
 #define FTH_ROLLOUT_ACTIONS_MAX 256u /* of one step */
 
 enum fth_rollout_phase {

@@ -154,15 +154,16 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 	}
 }
 
-/* While reversing: only what this rollout touched is its business. */
+/*
+ * While reversing: who was touched, and who of the waves has the payload all the same:
+ * out of a snapshot, or from an agent that this one took over from.
+ */
 static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
 			   bool fresh)
 {
 	if (!vm->touched) {
-		if ((vm->state != FTH_RV_REVERSED && vm->state != FTH_RV_FAILED) ||
-		    ours < FTH_LC_STAGED)
+		if (ours < FTH_LC_STAGED || vm->wave >= run->rollout->policy.wave_count)
 			return;
-		/* It came back out of a snapshot with the patch in it. */
 		vm->touched = true;
 	}
 	if (ours == FTH_LC_ABSENT) {

@@ -276,6 +276,45 @@ static void test_snapshot_of_one_that_failed(void **state)
 	}
 }
 
+/* An agent that this one took over from had come to it. */
+static void test_patched_before_its_turn(void **state)
+{
+	(void)state;
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 1 };
+	m.policy.waves[1] = (struct fth_share){ false, 2 };
+	m_begin(3);
+	m_to_soaking(m_first());
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_expect((int)m.rollout.vms[1].order, FTH_RV_SKIPPED);
+	m_seen((int)m.rollout.vms[1].order, FTH_LC_APPLIED);
+	m_expect((int)m.rollout.vms[1].order, FTH_RV_REVERSING);
+	/* This one is none of the rollout's. */
+	m_seen((int)m.rollout.vms[2].order, FTH_LC_APPLIED);
+	m_expect((int)m.rollout.vms[2].order, FTH_RV_SKIPPED);
+}
+
+/* So an op id may be one that the guest knows of that agent. */
+static void test_id_of_another_agents_op(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	m_begin(1);
+	id = m_vm_of(0)->op_id;
+	m_result(0, FTH_E_MALFORMED, FTH_LC_ABSENT);
+	m_tick(FTH_RETRY_AFTER_MS);
+	m_expect(0, FTH_RV_STAGING);
+	assert_true(m_vm_of(0)->op_id > id + FTH_ROLLOUT_OPS_APART);
+	m_to_soaking(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	id = m_vm_of(0)->op_id;
+	m_result(0, FTH_E_MALFORMED, FTH_LC_SOAKING);
+	m_tick(FTH_RETRY_AFTER_MS);
+	m_expect(0, FTH_RV_REVERSING);
+	assert_true(m_vm_of(0)->op_id > id + FTH_ROLLOUT_OPS_APART);
+}
+
 static void test_late_vm_after_recall(void **state)
 {
 	(void)state;
@@ -389,6 +428,8 @@ int main(void)
 		MACHINE_TEST(test_recall_has_its_own_limit),
 		MACHINE_TEST(test_snapshot_from_before_the_recall),
 		MACHINE_TEST(test_snapshot_of_one_that_failed),
+		MACHINE_TEST(test_patched_before_its_turn),
+		MACHINE_TEST(test_id_of_another_agents_op),
 		MACHINE_TEST(test_late_vm_after_recall),
 		MACHINE_TEST(test_refused_reverse_ends_stuck),
 		MACHINE_TEST(test_what_waits_to_be_turned_is_not_sent),
