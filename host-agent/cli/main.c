@@ -42,8 +42,6 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
-static int complete(int argc, char **argv);
-
 /* "complete" is last: it is no command for people. */
 static const struct verb verbs[] = {
 	{ "status", fth_cli_status },	  { "vm", fth_cli_vm },
@@ -51,20 +49,8 @@ static const struct verb verbs[] = {
 	{ "rollout", fth_cli_rollout },	  { "enroll", fth_cli_enroll },
 	{ "unenroll", fth_cli_unenroll }, { "sign", fth_cli_sign },
 	{ "blocks", fth_cli_blocks },	  { "allow", fth_cli_allow },
-	{ "history", fth_cli_history },	  { "complete", complete },
+	{ "history", fth_cli_history },	  { "complete", fth_cli_complete },
 };
-
-/* For the shell: the commands; all else needs the agent. */
-static int complete(int argc, char **argv)
-{
-	size_t i;
-
-	if (argc != 2 || strcmp(argv[1], "verbs") != 0)
-		return fth_cli_complete(argc, argv);
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]) && verbs[i].run != complete; i++)
-		puts(verbs[i].name);
-	return FTH_EXIT_OK;
-}
 
 int main(int argc, char **argv)
 {

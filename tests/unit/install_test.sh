@@ -30,7 +30,7 @@ told() { grep -q "$1" "$work/told"; }
 ok "what was built is installed" installs host
 for file in sbin/fotherd bin/fother lib/systemd/system/fotherd.service lib/sysusers.d/fother.conf \
 	share/man/man1/fother.1 share/man/man5/fother-policy.5 share/man/man8/fotherd.8 \
-	share/bash-completion/completions/fother; do
+	share/bash-completion/completions/fother share/zsh/site-functions/_fother; do
 	ok "$file is there" has "/usr/local/$file"
 done
 like "$("$work/root/usr/local/bin/fother" --help)" "usage: fother *" "fother runs"

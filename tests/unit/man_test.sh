@@ -60,7 +60,7 @@ is "$(missing_words docs/fother-policy.5 rollout.no-such-key)" rollout.no-such-k
 is "$(tools/policy-man | cmp - docs/fother-policy.5 2>&1)" "" \
 	"it is what tools/policy-man makes of policies/README.md: run that again"
 
-mapfile -t commands < <("$bin/fother" complete verbs)
+mapfile -t commands < <("$bin/fother" complete "")
 is "$((${#commands[@]} > 5))" 1 "fother has commands"
 is "$(missing_words docs/fother.1 "${commands[@]}")" "" "fother(1) has each of them"
 mapfile -t options < <("$bin/fotherd" --help | grep -o -- '--[a-z-]*' | grep -vx -- --fault | sort -u)
