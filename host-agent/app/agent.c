@@ -84,6 +84,7 @@ static void send_queued(struct fth_agent *agent)
 		guest->queued = false;
 		guest->next_send = NULL;
 		fth_executor_pump(guest);
+		fth_guest_drop(guest); /* unless somebody has it still */
 		guest = next;
 	}
 }
@@ -117,6 +118,7 @@ static void rebuild(struct fth_agent *agent)
 	struct fth_live *live;
 	uint32_t i;
 
+	fth_guest_each(agent, fth_identity_doubt, NULL);
 	for (i = 0; i < agent->live_count; i++) {
 		live = agent->lives[i];
 		if (!live->uncommitted || !live->stored)
@@ -198,6 +200,7 @@ static void try_store(struct fth_agent *agent)
 		fth_live_sync(agent->lives[i]);
 	}
 	fth_guest_each(agent, ask_again, agent);
+	fth_guest_retell(agent, "", NULL);
 }
 
 static void turn_guest(struct fth_guest *guest, void *context)

@@ -111,6 +111,8 @@ struct fth_binding {
  * @heard: it greeted since the agent started, or it can't
  * @known: the fields from @uuid to @patches are its own word
  * @remembered: @boot_id and @uptime_ms are, perhaps from before a restart
+ * @has_id: @id is its uuid as its inventory says
+ * @id_in: number of the commit that has that
  * @current: whose op is on its way to the guest; NULL if none
  * @current_op: that op's id
  * @word_ms: when the guest last spoke of it
@@ -148,6 +150,9 @@ struct fth_guest {
 	bool heard;
 	bool known;
 	bool remembered;
+	bool has_id;
+	uint8_t id[FTH_UUID_SIZE];
+	uint64_t id_in;
 	struct fth_channel *channel;
 	struct fth_binding *bindings;
 
@@ -350,6 +355,19 @@ void fth_guest_free_all(struct fth_agent *agent);
 /** fth_guest_hooks - what inventories call. */
 extern const struct fth_inventory_hooks fth_guest_hooks;
 
+/** fth_guest_part() - its inventory has it no more: its session ends, it stays. */
+void fth_guest_part(struct fth_guest *guest, const char *why);
+
+/** fth_guest_drop() - free one that is in no inventory, no rollout and no queue. */
+void fth_guest_drop(struct fth_guest *guest);
+
+/**
+ * fth_guest_retell() - inventories tell again what was not taken when they told it
+ * @except: not this one; "" for none
+ * @name: of one VM; NULL: of all
+ */
+void fth_guest_retell(struct fth_agent *agent, const char *except, const char *name);
+
 /** fth_guest_selected() - by what is known of it now. */
 bool fth_guest_selected(const struct fth_guest *guest, const struct fth_policy *policy);
 
@@ -378,6 +396,24 @@ int fth_guest_ask(struct fth_guest *guest, struct fth_http_request *request);
 
 /** fth_guest_feed_seen() - tell one rollout what the guest said last. */
 int fth_guest_feed_seen(struct fth_guest *guest, struct fth_binding *binding, bool restored);
+
+/* identity.c: which VM is this? */
+
+/**
+ * fth_identity_take() - the guest that an inventory tells of
+ *
+ * Renames in the journal what has another name now, and puts aside what had this
+ * one; see identity.c.  Rollouts get events.
+ * Return: NULL: no memory, or the journal can't be written: to be told again then.
+ */
+struct fth_guest *fth_identity_take(struct fth_agent *agent, const char *inventory,
+				    const struct fth_inventory_vm *vm);
+
+/** fth_identity_is() - may @guest be the VM with that uuid?  NULL may be any. */
+bool fth_identity_is(const struct fth_guest *guest, const uint8_t *uuid);
+
+/** fth_identity_doubt() - a commit failed: who it is may not be what the journal says. */
+void fth_identity_doubt(struct fth_guest *guest, void *unused);
 
 /* guest_word.c: what a guest says of itself */
 int fth_guest_take_patches(struct fth_guest *guest, const struct fth_patch_info *patches,

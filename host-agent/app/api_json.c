@@ -248,6 +248,7 @@ json_t *fth_api_json_guest(const struct fth_guest *guest, bool with_incidents)
 			 text(guest->engine));
 	if (!json)
 		return NULL;
+	json_object_set_new(json, "domain_uuid", uuid_text(guest->id, guest->has_id));
 	json_object_set_new(json, "tags", tags_json(guest->tags));
 	json_object_set_new(json, "relayed", json_boolean(guest->relayed));
 	json_object_set_new(json, "capabilities", capabilities(guest->capabilities));

@@ -296,6 +296,7 @@ enum fth_rollout_event_kind {
 	FTH_RE_PROMOTE = 13,   /* skip the rest of the soak, or open the gate */
 	FTH_RE_ABORT = 14,     /* stop here, take nothing back */
 	FTH_RE_CLOCK = 15,     /* @op_id ms of the wall clock did not pass */
+	FTH_RE_RENAME = 16,    /* the VM is called @why from now on */
 };
 
 /**
@@ -320,7 +321,7 @@ enum fth_rollout_event_kind {
  * @check, @verdict: HEALTH: enum fth_check, enum fth_verdict
  * @round: HEALTH: what fth_rollout_checks() gave with the check; a verdict of
  *	another round is late and changes nothing
- * @why: RESULT's detail; SEEN, ADD_VM: why it is blocked; EMERGENCY: what
+ * @why: RENAME's new name; RESULT's detail; SEEN, ADD_VM: why it is blocked; EMERGENCY: what
  *	triggered it; the person's reason for PAUSE, RESUME, PROMOTE, ABORT and
  *	REVERSE
  * @uid, @who: by whose word, for these: the API's peer, its name or its number as
@@ -438,6 +439,10 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth
  * ABORT starts nothing any more.  What is in flight ends, what soaks is watched to
  * its end and confirmed, and nothing is taken back, not even by a spent budget;
  * REVERSE can follow.  A VM that loses the patch later stays without it.
+ *
+ * RENAME changes what a VM is called and nothing else: its wave, its state and its
+ * counts are the VM's, whatever its name, also where the policy would not select
+ * the new one.  -EINVAL where another VM of the roster has that name.
  *
  * CLOCK says that the wall clock was set on, or the host slept: windows follow the
  * clock, soaks and waits for answers don't, they are as long as they were.

@@ -51,6 +51,25 @@ static void move_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	run->actions->changed = true;
 }
 
+static int rename_vm(struct fth_rollout_run *run)
+{
+	const struct fth_rollout_event *event = run->event;
+	struct fth_rollout *rollout = run->rollout;
+	uint32_t at = fth_index_find(rollout, FTH_INDEX_VM, event->vm);
+
+	if (at == FTH_VM_NONE)
+		return 0;
+	if (!event->why[0] || fth_text_length(event->why, FTH_WHY_MAX) > FTH_VM_NAME_MAX ||
+	    fth_index_find(rollout, FTH_INDEX_VM, event->why) != FTH_VM_NONE)
+		return -EINVAL;
+	fth_text_copy(rollout->vms[at].name, sizeof(rollout->vms[at].name), event->why);
+	fth_index_rebuild(rollout);
+	if (rollout->phase != FTH_RO_NEW)
+		fth_agenda_rebuild(run);
+	run->actions->changed = true;
+	return 0;
+}
+
 /* A VM that comes when the plan is made already. */
 static void join_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
@@ -155,6 +174,8 @@ static int dispatch(struct fth_rollout_run *run)
 		return fth_rollout_reverse(run);
 	case FTH_RE_CLOCK:
 		return fth_rollout_jump(run);
+	case FTH_RE_RENAME:
+		return rename_vm(run);
 	case FTH_RE_SEEN:
 	case FTH_RE_LOST:
 	case FTH_RE_RESULT:

@@ -56,6 +56,13 @@ static const char *const sql[STATEMENTS] = {
 			 " leave, switch FROM rollouts ORDER BY id",
 	[ALL_EVENTS] = "SELECT record FROM events WHERE rollout = ? ORDER BY n",
 	[ALL_VMS] = "SELECT name, boot_id, uptime_ms, uuid FROM vms ORDER BY name",
+	[FIND_VM] = "SELECT name, boot_id, uptime_ms, uuid FROM vms WHERE name = ?1 OR"
+		    " (?1 IS NULL AND uuid = ?2)",
+	[RENAME_VM] = "UPDATE OR REPLACE vms SET name = ?2 WHERE name = ?1",
+	[RENAME_BLOCKS] = "UPDATE OR REPLACE blocks SET vm = ?2 WHERE vm = ?1",
+	[RENAME_INCIDENTS] = "UPDATE incidents SET vm = ?2 WHERE vm = ?1",
+	[RENAME_HISTORY] = "UPDATE history SET vm = ?2 WHERE vm = ?1",
+	[RENAME_HANDS] = "UPDATE hands SET vm = ?2 WHERE vm = ?1",
 	[ADD_HAND] = "INSERT INTO hands (at_ms, uid, vm, patch, verb, why)"
 		     " VALUES (?, ?, ?, ?, ?, ?)",
 	[END_HAND] = "UPDATE hands SET code = ?, detail = ? WHERE n = ?",
@@ -352,20 +359,6 @@ int fth_store_append(struct fth_store *store, uint64_t id, const uint8_t *record
 	return fth_store_run(store, APPEND, "append an event");
 }
 
-int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm)
-{
-	sqlite3_stmt *statement = store->statements[PUT_VM];
-	int error = fth_store_begin(store);
-
-	if (error)
-		return error;
-	sqlite3_bind_text(statement, 1, vm->name, -1, SQLITE_STATIC);
-	sqlite3_bind_blob(statement, 2, vm->boot_id, FTH_UUID_SIZE, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 3, (int64_t)vm->uptime_ms);
-	sqlite3_bind_blob(statement, 4, vm->uuid, vm->has_uuid ? FTH_UUID_SIZE : 0, SQLITE_STATIC);
-	return fth_store_run(store, PUT_VM, "remember a VM");
-}
-
 int fth_store_probe(struct fth_store *store)
 {
 	int error = put_meta(store, "probed_s", (int64_t)time(NULL));
@@ -438,23 +431,5 @@ int fth_store_each_event(struct fth_store *store, uint64_t id,
 	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW)
 		error = take(context, sqlite3_column_blob(s, 0),
 			     (uint32_t)sqlite3_column_bytes(s, 0));
-	return fth_store_end_walk(store, s, code, error);
-}
-
-int fth_store_each_vm(struct fth_store *store,
-		      int (*take)(void *context, const struct fth_store_vm *vm), void *context)
-{
-	sqlite3_stmt *s = store->statements[ALL_VMS];
-	struct fth_store_vm vm;
-	int code = SQLITE_DONE, error = 0;
-
-	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW) {
-		vm.name = fth_store_text(s, 0);
-		fth_store_copy(s, 1, vm.boot_id, sizeof(vm.boot_id));
-		vm.uptime_ms = (uint64_t)sqlite3_column_int64(s, 2);
-		vm.has_uuid = sqlite3_column_bytes(s, 3) == FTH_UUID_SIZE;
-		fth_store_copy(s, 3, vm.uuid, sizeof(vm.uuid));
-		error = take(context, &vm);
-	}
 	return fth_store_end_walk(store, s, code, error);
 }

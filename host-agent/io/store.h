@@ -222,6 +222,25 @@ int fth_store_append(struct fth_store *store, uint64_t id, const uint8_t *record
 int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm);
 
 /**
+ * fth_store_find_vm() - what is remembered of one VM
+ * @name: its name; NULL: the one with @uuid
+ * @uuid: FTH_UUID_SIZE bytes, or NULL
+ * @ret_name: @size bytes, where ret_vm->name lies
+ * Return: 0; -ENOENT; -EIO.
+ */
+int fth_store_find_vm(struct fth_store *store, const char *name, const uint8_t *uuid,
+		      char *ret_name, size_t size, struct fth_store_vm *ret_vm);
+
+/**
+ * fth_store_rename_vm() - all that is known of a VM is of that name from now on
+ *
+ * Its blocks, incidents, history and commands by hand, in the open transaction.
+ * Nothing else may be known of a VM @to.  Rollouts are the caller's.
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_rename_vm(struct fth_store *store, const char *from, const char *to);
+
+/**
  * fth_store_add_hand() - a command by hand, in the transaction that is open
  * @ret_n: its number, 1 … 2^32 - 1
  * Return: 0 or -EIO (the transaction is rolled back).

@@ -121,7 +121,12 @@ void fth_libvirt_free(struct fth_libvirt *unused)
 
 void fth_libvirt_retell(struct fth_libvirt *unused)
 {
+	const struct fth_libvirt *libvirt = &libvirts[sim.acting];
+	uint32_t i;
+
 	(void)unused;
+	for (i = 0; i < sim.vm_count; i++)
+		tell(libvirt->hooks, libvirt->context, &sim.vms[i]);
 }
 
 struct sample {

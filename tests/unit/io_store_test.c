@@ -476,6 +476,45 @@ static int count_history(void *context, const struct fth_store_history *row)
 	return 0;
 }
 
+/* What is known of it goes along; of the others nothing is touched. */
+static void a_vm_is_renamed(void **state)
+{
+	static const uint8_t other[FTH_UUID_SIZE] = { 8 };
+	struct fth_store_vm vm = {
+		.name = "web-1", .boot_id = { 9 }, .has_uuid = true, .uuid = { 7 }
+	};
+	struct fth_store_block block = {
+		.vm = "web-1", .has_sha256 = true, .patch = "fix", .why = "oops"
+	};
+	struct fth_store_incident incident = incident_of(1, FTH_EVENT_TRIGGERED);
+	struct fth_store_history history = {
+		.patch = "fix", .vm = "web-1", .kind = "vm", .what = "soaking", .why = "", .who = ""
+	};
+	struct fth_store *store = open_store();
+	char name[64], text[64];
+	uint32_t counts[2] = { 0 };
+
+	(void)state;
+	assert_int_equal(fth_store_put_vm(store, &vm), 0);
+	assert_int_equal(fth_store_add_block(store, &block, false), 0);
+	assert_true(add_incident(store, &incident));
+	assert_int_equal(fth_store_add_history(store, &history), 0);
+	assert_int_equal(fth_store_rename_vm(store, "web-1", "web-2"), 0);
+	assert_int_equal(fth_store_find_vm(store, "web-1", NULL, name, sizeof(name), &vm), -ENOENT);
+	assert_int_equal(fth_store_find_vm(store, NULL, other, name, sizeof(name), &vm), -ENOENT);
+	assert_int_equal(fth_store_find_vm(store, NULL, vm.uuid, name, sizeof(name), &vm), 0);
+	assert_string_equal(vm.name, "web-2");
+	assert_true(vm.has_uuid);
+	assert_int_equal(vm.boot_id[0], 9);
+	assert_false(fth_store_is_blocked(store, "web-1", block.sha256, NULL, text, sizeof(text)));
+	assert_true(fth_store_is_blocked(store, "web-2", block.sha256, NULL, text, sizeof(text)));
+	incident.vm = "web-2";
+	assert_true(fth_store_knows_incident(store, &incident, FTH_EVENT_TRIGGERED));
+	assert_int_equal(fth_store_each_history(store, "web-2", 0, count_history, counts), 0);
+	assert_int_equal(counts[1], 2); /* and the incident */
+	fth_store_close(store);
+}
+
 static void one_vm_does_not_fill_the_history(void **state)
 {
 	struct fth_store_history row = {
@@ -616,6 +655,7 @@ int main(void)
 		TEST(events_of_other_rules_are_refused),
 		TEST(a_journal_of_a_newer_agent_is_refused),
 		TEST(a_vm_is_remembered_once),
+		TEST(a_vm_is_renamed),
 		TEST(one_vm_does_not_fill_the_history),
 		TEST(another_file_is_refused),
 		TEST(a_full_disk_keeps_what_was_committed),
