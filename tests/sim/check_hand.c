@@ -132,6 +132,7 @@ void sim_hand_check_sent(const struct sim_vm *vm, uint64_t rollout, uint8_t op, 
 }
 
 struct counts {
+	uint32_t all;
 	uint32_t rows[SIM_VERBS];
 };
 
@@ -140,6 +141,7 @@ static int count_row(void *context, const struct fth_store_history *row)
 	struct counts *counts = context;
 	uint32_t i;
 
+	counts->all++;
 	for (i = 0; i < SIM_VERBS && !strcmp(row->kind, "verb"); i++)
 		counts->rows[i] += !strcmp(row->what, names[i]);
 	return 0;
@@ -152,6 +154,8 @@ static void check_rollout(uint64_t rollout, const struct hand *hand)
 
 	if (fth_store_each_history(sim.agent->store, NULL, rollout, count_row, &counts))
 		return;
+	if (counts.all == FTH_STORE_HISTORY_WALK_MAX)
+		return; /* a large fleet's is longer than what is given of it */
 	memcpy(told, hand->told, sizeof(told));
 	told[SIM_V_REVERSE] += told[SIM_V_UNDO]; /* so it stands there */
 	told[SIM_V_UNDO] = 0;

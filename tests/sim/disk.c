@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "sim.h"
 
 #define FILES_MAX 8u
@@ -26,16 +27,10 @@ struct range {
 	uint64_t end;
 };
 
-struct content {
-	uint8_t *bytes;
-	uint64_t size;
-	uint64_t room;
-};
-
 struct file {
 	char name[64];
-	struct content now;
-	struct content platter;
+	struct sim_blocks now;
+	struct sim_blocks platter; /* unused in calm runs: nothing is lost there */
 	struct range writes[WRITES_MAX];
 	uint32_t write_count;
 	bool exists;
@@ -62,49 +57,29 @@ static struct file *file_of(sqlite3_file *base)
 	return &files_of()[((struct handle *)base)->file];
 }
 
-static void set_room(struct content *content, uint64_t size)
+/* Without faults only the process is killed, never its host; a large fleet is calm. */
+static bool has_platter(void)
 {
-	uint64_t room = content->room ? content->room : 16384;
-
-	if (size <= content->room)
-		return;
-	while (room < size)
-		room *= 2;
-	content->bytes = realloc(content->bytes, room);
-	if (!content->bytes)
-		abort();
-	memset(content->bytes + content->room, 0, room - content->room);
-	content->room = room;
-}
-
-static void set_size(struct content *content, uint64_t size)
-{
-	set_room(content, size);
-	if (size < content->size)
-		memset(content->bytes + size, 0, content->size - size);
-	content->size = size;
+	return !sim.options.calm;
 }
 
 static void settle(struct file *file, uint64_t begin, uint64_t end)
 {
 	if (end > file->now.size)
 		end = file->now.size;
-	if (begin >= end)
-		return;
-	if (file->platter.size < end)
-		set_size(&file->platter, end);
-	memcpy(file->platter.bytes + begin, file->now.bytes + begin, end - begin);
+	sim_blocks_copy(&file->platter, &file->now, begin, end);
 }
 
 static void sync_file(struct file *file)
 {
 	uint32_t i;
 
-	for (i = 0; i < file->write_count; i++)
+	for (i = 0; i < file->write_count && has_platter(); i++)
 		settle(file, file->writes[i].begin, file->writes[i].end);
 	file->write_count = 0;
 	file->cut = false;
-	set_size(&file->platter, file->now.size);
+	if (has_platter())
+		sim_blocks_resize(&file->platter, file->now.size);
 }
 
 static bool fails(void)
@@ -125,17 +100,17 @@ static int io_close(sqlite3_file *base)
 
 static int io_read(sqlite3_file *base, void *bytes, int length, sqlite3_int64 offset)
 {
-	const struct content *now = &file_of(base)->now;
+	const struct sim_blocks *now = &file_of(base)->now;
 	uint64_t begin = (uint64_t)offset, have;
 
 	have = begin < now->size ? now->size - begin : 0;
 	if (have >= (uint64_t)length) {
-		memcpy(bytes, now->bytes + begin, (size_t)length);
+		sim_blocks_read(now, begin, bytes, (size_t)length);
 		return SQLITE_OK;
 	}
 	memset(bytes, 0, (size_t)length);
 	if (have)
-		memcpy(bytes, now->bytes + begin, have);
+		sim_blocks_read(now, begin, bytes, have);
 	return SQLITE_IOERR_SHORT_READ;
 }
 
@@ -150,9 +125,7 @@ static int io_write(sqlite3_file *base, const void *bytes, int length, sqlite3_i
 		return SQLITE_FULL;
 	if (file->write_count == WRITES_MAX)
 		sync_file(file);
-	if (end > file->now.size)
-		set_size(&file->now, end);
-	memcpy(file->now.bytes + begin, bytes, (size_t)length);
+	sim_blocks_write(&file->now, begin, bytes, (size_t)length);
 	file->writes[file->write_count++] = (struct range){ begin, end };
 	return SQLITE_OK;
 }
@@ -163,7 +136,7 @@ static int io_truncate(sqlite3_file *base, sqlite3_int64 size)
 
 	if (fails())
 		return SQLITE_IOERR_TRUNCATE;
-	set_size(&file->now, (uint64_t)size);
+	sim_blocks_resize(&file->now, (uint64_t)size);
 	file->cut = true;
 	return SQLITE_OK;
 }
@@ -328,7 +301,7 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync)
 		return SQLITE_IOERR_DELETE;
 	if (!file)
 		return SQLITE_OK;
-	set_size(&file->now, 0);
+	sim_blocks_resize(&file->now, 0);
 	sync_file(file);
 	file->exists = false;
 	return SQLITE_OK;
@@ -415,19 +388,13 @@ void sim_disk_init(void)
 	sqlite3_randomness(0, NULL);
 }
 
-static void drop(struct content *content)
-{
-	free(content->bytes);
-	memset(content, 0, sizeof(*content));
-}
-
 static void clear(struct file *files)
 {
 	uint32_t i;
 
 	for (i = 0; i < FILES_MAX; i++) {
-		drop(&files[i].now);
-		drop(&files[i].platter);
+		sim_blocks_free(&files[i].now);
+		sim_blocks_free(&files[i].platter);
 		files[i].name[0] = '\0';
 		files[i].exists = false;
 		files[i].write_count = 0;
@@ -458,9 +425,7 @@ void sim_disk_fork(void)
 		to = &disks[1][i];
 		memcpy(to->name, from->name, sizeof(to->name));
 		to->exists = from->exists;
-		set_size(&to->now, from->now.size);
-		if (from->now.size)
-			memcpy(to->now.bytes, from->now.bytes, from->now.size);
+		sim_blocks_copy(&to->now, &from->now, 0, from->now.size);
 		settle(to, 0, to->now.size);
 	}
 }
@@ -481,7 +446,7 @@ void sim_disk_crash(void)
 	struct file *file;
 	uint32_t i, k;
 
-	for (i = 0; i < FILES_MAX; i++) {
+	for (i = 0; i < FILES_MAX && has_platter(); i++) {
 		file = &disks[0][i];
 		for (k = 0; tears && k < file->write_count; k++)
 			tear(file, &file->writes[k]);
@@ -489,9 +454,8 @@ void sim_disk_crash(void)
 			continue;
 		file->write_count = 0;
 		file->cut = false;
-		set_size(&file->now, file->platter.size);
-		if (file->platter.size)
-			memcpy(file->now.bytes, file->platter.bytes, file->platter.size);
+		sim_blocks_resize(&file->now, file->platter.size);
+		sim_blocks_copy(&file->now, &file->platter, 0, file->platter.size);
 	}
 }
 
