@@ -171,6 +171,20 @@ $(H)/fother: $(call obj,$(cli_src)) $(H)/libfother.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
 
+# The same of fother.
+$(H)/libcli.a: $(call obj,$(filter-out %/main.c,$(cli_src))) $(H)/cli.list
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+$(H)/cli.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(cli_src)' | cmp -s - $@ || echo '$(cli_src)' >$@
+
+$(H)/unit/cli_%: $(H)/obj/tests/unit/cli_%.o $(H)/libcli.a $(H)/libfother.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)
+
 $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfotherd.a \
 		$(H)/libfother.a
 	$(call say,LD)

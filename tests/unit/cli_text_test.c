@@ -9,17 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The command line is no library: its files are compiled in here. */
-#include "../../host-agent/cli/client.c"
-#include "../../host-agent/cli/rollout_view.c"
-#include "../../host-agent/cli/table.c"
-
-/* Not of these files, and of no matter here. */
-void fth_rollout_print_vms(const json_t *rollout, bool all)
-{
-	(void)rollout;
-	(void)all;
-}
+#include "cli/client.h"
+#include "cli/rollout_view.h"
 
 static void test_control_characters(void **state)
 {
