@@ -327,6 +327,15 @@ static json_t *recall_json(const struct fth_live *live)
 			 "due_ms", (json_int_t)recall.due_ms, "blocks", live->rollout->recalled);
 }
 
+/* When its next window opens; 0: it is open, or has none. */
+static json_t *window_json(const struct fth_live *live)
+{
+	uint64_t opens_ms = 0;
+
+	fth_policy_window_open(&live->rollout->policy, live->agent->now_ms, &opens_ms);
+	return json_integer((json_int_t)opens_ms);
+}
+
 json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 {
 	const struct fth_rollout *rollout = live->rollout;
@@ -349,6 +358,7 @@ json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 		json_object_set_new(json, "checks", checks_json(rollout, FTH_ROLLOUT_WAVE));
 		json_object_set_new(json, "tried", json_integer(rollout->tried));
 		json_object_set_new(json, "recall", recall_json(live));
+		json_object_set_new(json, "window_opens_ms", window_json(live));
 	}
 	if (!json || !with_vms)
 		return json;
