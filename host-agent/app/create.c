@@ -227,7 +227,7 @@ static int check_recall(struct draft *draft)
 	return refuse(
 		draft, 409, "conflict",
 		"module '%s' is blocked in the whole fleet: %s; build a better one, or lift that "
-		"with 'fother allow %s --all'",
+		"with 'fother allow %s --fleet'",
 		draft->policy->file, why, draft->policy->name);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
 #define DEFAULT_SOCKET "/run/fother/api.sock"
@@ -195,17 +196,14 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 	struct fth_cli_options options = { 0 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jwWm:yaM:e:v:fr:h", all, NULL)) != -1) {
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":jwWm:yaM:e:v:fr:h", all, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return FTH_EXIT_OK;
 		}
-		if (c == '?' || !strchr(accepts, c)) {
-			if (c != '?')
-				fprintf(stderr, "fother: '%s' has no option '-%c'\n", argv[0], c);
-			fputs(help, stderr);
-			return FTH_EXIT_USAGE;
-		}
+		if (!strchr(accepts, c))
+			return fth_usage_option(argv, all, c);
 		options.json |= c == 'j';
 		options.wait |= c == 'w';
 		options.watch |= c == 'W';

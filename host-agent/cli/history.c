@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/incidents_view.h"
 #include "cli/table.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
 static const char help[] =
@@ -55,8 +56,12 @@ int fth_cli_history(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	if (argc - optind > 1 || (argc - optind && options.rollout)) {
-		fputs(help, stderr);
+	if (argc - optind > 1 || (argc - optind && options.rollout))
+		return fth_usage_operands(argc, argv, "one VM's name, or --rollout and its id");
+	if (options.rollout && strspn(options.rollout, "0123456789") != strlen(options.rollout)) {
+		fprintf(stderr,
+			"fother history: --rollout: found '%s', expected an id ('fother rollout list'); see 'fother history --help'\n",
+			options.rollout);
 		return FTH_EXIT_USAGE;
 	}
 	if (options.rollout)
@@ -76,7 +81,9 @@ int fth_cli_history(int argc, char **argv)
 	if (options.json)
 		fth_cli_print_json(entries);
 	else if (!json_array_size(entries))
-		puts("nothing was done");
+		puts(argc - optind
+			     ? "nothing was done to a VM of that name; 'fother vm list' shows the VMs there are"
+			     : "nothing was done");
 	else
 		print_history(entries);
 	json_decref(entries);

@@ -12,6 +12,7 @@
 #include "cli/client.h"
 #include "cli/rollout_tree.h"
 #include "cli/rollout_view.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
 static const char help[] =
@@ -258,6 +259,19 @@ static bool is_steering(const char *verb)
 	return false;
 }
 
+static const char *expected(const char *verb)
+{
+	if (!strcmp(verb, "list"))
+		return "'list' alone";
+	if (!strcmp(verb, "status"))
+		return "'status' and at most one rollout's id ('fother rollout list')";
+	if (!strcmp(verb, "start"))
+		return "'start' and one policy file";
+	if (is_steering(verb))
+		return "one rollout's id behind it ('fother rollout list')";
+	return "start, status, list, pause, resume, promote, abort, reverse, recall or undo";
+}
+
 int fth_cli_rollout(int argc, char **argv)
 {
 	struct fth_cli_options options;
@@ -278,6 +292,5 @@ int fth_cli_rollout(int argc, char **argv)
 		return start(operand, &options);
 	if (is_steering(verb) && operand)
 		return steer(verb, operand, &options);
-	fputs(help, stderr);
-	return FTH_EXIT_USAGE;
+	return fth_usage_operands(argc, argv, expected(verb));
 }
