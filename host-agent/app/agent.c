@@ -15,6 +15,7 @@
 #include "io/http.h"
 #include "io/log.h"
 #include "io/loop.h"
+#include "fother/version.h"
 
 /* Time in which nobody was watched must not end a soak. */
 static void note_jump(struct fth_agent *agent, uint64_t by_ms)
@@ -362,8 +363,7 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 	}
 	fth_live_turn(agent);
 	fth_log(FTH_LOG_NOTICE, "fotherd %s: epoch %llu, %u rollouts in the journal, API on '%s'",
-		FTH_AGENT_VERSION, (unsigned long long)agent->epoch, agent->live_count,
-		options->api);
+		FTH_VERSION, (unsigned long long)agent->epoch, agent->live_count, options->api);
 	*ret_agent = agent;
 	return 0;
 }

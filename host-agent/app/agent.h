@@ -35,7 +35,6 @@ struct fth_loop;
 struct fth_timer;
 struct fth_watch;
 
-#define FTH_AGENT_VERSION "0.1"
 #define FTH_AGENT_TURN_MS 1000u		 /* between two rounds of housekeeping */
 #define FTH_AGENT_FILES_SPARE 64u	 /* descriptors for all that is no VM's channel */
 #define FTH_AGENT_BEAT_MS 1u		 /* between two heartbeats, to any of its guests at rest */

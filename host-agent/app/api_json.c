@@ -6,6 +6,7 @@
 
 #include "io/channel.h"
 #include "io/http.h"
+#include "fother/version.h"
 
 #define UUID_TEXT_SIZE 37
 #define HEX_TEXT_SIZE (2 * FTH_BUILD_ID_MAX + 1)
@@ -48,8 +49,8 @@ static json_t *span_text(struct fth_span span)
 
 json_t *fth_api_json_status(const struct fth_agent *agent)
 {
-	return json_pack("{s:s, s:I, s:{s:b, s:o}, s:I, s:I, s:I}", "version", FTH_AGENT_VERSION,
-			 "epoch", (json_int_t)agent->epoch, "store", "ok", agent->store_ok, "why",
+	return json_pack("{s:s, s:I, s:{s:b, s:o}, s:I, s:I, s:I}", "version", FTH_VERSION, "epoch",
+			 (json_int_t)agent->epoch, "store", "ok", agent->store_ok, "why",
 			 text(agent->store_why), "vms", (json_int_t)agent->guest_count,
 			 "sessions_open", (json_int_t)agent->open_count, "rollouts",
 			 (json_int_t)agent->live_count);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/agent.h"
+#include "fother/version.h"
 #include "io/log.h"
 #include "io/loop.h"
 #include "io/notify.h"
@@ -41,6 +42,7 @@ static const char help[] =
 	"                     kept\n"
 	"  --fault POINT:N    for tests: SIGKILL to itself at the N-th after-intent,\n"
 	"                     after-send, after-result, before-commit or after-commit\n"
+	"  -V, --version      print the version\n"
 	"  -h, --help         this text\n"
 	"\n"
 	"exit: 0 after SIGTERM or SIGINT, or the journal is sound; 1 can't start, or the\n"
@@ -110,14 +112,19 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 		{ "fault", required_argument, NULL, OPT_FAULT },
 		{ "check-journal", no_argument, NULL, OPT_CHECK },
 		{ "salvage-journal", no_argument, NULL, OPT_SALVAGE },
+		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, fault = 0, check = 0;
 
-	while ((c = getopt_long(argc, argv, "c:h", all, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:Vh", all, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
+			return 0;
+		}
+		if (c == 'V') {
+			puts("fotherd " FTH_VERSION);
 			return 0;
 		}
 		if (c == OPT_SOCKETS)

@@ -253,7 +253,9 @@ static const struct command *find(const struct place *place)
 
 static void offer_options(const struct command *command, const char *verb, const char *begun)
 {
-	const char *next = command ? command->options : verb ? "--help " : "--socket --help ";
+	const char *next = command ? command->options
+			   : verb  ? "--help "
+				   : "--socket --version --help ";
 	char option[32];
 	size_t length;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/verbs.h"
+#include "fother/version.h"
 
 static const char help[] =
 	"usage: fother [--socket PATH] COMMAND ...\n"
@@ -30,6 +31,7 @@ static const char help[] =
 	"\n"
 	"  -s, --socket PATH   the agent's API socket; else $FOTHER_SOCKET, else\n"
 	"                      /run/fother/api.sock\n"
+	"  -V, --version       print the version; the agent's says 'fother status'\n"
 	"  -h, --help          this text; every command has its own\n"
 	"\n"
 	"exit: 0 as wished, 1 not as wished (failed, degraded, reversed),\n"
@@ -56,6 +58,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "socket", required_argument, NULL, 's' },
+		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -63,12 +66,15 @@ int main(int argc, char **argv)
 	int c;
 
 	/* '+': options behind the command are the command's. */
-	while ((c = getopt_long(argc, argv, "+s:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+s:Vh", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			if (setenv("FOTHER_SOCKET", optarg, 1))
 				return FTH_EXIT_USAGE;
 			break;
+		case 'V':
+			puts("fother " FTH_VERSION);
+			return FTH_EXIT_OK;
 		case 'h':
 			fputs(help, stdout);
 			return FTH_EXIT_OK;

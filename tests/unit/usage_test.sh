@@ -39,6 +39,10 @@ for verb in "${verbs[@]}"; do
 done
 like "$(lacks no-such-command)" "*'usage: fother no-such-command'*" "which a command without would lack"
 
+is "$(fother --version)" "fother $(sed -n 's/^.*FTH_VERSION "\(.*\)"/\1/p' include/fother/version.h)" \
+	"fother --version"
+is "$("${BUILD:-build}/host/fotherd" --version)" "$(fother --version | sed s/fother/fotherd/)" "fotherd --version"
+
 # ---- mistakes --------------------------------------------------------------------
 # mistake LINE: exits with 2, and says in one line on stderr what was found and where the help is.
 mistake() {
