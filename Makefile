@@ -83,10 +83,10 @@ unit: $(unit_bin) ## build the unit tests
 fuzz: $(fuzz_bin) ## build the fuzz targets (clang)
 
 .PHONY: sim sim-program
-sim: sim-program ## run the agent against simulated fleets: SEED= N= VMS= FAULTS= BREAK= CALM=1 V=1
+sim: sim-program ## run the agent against simulated fleets: SEED= N= VMS= FAULTS= BREAK= CALM=1 DEFAULTS=1 V=1
 	$(H)/sim --seed=$(or $(SEED),1) --n=$(or $(N),1) $(if $(VMS),--vms=$(VMS)) \
 		$(if $(FAULTS),--faults=$(FAULTS)) $(if $(BREAK),--break=$(BREAK)) \
-		$(if $(CALM),--calm --once) $(if $(filter 1,$(V)),--verbose)
+		$(if $(CALM),--calm --once) $(if $(DEFAULTS),--defaults) $(if $(filter 1,$(V)),--verbose)
 
 sim-program: $(H)/sim
 

@@ -134,10 +134,15 @@ static void begin_rollout(void)
 
 static void recall(void)
 {
+	const struct fth_rollout *rollout;
+
 	if (!sim.agent || !sim.agent->live_count)
 		return;
-	sim_hand_verb(sim.agent->lives[sim.agent->live_count - 1]->rollout->id,
-		      sim_chance(SIM_RANDOM_PLAN, 50) ? SIM_V_REVERSE : SIM_V_RECALL);
+	rollout = sim.agent->lives[sim.agent->live_count - 1]->rollout;
+	sim.pace.rollout_ms = rollout->ended_ms - rollout->started_ms;
+	sim.pace.recall_us = sim.now_us;
+	sim.pace.patched = sim.pace.running;
+	sim_hand_verb(rollout->id, sim_chance(SIM_RANDOM_PLAN, 50) ? SIM_V_REVERSE : SIM_V_RECALL);
 	settle();
 }
 
@@ -191,7 +196,7 @@ bool sim_run(const struct sim_options *options)
 		sim_plan_end();
 	if (!sim.failed)
 		settle();
-	if (!sim.failed && sim_chance(SIM_RANDOM_PLAN, 70))
+	if (!sim.failed && (sim_chance(SIM_RANDOM_PLAN, 70) || sim.options.calm))
 		recall();
 	if (!sim.failed && !sim.options.calm && sim_chance(SIM_RANDOM_PLAN, 30))
 		begin_again();

@@ -243,12 +243,14 @@ struct sim_fault {
  * struct sim_options - of one run
  * @faults: which of the plan, by number; @fault_count of them; NULL: all
  * @calm: no faults at all
+ * @defaults: the policy is the one that says nothing
  * @breaks: which part is broken on purpose, by its number in breaks.c; 0: none
  */
 struct sim_options {
 	uint64_t seed;
 	uint32_t vms;
 	bool calm;
+	bool defaults;
 	bool verbose;
 	uint32_t breaks;
 	const uint32_t *faults;
@@ -272,6 +274,22 @@ enum sim_old_seen {
 	SIM_OLD_GREETED = 0, /* a guest that knows of the newer one */
 	SIM_OLD_REFUSED = 1, /* its command by such a guest */
 	SIM_OLD_OBEYED = 2,  /* by one that could not know */
+};
+
+/**
+ * struct sim_pace - how fast a calm run was
+ * @running: guests that run the patch now
+ * @patched: that ran it when the recall began
+ * @rollout_ms: from its start until it was complete
+ * @recall_us: when the recall began, 0: not yet
+ * @recall99_us: how long it took until a hundredth of them ran it still
+ */
+struct sim_pace {
+	uint32_t running;
+	uint32_t patched;
+	uint64_t rollout_ms;
+	uint64_t recall_us;
+	uint64_t recall99_us;
 };
 
 struct fth_agent;
@@ -301,6 +319,7 @@ struct sim {
 	uint64_t steps;
 	uint64_t frames;
 	struct sim_seen seen;
+	struct sim_pace pace;
 	uint64_t due_count;
 	struct sim_slot *heap;
 	uint32_t heap_size;
