@@ -8,10 +8,6 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/libvirt.sh
 . tests/lib/libvirt.sh
 libvirt_namespace "$0"
-# shellcheck source=tests/lib/tap.sh
-. tests/lib/tap.sh
-# shellcheck source=tests/lib/fleet.sh
-. tests/lib/fleet.sh
 
 DOMAINS=(web-1 db-1)
 NAME=fother_demo_cmdline

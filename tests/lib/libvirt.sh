@@ -5,11 +5,14 @@
 # The script must run in a mount namespace of its own (libvirt_namespace), in which
 # libvirt's places are bound to a folder that the test removes.
 #
-#	. tests/lib/libvirt.sh
+#	. tests/lib/libvirt.sh		# tap.sh and fleet.sh with it
 #	libvirt_namespace "$0"
-#	. tests/lib/tap.sh
-#	. tests/lib/fleet.sh
 #	libvirt_fleet NAME db-1 db-2	# libvirtd, and these domains booted in it
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+# shellcheck source=tests/lib/fleet.sh
+. tests/lib/fleet.sh
+
 LIBVIRTD_PID=
 LIBVIRT_DOMAINS=() # destroyed by libvirt_stop
 

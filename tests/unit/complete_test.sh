@@ -6,18 +6,11 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/lib/tap.sh
-. tests/lib/end.sh
+. tests/lib/agent.sh
 
 WAIT_S=60
-bin=$(realpath "${BUILD:-build}")/host
-work=$(mktemp -d "${TMPDIR:-/tmp}/fother-complete.XXXXXX")
-export FOTHER_SOCKET=$work/api.sock PATH=$bin:$PATH
-agent=
-clean_up() {
-	[ -z "$agent" ] || kill "$agent" 2>/dev/null
-	rm -rf "$work"
-}
-at_end clean_up
+agent_init complete
+PATH=$AGENT_BIN:$PATH
 
 offered() { fother complete "$@" | paste -sd ' '; }
 
@@ -59,8 +52,7 @@ is "$(offered vm show '') $?" " 0" "without an agent there are no names, and no 
 	echo "vms:"
 	printf -- "- {name: %s, socket: $work/none.sock}\n" web-1 web-2 db-1
 } >"$work/vms.yaml"
-fotherd --inventory "$work/vms.yaml" --state "$work/state" --api "$FOTHER_SOCKET" 2>"$work/log" &
-agent=$!
+agent_start --inventory "$work/vms.yaml"
 knows() { [ "$(offered vm show '')" = "db-1 web-1 web-2" ]; }
 eventually $WAIT_S "the agent's VMs are offered" knows
 is "$(offered explain w)" "web-1 web-2" "those that begin so"

@@ -6,19 +6,13 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/lib/tap.sh
-. tests/lib/end.sh
+. tests/lib/agent.sh
 
 EXPOSURE_MAX=30 # of systemd-analyze security, in tenths: what its unit leaves to the agent
 RELEASE=6.1.0-1-amd64
 WAIT_S=60
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/fother-install.XXXXXX")
-agent=
-clean_up() {
-	[ -z "$agent" ] || kill "$agent" 2>/dev/null
-	rm -rf "$work"
-}
-at_end clean_up
+agent_init install
 
 # installs WORD...: packaging/install, below $work/root.
 installs() { DESTDIR=$work/root packaging/install "$@"; }
@@ -75,23 +69,20 @@ nok "which a unit with less around it exceeds" systemd-analyze security --no-pag
 	--offline=yes --root="$work/root" --threshold=$EXPOSURE_MAX "$units/wrong.service"
 
 # ---- readiness -----------------------------------------------------------------
-mkdir "$work/vms"
 : >"$work/told"
 socat -u "UNIX-RECV:$work/notify" "OPEN:$work/told,append" &
 socat=$!
 eventually $WAIT_S "somebody listens" test -S "$work/notify"
-NOTIFY_SOCKET=$work/notify "${BUILD:-build}/host/fotherd" --sockets "$work/vms" --state "$work/state" \
-	--api "$work/api.sock" 2>"$work/log" &
-agent=$!
+export NOTIFY_SOCKET=$work/notify
+agent_start
 eventually $WAIT_S "the agent says that it is ready" told READY=1
-ok "and is: it answers" "${BUILD:-build}/host/fother" --socket "$work/api.sock" status
+ok "and is: it answers" "$AGENT_BIN/fother" status
 kill $agent
 wait $agent
 is $? 0 "it ends"
 eventually $WAIT_S "and said so" told STOPPING=1
-NOTIFY_SOCKET=nowhere "${BUILD:-build}/host/fotherd" --sockets "$work/vms" --state "$work/state" \
-	--api "$work/api.sock" 2>"$work/log" &
-agent=$!
+NOTIFY_SOCKET=nowhere
+agent_start
 eventually $WAIT_S "a socket that can't be told is logged" grep -q "'READY=1' could not be sent" "$work/log"
 kill $agent $socat
 agent=

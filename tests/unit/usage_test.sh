@@ -6,20 +6,14 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/lib/tap.sh
-. tests/lib/end.sh
+. tests/lib/agent.sh
 
 WAIT_S=60
-work=$(mktemp -d "${TMPDIR:-/tmp}/fother-usage.XXXXXX")
-agent=
-clean_up() {
-	[ -z "$agent" ] || kill "$agent" 2>/dev/null
-	rm -rf "$work"
-}
-at_end clean_up
+agent_init usage
+# For a stranger to reach.
 chmod 755 "$work"
-install -m 755 "${BUILD:-build}/host/fother" "$work/fother"
+install -m 755 "$AGENT_BIN/fother" "$work/fother"
 PATH=$work:$PATH
-export FOTHER_SOCKET=$work/none.sock
 
 # ---- help ------------------------------------------------------------------------
 # lacks VERB: what its help should have and has not.
@@ -41,7 +35,7 @@ like "$(lacks no-such-command)" "*'usage: fother no-such-command'*" "which a com
 
 is "$(fother --version)" "fother $(sed -n 's/^.*FTH_VERSION "\(.*\)"/\1/p' include/fother/version.h)" \
 	"fother --version"
-is "$("${BUILD:-build}/host/fotherd" --version)" "$(fother --version | sed s/fother/fotherd/)" "fotherd --version"
+is "$("$AGENT_BIN/fotherd" --version)" "$(fother --version | sed s/fother/fotherd/)" "fotherd --version"
 
 # ---- mistakes --------------------------------------------------------------------
 # mistake LINE: exits with 2, and says in one line on stderr what was found and where the help is.
@@ -101,13 +95,9 @@ silence() {
 	"$@" 2>&1 || status=$?
 	echo "($status)"
 }
-like "$(silence fother vm list)" "*no agent answers on '$work/none.sock': No such file*start fotherd*(3)" \
+like "$(silence fother vm list)" "*no agent answers on '$FOTHER_SOCKET': No such file*start fotherd*(3)" \
 	"no agent: where it was looked for, and what to do"
-mkdir "$work/vms"
-"${BUILD:-build}/host/fotherd" --sockets "$work/vms" --state "$work/state" --api "$work/api.sock" \
-	2>"$work/log" &
-agent=$!
-export FOTHER_SOCKET=$work/api.sock
+agent_start
 eventually $WAIT_S "an agent answers" fother status
 stranger=()
 if [ "$(id -u)" = 0 ]; then
