@@ -163,6 +163,20 @@ int fth_cli_call(const char *method, const char *path, const json_t *body, json_
 	return FTH_EXIT_OK;
 }
 
+int fth_cli_get(const char *path, bool as_json, void (*print)(const json_t *answer))
+{
+	__attribute__((cleanup(drop_json))) json_t *answer = NULL;
+	int code = fth_cli_call("GET", path, NULL, &answer);
+
+	if (code)
+		return code;
+	if (as_json)
+		fth_cli_print_json(answer);
+	else
+		print(answer);
+	return FTH_EXIT_OK;
+}
+
 char *fth_cli_path(const char *collection, const char *name, const char *suffix)
 {
 	__attribute__((cleanup(curl_free_easy))) CURL *curl = curl_easy_init();

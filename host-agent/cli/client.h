@@ -25,6 +25,15 @@
 int fth_cli_call(const char *method, const char *path, const json_t *body, json_t **ret_answer);
 
 /**
+ * fth_cli_get() - one request without a body, its answer printed
+ * @path: as for fth_cli_call()
+ * @as_json: as the agent gave it
+ * @print: else, for people
+ * Return: as fth_cli_call(); nothing is printed but on FTH_EXIT_OK.
+ */
+int fth_cli_get(const char *path, bool as_json, void (*print)(const json_t *answer));
+
+/**
  * fth_cli_path() - "/v1/", @collection and @name, @name percent-encoded
  * @collection: e.g. "vms/"
  * @name: a VM's name or a rollout's id as the user gave it

@@ -200,21 +200,6 @@ static int status(const char *id, const struct fth_cli_options *options)
 	return code ? code : finish(rollout, options, "complete");
 }
 
-static int list(const struct fth_cli_options *options)
-{
-	json_t *rollouts;
-	int code = fth_cli_call("GET", "/v1/rollouts", NULL, &rollouts);
-
-	if (code)
-		return code;
-	if (options->json)
-		fth_cli_print_json(rollouts);
-	else
-		fth_rollout_print_list(rollouts);
-	json_decref(rollouts);
-	return FTH_EXIT_OK;
-}
-
 static int steer(const char *verb, const char *id, const struct fth_cli_options *options)
 {
 	bool reverse = !strcmp(verb, "reverse") || !strcmp(verb, "recall") || !strcmp(verb, "undo");
@@ -285,7 +270,7 @@ int fth_cli_rollout(int argc, char **argv)
 	verb = operands ? argv[optind] : "";
 	operand = operands == 2 ? argv[optind + 1] : NULL;
 	if (!strcmp(verb, "list") && operands == 1)
-		return list(&options);
+		return fth_cli_get("/v1/rollouts", options.json, fth_rollout_print_list);
 	if (!strcmp(verb, "status") && operands <= 2)
 		return status(operand, &options);
 	if (!strcmp(verb, "start") && operand)

@@ -195,14 +195,14 @@ static void print_patches(const json_t *patches)
 	fth_table_print(&table);
 }
 
-static void print_vm(json_t *vm)
+static void print_vm(const json_t *vm)
 {
 	const json_t *transition = json_object_get(vm, "transition");
 	const json_t *tasks = json_object_get(transition, "stragglers");
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(vm, name, value)
+	json_object_foreach((json_t *)vm, name, value)
 		print_member(name, value);
 	if (json_array_size(json_object_get(vm, "patches"))) {
 		putchar('\n');
@@ -233,21 +233,6 @@ static void print_audit(const json_t *hands)
 			      fth_cli_string(hand, "result"), fth_cli_string(hand, "why"), NULL);
 	}
 	fth_table_print(&table);
-}
-
-static int audit(const struct fth_cli_options *options)
-{
-	json_t *answer;
-	int code = fth_cli_call("GET", "/v1/audit", NULL, &answer);
-
-	if (code)
-		return code;
-	if (options->json)
-		fth_cli_print_json(answer);
-	else
-		print_audit(answer);
-	json_decref(answer);
-	return FTH_EXIT_OK;
 }
 
 static int read_extend(const char *text, uint64_t *ret_ms)
@@ -318,36 +303,10 @@ static int command(const char *verb, char *const *operands, const struct fth_cli
 static int show(const char *name, const struct fth_cli_options *options)
 {
 	char *path = fth_cli_path("vms/", name, "");
-	json_t *answer;
-	int code = FTH_EXIT_NOT_SO;
+	int code = path ? fth_cli_get(path, options->json, print_vm) : FTH_EXIT_NOT_SO;
 
-	if (!path)
-		return code;
-	code = fth_cli_call("GET", path, NULL, &answer);
 	free(path);
-	if (code)
-		return code;
-	if (options->json)
-		fth_cli_print_json(answer);
-	else
-		print_vm(answer);
-	json_decref(answer);
-	return FTH_EXIT_OK;
-}
-
-static int list(const struct fth_cli_options *options)
-{
-	json_t *answer;
-	int code = fth_cli_call("GET", "/v1/vms", NULL, &answer);
-
-	if (code)
-		return code;
-	if (options->json)
-		fth_cli_print_json(answer);
-	else
-		print_list(answer);
-	json_decref(answer);
-	return FTH_EXIT_OK;
+	return code;
 }
 
 static bool is_command(const char *verb)
@@ -378,9 +337,9 @@ int fth_cli_vm(int argc, char **argv)
 		return code;
 	verb = operands ? argv[optind] : "";
 	if (operands == 1 && !strcmp(verb, "list"))
-		return list(&options);
+		return fth_cli_get("/v1/vms", options.json, print_list);
 	if (operands == 1 && !strcmp(verb, "audit"))
-		return audit(&options);
+		return fth_cli_get("/v1/audit", options.json, print_audit);
 	if (operands == 2 && !strcmp(verb, "show"))
 		return show(argv[optind + 1], &options);
 	if (operands == 3 && is_command(verb))
