@@ -56,7 +56,7 @@ fleet_agent_start
 tap_result $? "the agent starts" || bail "no agent"
 ok "every guest greets the agent" fleet_until "guests to greet" fleet_open 2
 fleet_policy "$NAME"
-MODULES=build/guest/$FLEET_KREL/tests
+MODULES=$FLEET_BUILD/guest/$FLEET_KREL/tests
 
 # A policy with an unknown key
 policy key.yaml "$NAME" "$NAME.ko" "rolout: {soak: 5m}"
