@@ -39,11 +39,13 @@ rm -r "$work/root"
 
 # ---- the guest -----------------------------------------------------------------
 mkdir -p "$work/build/guest/$RELEASE"
-echo module >"$work/build/guest/$RELEASE/fother.ko"
+cp "$AGENT_BIN/fother" "$work/build/guest/$RELEASE/fother.ko" # an object with debug information
 printf '#!/bin/sh\n' >"$work/build/guest/fother-relay"
 ok "a guest's part is installed" env BUILD="$work/build" DESTDIR="$work/root" packaging/install \
 	guest $RELEASE
 ok "its module is where modprobe prefers it" has /lib/modules/$RELEASE/updates/fother.ko
+nok "its debug information is left out" sh -c "readelf -S '$work/root/lib/modules/$RELEASE/updates/fother.ko' |
+	grep -q debug_info"
 ok "and is loaded at boot" grep -qx fother "$work/root/usr/local/lib/modules-load.d/fother.conf"
 nok "without a release it is refused" installs guest
 ok "it is taken away" installs guest $RELEASE --remove
