@@ -164,6 +164,7 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 	if (!vm->touched) {
 		if (ours < FTH_LC_STAGED || vm->wave >= run->rollout->policy.wave_count)
 			return;
+		fth_vm_tried(run, vm);
 		vm->touched = true;
 	}
 	if (ours == FTH_LC_ABSENT) {

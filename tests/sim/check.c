@@ -79,17 +79,37 @@ static void check_budgets(const struct fth_rollout *rollout,
 		check_limit(rollout, vm_of(rollout, action), limits->host, 'h');
 		if (vm_of(rollout, action)->group[0])
 			check_limit(rollout, vm_of(rollout, action), limits->group, 'g');
-		if (spent && action->op <= FTH_OP_APPLY)
-			sim_fail(
-				"invariant 1: rollout %llu sends %s to '%s' on a spent budget (%s)",
-				(unsigned long long)rollout->id, fth_op_name(action->op),
-				vm_of(rollout, action)->name, why);
+		if (action->op <= FTH_OP_APPLY && (spent || fth_rollout_is_aborted(rollout)))
+			sim_fail("invariant 1: rollout %llu sends %s to '%s' %s (%s)",
+				 (unsigned long long)rollout->id, fth_op_name(action->op),
+				 vm_of(rollout, action)->name,
+				 spent ? "on a spent budget" : "after its abort",
+				 spent ? why : rollout->why);
 	}
+	if (spent && (rollout->phase == FTH_RO_RUNNING || rollout->phase == FTH_RO_SOAKING ||
+		      rollout->phase == FTH_RO_GATED || rollout->phase == FTH_RO_COMPLETE))
+		sim_fail("invariant 1: rollout %llu is %s on a spent budget (%s)",
+			 (unsigned long long)rollout->id, fth_rollout_phase_name(rollout->phase),
+			 why);
+}
+
+/* What people are shown: each VM is in one column. */
+static void check_shown(const struct fth_rollout *rollout)
+{
+	struct fth_rollout_counts counts;
+
+	fth_rollout_count(rollout, &counts);
+	if (counts.waiting + counts.deferred + counts.in_flight + counts.soaking + counts.done +
+			    counts.failed + counts.reversed + counts.skipped !=
+		    counts.total ||
+	    counts.in_flight != rollout->in_flight)
+		sim_fail("invariant 1: what is shown of rollout %llu does not add up",
+			 (unsigned long long)rollout->id);
 }
 
 static void check_counts(const struct fth_rollout *rollout)
 {
-	uint32_t inconclusive = 0, in_flight = 0, failures = 0, i;
+	uint32_t inconclusive = 0, in_flight = 0, failures = 0, tried = 0, i;
 	const struct fth_rollout_vm *vm;
 
 	for (i = 0; i < rollout->vm_count; i++) {
@@ -97,13 +117,19 @@ static void check_counts(const struct fth_rollout *rollout)
 		in_flight += vm->op != 0;
 		failures += vm->failure_counted;
 		inconclusive += vm->inconclusive && !vm->excused;
+		tried += vm->tried;
+		if ((vm->touched || vm->failure_counted) && !vm->tried)
+			sim_fail("invariant 1: '%s' was touched and does not count as tried",
+				 vm->name);
 	}
 	if (in_flight != rollout->in_flight || failures != rollout->failures ||
-	    inconclusive != rollout->inconclusive)
+	    inconclusive != rollout->inconclusive || tried != rollout->tried)
 		sim_fail(
-			"invariant 1: rollout %llu counts %u in flight, %u failed, %u inconclusive; its VMs are %u, %u, %u",
+			"invariant 1: rollout %llu counts %u in flight, %u failed, %u inconclusive, %u tried; its VMs are %u, %u, %u, %u",
 			(unsigned long long)rollout->id, rollout->in_flight, rollout->failures,
-			rollout->inconclusive, in_flight, failures, inconclusive);
+			rollout->inconclusive, rollout->tried, in_flight, failures, inconclusive,
+			tried);
+	check_shown(rollout);
 }
 
 static const struct fth_rollout_vm *find_vm(const struct fth_rollout *rollout, const char *name)

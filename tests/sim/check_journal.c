@@ -202,6 +202,17 @@ static void compare(const struct shadow *shadow, const struct fth_rollout *live,
 			(unsigned long long)live->id, when);
 }
 
+/* It can be read, and what was read gives the same bytes again. */
+static bool is_whole(const struct record *record, struct fth_rollout_event *ret_event)
+{
+	const uint8_t *bytes = pending.bytes + record->at;
+	uint8_t again[FTH_JOURNAL_RECORD_MAX];
+
+	return !fth_journal_decode(bytes, record->length, ret_event) &&
+	       fth_journal_encode(ret_event, again) == record->length &&
+	       (sim_broken(SIM_BREAK_RECORD) || !memcmp(again, bytes, record->length));
+}
+
 static void promote(void)
 {
 	struct fth_rollout_event event;
@@ -216,8 +227,7 @@ static void promote(void)
 		live = fth_live_find(sim.agent, record->id);
 		if (!shadow && live)
 			shadow = new_shadow(live->rollout);
-		if (!shadow ||
-		    fth_journal_decode(pending.bytes + record->at, record->length, &event))
+		if (!shadow || !is_whole(record, &event))
 			sim_fail("invariant 3: a record of rollout %llu can't be read",
 				 (unsigned long long)record->id);
 		else
