@@ -118,7 +118,8 @@ int fth_cli_allow(int argc, char **argv)
 		return fth_usage_operands(argc, argv,
 					  "the name of a patch, or the SHA-256 of a payload");
 	if (options.all + options.fleet + !!options.vm > 1) {
-		fputs("fother allow: found more than one of --vm, --fleet and --all, expected one; see 'fother allow --help'\n",
+		fputs("fother allow: found more than one of --vm, --fleet and --all, expected one; "
+		      "see 'fother allow --help'\n",
 		      stderr);
 		return FTH_EXIT_USAGE;
 	}

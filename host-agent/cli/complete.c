@@ -190,7 +190,7 @@ static bool has_subs(const char *verb)
 
 	for (i = 0; i < COMMANDS; i++)
 		if (!strcmp(commands[i].verb, verb))
-			return commands[i].sub != NULL;
+			return commands[i].sub;
 	return false;
 }
 

@@ -81,9 +81,8 @@ int fth_cli_history(int argc, char **argv)
 	if (options.json)
 		fth_cli_print_json(entries);
 	else if (!json_array_size(entries))
-		puts(argc - optind
-			     ? "nothing was done to a VM of that name; 'fother vm list' shows the VMs there are"
-			     : "nothing was done");
+		printf("nothing was done%s\n",
+		       argc - optind ? " to a VM of that name; see 'fother vm list'" : "");
 	else
 		print_history(entries);
 	json_decref(entries);
