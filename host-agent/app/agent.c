@@ -218,6 +218,7 @@ static void turn_due(void *context)
 	try_store(agent);
 	fth_live_turn(agent);
 	fth_guest_each(agent, turn_guest, NULL);
+	fth_prune_turn(agent);
 	fth_timer_set(agent->turn_timer, FTH_AGENT_TURN_MS);
 }
 
@@ -340,6 +341,8 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 	agent->state_folder = options->state;
 	agent->fault = options->fault;
 	agent->files_max = options->files_max;
+	agent->keep_ms = options->keep_ms;
+	agent->prunes = true; /* what the last one had no time for */
 	error = make_timers(agent);
 	if (!error)
 		error = fth_health_new(agent, &agent->health);

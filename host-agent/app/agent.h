@@ -35,23 +35,25 @@ struct fth_loop;
 struct fth_timer;
 struct fth_watch;
 
-#define FTH_AGENT_TURN_MS 1000u		 /* between two rounds of housekeeping */
-#define FTH_AGENT_FILES_SPARE 64u	 /* descriptors for all that is no VM's channel */
-#define FTH_AGENT_BEAT_MS 1u		 /* between two heartbeats, to any of its guests at rest */
-#define FTH_AGENT_SYNC_WITHIN_MS 10000u	 /* after start: guests may still greet */
-#define FTH_AGENT_LIVE_MAX 1024u	 /* rollouts in one journal */
-#define FTH_AGENT_CLOCK_BEHIND_MS 60000u /* more is worth a warning */
-#define FTH_AGENT_CLOCK_AHEAD_MS 5000u	 /* at once: it was set, or the host slept */
-#define FTH_AGENT_STORE_RETRY_MS 2000u	 /* between two tries of a full disk */
-#define FTH_GUEST_QUERY_EVERY_MS 1000u	 /* a guest is asked at most this often */
-#define FTH_GUEST_EFFECT_EVERY_MS 3000u	 /* where calls of the new code are waited for */
-#define FTH_GUEST_EVENTS_MAX 16u	 /* logged in FTH_GUEST_QUERY_EVERY_MS */
-#define FTH_GUEST_ANSWER_MS 5000u	 /* a QUERY is given up after this */
-#define FTH_HAND_ANSWER_MS 10000u	 /* a command by hand is given up after this */
-#define FTH_HAND_REVERT_MS 50000u	 /* the same for a revert: it is a transition */
-#define FTH_GUEST_INCIDENTS_MAX 32u	 /* journalled in FTH_GUEST_QUERY_EVERY_MS */
-#define FTH_ALLOW_RETRY_MS 5000u	 /* an ALLOW or an extension that came to nothing */
-#define FTH_GUEST_ASKERS_MAX 8u		 /* API requests that wait for one guest */
+#define FTH_AGENT_TURN_MS 1000u		  /* between two rounds of housekeeping */
+#define FTH_AGENT_FILES_SPARE 64u	  /* descriptors for all that is no VM's channel */
+#define FTH_AGENT_BEAT_MS 1u		  /* between two heartbeats, to any of its guests at rest */
+#define FTH_AGENT_SYNC_WITHIN_MS 10000u	  /* after start: guests may still greet */
+#define FTH_AGENT_LIVE_MAX 1024u	  /* rollouts in one journal */
+#define FTH_AGENT_CLOCK_BEHIND_MS 60000u  /* more is worth a warning */
+#define FTH_AGENT_CLOCK_AHEAD_MS 5000u	  /* at once: it was set, or the host slept */
+#define FTH_AGENT_PRUNE_EVERY_MS 3600000u /* between two looks for old rollouts */
+#define FTH_AGENT_PRUNE_EVENTS 2000u	  /* of those, removed in one round */
+#define FTH_AGENT_STORE_RETRY_MS 2000u	  /* between two tries of a full disk */
+#define FTH_GUEST_QUERY_EVERY_MS 1000u	  /* a guest is asked at most this often */
+#define FTH_GUEST_EFFECT_EVERY_MS 3000u	  /* where calls of the new code are waited for */
+#define FTH_GUEST_EVENTS_MAX 16u	  /* logged in FTH_GUEST_QUERY_EVERY_MS */
+#define FTH_GUEST_ANSWER_MS 5000u	  /* a QUERY is given up after this */
+#define FTH_HAND_ANSWER_MS 10000u	  /* a command by hand is given up after this */
+#define FTH_HAND_REVERT_MS 50000u	  /* the same for a revert: it is a transition */
+#define FTH_GUEST_INCIDENTS_MAX 32u	  /* journalled in FTH_GUEST_QUERY_EVERY_MS */
+#define FTH_ALLOW_RETRY_MS 5000u	  /* an ALLOW or an extension that came to nothing */
+#define FTH_GUEST_ASKERS_MAX 8u		  /* API requests that wait for one guest */
 #define FTH_GUEST_INVENTORY_MAX 15u
 #define FTH_STAGE_WINDOW 262144u   /* bytes of a payload on their way */
 #define FTH_RESEND_AFTER_MS 30000u /* an op of which nothing was heard */
@@ -270,9 +272,12 @@ struct fth_agent {
 	bool store_ok;
 	char store_why[FTH_STORE_WHY_MAX];
 	uint64_t store_retry_ms;
-	bool dirty;	  /* something waits for a commit */
-	uint64_t commits; /* since the agent started */
-	bool rebuild_due; /* rollouts are ahead of the journal until the next turn */
+	bool dirty;	   /* something waits for a commit */
+	uint64_t commits;  /* since the agent started */
+	uint64_t keep_ms;  /* how long superseded rollouts are kept; 0: for ever */
+	uint64_t prune_ms; /* when they are looked for next */
+	bool prunes;	   /* events of pruned ones may be left */
+	bool rebuild_due;  /* rollouts are ahead of the journal until the next turn */
 	struct fth_timer *flush_timer;
 	struct fth_timer *turn_timer;
 	struct fth_timer *wake_timer;
@@ -287,6 +292,7 @@ struct fth_agent {
  * @api: path of the API's socket; its folder is made if missing
  * @group: who may talk to the API beside root; (gid_t)-1 = nobody
  * @files_max: limit of open files; 0: not known
+ * @keep_ms: how long rollouts that are superseded are kept; 0: for ever
  */
 struct fth_agent_options {
 	const char *sockets;
@@ -296,6 +302,7 @@ struct fth_agent_options {
 	const char *api;
 	gid_t group;
 	uint64_t files_max;
+	uint64_t keep_ms;
 	struct fth_fault fault;
 };
 
@@ -596,6 +603,11 @@ void fth_live_unbind_all(struct fth_live *live);
 /** fth_live_rank() - the newest of each name counts, the others are superseded. */
 void fth_live_rank(struct fth_agent *agent);
 
+/* prune.c */
+
+/** fth_prune_turn() - let go of rollouts that nobody needs any more; see prune.c. */
+void fth_prune_turn(struct fth_agent *agent);
+
 /* create.c */
 
 /**
@@ -659,6 +671,7 @@ int fth_journal_check(const char *state, bool salvages);
 /* cache.c: payloads by their hash, in the state folder; signatures by the rollout too */
 int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t rollout);
 int fth_cache_probe(const char *state);
+void fth_cache_drop(const char *state, const uint8_t *sha256, uint64_t rollout, bool is_last);
 int fth_cache_load(const char *state, const uint8_t *sha256, uint64_t rollout,
 		   struct fth_payload *ret_payload, char *ret_error, size_t error_size);
 

@@ -18,11 +18,14 @@
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
+#define DAY_MS 86400000ull
+#define KEEP_DAYS_DEFAULT 365u
+#define KEEP_DAYS_MAX 36500u
 #define LARGE_BUFFER (256 * 1024) /* bytes: of its own from the kernel, and back to it */
 
 static const char help[] =
 	"usage: fotherd [--sockets DIR] [--inventory FILE] [--connect URI]\n"
-	"               [--state DIR] [--api SOCKET] [--group GROUP]\n"
+	"               [--state DIR] [--api SOCKET] [--group GROUP] [--keep-rollouts DAYS]\n"
 	"\n"
 	"Patches the kernels of this host's running VMs, as policies say; 'fother'\n"
 	"steers it.  VMs come from a folder of QEMU chardev sockets, from a file that\n"
@@ -37,6 +40,9 @@ static const char help[] =
 	"  --state DIR        journal and payloads; else /var/lib/fother\n"
 	"  --api SOCKET       else /run/fother/api.sock\n"
 	"  --group GROUP      its members may use the API, beside root\n"
+	"  --keep-rollouts DAYS\n"
+	"                     how long rollouts are kept that a newer one of the same patch\n"
+	"                     followed; else 365; 0 for ever\n"
 	"  --check-journal    say what of the journal is damaged; starts no agent\n"
 	"  --salvage-journal  and put what can be read in its place; the damaged file is\n"
 	"                     kept\n"
@@ -59,6 +65,7 @@ enum option_code {
 	OPT_FAULT,
 	OPT_CHECK,
 	OPT_SALVAGE,
+	OPT_KEEP,
 };
 
 static void stop(void *loop)
@@ -77,6 +84,23 @@ static int find_group(const char *name, gid_t *ret_group)
 		return -EINVAL;
 	}
 	*ret_group = group->gr_gid;
+	return 0;
+}
+
+static int read_days(const char *text, uint64_t *ret_ms)
+{
+	unsigned long days;
+	char *end;
+
+	errno = 0;
+	days = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || days > KEEP_DAYS_MAX) {
+		fprintf(stderr,
+			"fotherd: --keep-rollouts '%s': expected a number of days, 0 … %u; 0 for ever\n",
+			text, KEEP_DAYS_MAX);
+		return -EINVAL;
+	}
+	*ret_ms = days * DAY_MS;
 	return 0;
 }
 
@@ -109,6 +133,7 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 		{ "state", required_argument, NULL, OPT_STATE },
 		{ "api", required_argument, NULL, OPT_API },
 		{ "group", required_argument, NULL, OPT_GROUP },
+		{ "keep-rollouts", required_argument, NULL, OPT_KEEP },
 		{ "fault", required_argument, NULL, OPT_FAULT },
 		{ "check-journal", no_argument, NULL, OPT_CHECK },
 		{ "salvage-journal", no_argument, NULL, OPT_SALVAGE },
@@ -139,6 +164,8 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 			options->api = optarg;
 		else if (c == OPT_GROUP)
 			fault = find_group(optarg, &options->group);
+		else if (c == OPT_KEEP)
+			fault = read_days(optarg, &options->keep_ms);
 		else if (c == OPT_FAULT)
 			fault = find_fault(optarg, &options->fault);
 		else if (c == OPT_CHECK || c == OPT_SALVAGE)
@@ -195,6 +222,7 @@ int main(int argc, char **argv)
 		.state = "/var/lib/fother",
 		.api = "/run/fother/api.sock",
 		.group = (gid_t)-1,
+		.keep_ms = KEEP_DAYS_DEFAULT * DAY_MS,
 	};
 	struct fth_agent *agent = NULL;
 	struct fth_loop *loop;

@@ -73,8 +73,9 @@ static int take_rollout(void *context, const struct fth_store_rollout *row)
 
 	if (!policy)
 		return -ENOMEM;
-	if (fth_policy_yaml_parse_kept((const char *)row->text.data, row->text.length, row->path,
-				       policy, why, sizeof(why))) {
+	/* What has no bytes has no address either. */
+	if (fth_policy_yaml_parse_kept(row->text.length ? (const char *)row->text.data : "",
+				       row->text.length, row->path, policy, why, sizeof(why))) {
 		fth_log(FTH_LOG_ERROR, "rollout %llu: its policy was fine once: %s",
 			(unsigned long long)row->id, why);
 		return -EINVAL;

@@ -53,7 +53,7 @@ static const char *const sql[STATEMENTS] = {
 	[GET_META] = "SELECT value FROM meta WHERE key = ?",
 	[LAST_ROLLOUT] = "SELECT coalesce(max(id), 0) FROM rollouts",
 	[ALL_ROLLOUTS] = "SELECT id, seed, created_ms, vm_max, path, policy, release, sha256,"
-			 " leave, switch FROM rollouts ORDER BY id",
+			 " leave, switch FROM rollouts WHERE NOT pruned ORDER BY id",
 	[ALL_EVENTS] = "SELECT record FROM events WHERE rollout = ? ORDER BY n",
 	[ALL_VMS] = "SELECT name, boot_id, uptime_ms, uuid FROM vms ORDER BY name",
 	[FIND_VM] = "SELECT name, boot_id, uptime_ms, uuid FROM vms WHERE name = ?1 OR"
@@ -105,6 +105,12 @@ static const char *const sql[STATEMENTS] = {
 	[IS_RECALLED] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE vm = '' AND sha256 = ?",
 	[DROP_EVENTS] = "DELETE FROM events WHERE rollout = ?",
 	[DROP_ROLLOUT] = "DELETE FROM rollouts WHERE id = ?",
+	[MARK_PRUNED] = "UPDATE rollouts SET pruned = 1, policy = x'' WHERE id = ?",
+	[PRUNE_EVENTS] = "DELETE FROM events WHERE n IN (SELECT n FROM events WHERE rollout IN"
+			 " (SELECT id FROM rollouts WHERE pruned) LIMIT ?)",
+	[PRUNE_ROLLOUTS] = "DELETE FROM rollouts WHERE pruned AND NOT EXISTS"
+			   " (SELECT 1 FROM events WHERE rollout = rollouts.id)",
+	[COUNT_PRUNED] = "SELECT count(*) FROM rollouts WHERE pruned",
 };
 
 void fth_store_explain(struct fth_store *store, const char *operation)
@@ -165,13 +171,13 @@ int fth_store_number(struct fth_store *store, enum fth_store_statement which, in
 	return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? -ENOENT : -EIO;
 }
 
-static int get_meta(struct fth_store *store, const char *key, int64_t *value)
+int fth_store_get_meta(struct fth_store *store, const char *key, int64_t *value)
 {
 	sqlite3_bind_text(store->statements[GET_META], 1, key, -1, SQLITE_STATIC);
 	return fth_store_number(store, GET_META, value);
 }
 
-static int put_meta(struct fth_store *store, const char *key, int64_t value)
+int fth_store_put_meta(struct fth_store *store, const char *key, int64_t value)
 {
 	sqlite3_stmt *statement = store->statements[PUT_META];
 	int error = fth_store_begin(store);
@@ -259,19 +265,19 @@ const char *fth_store_why(const struct fth_store *store)
 int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt)
 {
 	int64_t epoch = (int64_t)time(NULL), salt = 0;
-	int error = get_meta(store, "epoch", &epoch);
+	int error = fth_store_get_meta(store, "epoch", &epoch);
 
 	if (error == -EIO)
 		return error;
-	error = get_meta(store, "salt", &salt);
+	error = fth_store_get_meta(store, "salt", &salt);
 	if (error == -EIO)
 		return error;
 	if (error) {
 		salt = (int64_t)(fth_loop_random() & SALT_MASK);
-		error = put_meta(store, "salt", salt);
+		error = fth_store_put_meta(store, "salt", salt);
 	}
 	if (!error)
-		error = put_meta(store, "epoch", epoch + 1);
+		error = fth_store_put_meta(store, "epoch", epoch + 1);
 	if (!error)
 		error = fth_store_commit(store);
 	if (error)
@@ -295,7 +301,7 @@ int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id)
 	int64_t last = 0, dropped = 0;
 	int error = fth_store_number(store, LAST_ROLLOUT, &last);
 
-	if (!error && get_meta(store, "dropped", &dropped) == -EIO)
+	if (!error && fth_store_get_meta(store, "dropped", &dropped) == -EIO)
 		error = -EIO;
 	if (error)
 		return error;
@@ -305,26 +311,6 @@ int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id)
 		return -ENOSPC;
 	*ret_id = (uint64_t)last + 1;
 	return 0;
-}
-
-/* Its number is never given again: op ids are made of it, and guests remember them. */
-int fth_store_drop_rollout(struct fth_store *store, uint64_t id)
-{
-	int64_t dropped = 0;
-	int error = get_meta(store, "dropped", &dropped);
-
-	if (error == -EIO)
-		return error;
-	error = (int64_t)id > dropped ? put_meta(store, "dropped", (int64_t)id)
-				      : fth_store_begin(store);
-	if (error)
-		return error;
-	sqlite3_bind_int64(store->statements[DROP_EVENTS], 1, (int64_t)id);
-	error = fth_store_run(store, DROP_EVENTS, "drop a rollout's events");
-	if (error)
-		return error;
-	sqlite3_bind_int64(store->statements[DROP_ROLLOUT], 1, (int64_t)id);
-	return fth_store_run(store, DROP_ROLLOUT, "drop a rollout");
 }
 
 int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollout *row)
@@ -361,7 +347,7 @@ int fth_store_append(struct fth_store *store, uint64_t id, const uint8_t *record
 
 int fth_store_probe(struct fth_store *store)
 {
-	int error = put_meta(store, "probed_s", (int64_t)time(NULL));
+	int error = fth_store_put_meta(store, "probed_s", (int64_t)time(NULL));
 
 	return error ? error : fth_store_commit(store);
 }

@@ -11,7 +11,7 @@
 
 struct fth_store;
 
-#define FTH_STORE_SCHEMA 6		  /* version of the tables */
+#define FTH_STORE_SCHEMA 7		  /* version of the tables */
 #define FTH_STORE_RULES_SINCE 6		  /* whose events mean what they mean now */
 #define FTH_STORE_WHY_MAX 512u		  /* bytes of a reason, with its NUL */
 #define FTH_STORE_ROLLOUT_MAX 0x7fffffffu /* ids are the upper half of op ids */
@@ -210,6 +210,25 @@ int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollou
  * Return: 0 or -EIO (the transaction is rolled back).
  */
 int fth_store_drop_rollout(struct fth_store *store, uint64_t id);
+
+/**
+ * fth_store_prune_rollout() - nobody needs it any more
+ *
+ * It is no rollout of the journal from the commit on: fth_store_each_rollout()
+ * passes it over.  What it takes on the disk goes by fth_store_prune_some(), because
+ * there may be a million events.  Its id is never given again; history, blocks and
+ * incidents stay.
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_prune_rollout(struct fth_store *store, uint64_t id);
+
+/**
+ * fth_store_prune_some() - remove events of pruned rollouts, in the open transaction
+ * @max: of them
+ * @ret_more: others are left
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_prune_some(struct fth_store *store, uint32_t max, bool *ret_more);
 
 /**
  * fth_store_append() - one event, in the transaction that is open

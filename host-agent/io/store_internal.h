@@ -50,6 +50,10 @@ enum fth_store_statement {
 	IS_RECALLED,
 	DROP_EVENTS,
 	DROP_ROLLOUT,
+	MARK_PRUNED,
+	PRUNE_EVENTS,
+	PRUNE_ROLLOUTS,
+	COUNT_PRUNED,
 	STATEMENTS,
 };
 
@@ -70,6 +74,12 @@ int fth_store_pragma(struct fth_store *store, const char *pragma, int64_t *ret_v
 
 /** fth_store_check_schema() - make the tables, or bring them up to date; 0, -EIO, -EINVAL. */
 int fth_store_check_schema(struct fth_store *store);
+
+/** fth_store_get_meta() - a number of the journal's own; 0, -ENOENT, -EIO. */
+int fth_store_get_meta(struct fth_store *store, const char *key, int64_t *value);
+
+/** fth_store_put_meta() - in the open transaction; 0 or -EIO. */
+int fth_store_put_meta(struct fth_store *store, const char *key, int64_t value);
 
 /** fth_store_begin() - a transaction is open then; 0 or -EIO. */
 int fth_store_begin(struct fth_store *store);

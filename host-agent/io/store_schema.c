@@ -64,6 +64,10 @@ static const char *const steps[] = {
 	"CREATE INDEX vms_by_uuid ON vms (uuid);"
 	"PRAGMA user_version = 6;"
 	"COMMIT;",
+	"BEGIN;"
+	"ALTER TABLE rollouts ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 7;"
+	"COMMIT;",
 };
 
 static_assert(sizeof(steps) / sizeof(steps[0]) == FTH_STORE_SCHEMA - 1, "one step each");

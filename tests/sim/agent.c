@@ -279,6 +279,15 @@ int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t
 	return 0;
 }
 
+void fth_cache_drop(const char *state, const uint8_t *sha256, uint64_t rollout, bool is_last)
+{
+	(void)state;
+	(void)sha256;
+	(void)rollout;
+	if (is_last)
+		cached = false;
+}
+
 int fth_cache_probe(const char *state)
 {
 	(void)state;

@@ -224,9 +224,12 @@ static void events_of_other_rules_are_refused(void **state)
 	assert_int_equal(fth_store_commit(store), 0);
 	fth_store_close(store);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "DROP INDEX vms_by_uuid; PRAGMA user_version = 5", NULL,
-				      NULL, NULL),
-			 SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(
+			db,
+			"DROP INDEX vms_by_uuid; ALTER TABLE rollouts DROP COLUMN pruned; PRAGMA user_version = 5",
+			NULL, NULL, NULL),
+		SQLITE_OK);
 	assert_int_equal(fth_store_open(path, &store, why), -EINVAL);
 	assert_non_null(strstr(why, "found rollouts in a journal of version 5"));
 	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL), SQLITE_OK);
