@@ -241,11 +241,11 @@ static uint8_t op_of(uint8_t type)
 
 static void check_blocked(const struct sim_vm *vm, uint8_t op)
 {
-	char name[32], why[FTH_WHY_MAX];
+	char name[SIM_NAME_MAX], why[FTH_WHY_MAX];
 
 	if (op > FTH_OP_APPLY)
 		return;
-	snprintf(name, sizeof(name), "vm-%u", vm->index);
+	sim_vm_name(vm, name);
 	if (fth_store_is_blocked(sim.agent->store, name, sim_sha256, SIM_PATCH, why, sizeof(why)))
 		sim_fail("invariant 4: %s sent to vm-%u, which is blocked (%s)", fth_op_name(op),
 			 vm->index, why);
@@ -256,7 +256,7 @@ void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length)
 	struct fth_wire_header header;
 	const struct fth_rollout *rollout;
 	const struct fth_rollout_vm *believed;
-	char name[32];
+	char name[SIM_NAME_MAX];
 	uint64_t op_id;
 	uint8_t op;
 
@@ -268,7 +268,7 @@ void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length)
 		return; /* no command of a rollout */
 	op_id = header.op_id ^ sim.agent->salt;
 	rollout = sim_check_durable(op_id >> 32);
-	snprintf(name, sizeof(name), "vm-%u", vm->index);
+	sim_vm_name(vm, name);
 	believed = rollout ? find_vm(rollout, name) : NULL;
 	if (rollout && is_recall(rollout) && op <= FTH_OP_CONFIRM) {
 		sim_fail("invariant 4: %s sent to vm-%u after the recall was journalled",

@@ -167,6 +167,20 @@ static void power(struct sim_vm *vm, bool on, bool tell)
 		sim_agent_tell(vm);
 }
 
+/* A domain can be renamed while it is off; where no event says that, its start does. */
+static void power_off(struct sim_vm *vm, const struct sim_fault *fault)
+{
+	bool renames = fault->arg % 4 == 0 && vm->exists;
+
+	power(vm, false, fault->kind == SIM_F_OFF && !renames);
+	if (!renames)
+		return;
+	vm->renames++;
+	sim_note("vm-%u is renamed, %u times by now", vm->index, vm->renames);
+	if (fault->kind == SIM_F_OFF)
+		sim_agent_tell(vm);
+}
+
 static void skew(struct sim_vm *vm, uint32_t arg)
 {
 	static const uint64_t lacks[] = { FTH_CAP_CONFIRM_EXTEND, FTH_CAP_EMERGENCY, FTH_CAP_EFFECT,
@@ -263,7 +277,7 @@ static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault)
 		break;
 	case SIM_F_OFF:
 	case SIM_F_OFF_UNTOLD:
-		power(vm, false, fault->kind == SIM_F_OFF);
+		power_off(vm, fault);
 		break;
 	case SIM_F_DUPLICATE:
 		sim_agent_tell(vm);

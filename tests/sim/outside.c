@@ -56,14 +56,24 @@ static uint64_t answer_us(void)
 
 /* ---- libvirt */
 
+void sim_vm_name(const struct sim_vm *vm, char *ret_name)
+{
+	if (vm->renames)
+		snprintf(ret_name, SIM_NAME_MAX, "vm-%u.%u", vm->index, vm->renames);
+	else
+		snprintf(ret_name, SIM_NAME_MAX, "vm-%u", vm->index);
+}
+
 static void tell(const struct fth_inventory_hooks *hooks, void *context, struct sim_vm *vm)
 {
-	struct fth_inventory_vm row = { .running = vm->running };
-	char name[32], host[32], group[32], path[32];
+	uint8_t uuid[FTH_UUID_SIZE] = { 1 };
+	struct fth_inventory_vm row = { .running = vm->running, .uuid = uuid };
+	char name[SIM_NAME_MAX], host[32], group[32], path[32];
 
 	if (!vm->exists)
 		return;
-	snprintf(name, sizeof(name), "vm-%u", vm->index);
+	sim_vm_name(vm, name);
+	memcpy(uuid + 1, &vm->index, sizeof(vm->index));
 	snprintf(host, sizeof(host), "host-%u", vm->host);
 	snprintf(group, sizeof(group), "group-%u", vm->group);
 	snprintf(path, sizeof(path), "/sim/vm-%u", vm->index);
@@ -86,9 +96,9 @@ void sim_agent_tell(struct sim_vm *vm)
 void sim_agent_gone(struct sim_vm *vm)
 {
 	enum sim_whose acting = sim_act(SIM_OURS);
-	char name[32];
+	char name[SIM_NAME_MAX];
 
-	snprintf(name, sizeof(name), "vm-%u", vm->index);
+	sim_vm_name(vm, name);
 	if (sim.agent)
 		fth_guest_hooks.gone(sim.agent, INVENTORY, name, NULL);
 	sim_act(acting);

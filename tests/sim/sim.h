@@ -31,6 +31,7 @@
 #define SIM_FAULTS_MAX 256u
 #define SIM_GUEST_OPS_MAX 16u /* commands that a guest remembers */
 #define SIM_WHY_MAX 512u
+#define SIM_NAME_MAX 32u	      /* bytes of a VM's name, with its NUL */
 #define SIM_START_MS 1700000000000ull /* wall clock when a run begins */
 #define SIM_SHADOW_VMS_MAX 20000u     /* larger fleets have no second rollout beside */
 
@@ -181,6 +182,7 @@ struct sim_vm {
 	bool lied;
 	bool sick;
 	bool unsure;
+	uint32_t renames; /* its domain's: the name follows, the uuid stays */
 	uint32_t host;
 	uint32_t group;
 	struct fth_stream *stream;
@@ -202,7 +204,7 @@ enum sim_fault_kind {
 	SIM_F_DISK_FULL = 7,   /* for a while */
 	SIM_F_FSYNC = 8,       /* some fail */
 	SIM_F_CLOCK = 9,       /* the host's wall clock jumps */
-	SIM_F_OFF = 10,	       /* a domain is off for a while */
+	SIM_F_OFF = 10,	       /* a domain is off for a while; now and then renamed meanwhile */
 	SIM_F_OFF_UNTOLD = 11, /* the same, and no event says so */
 	SIM_F_DUPLICATE = 12,  /* libvirt's events come twice */
 	SIM_F_MIGRATE = 13,    /* the domain goes to another host */
@@ -448,6 +450,9 @@ void sim_two_end(void);
 /* outside.c: libvirt, the operator's programs and servers */
 void sim_agent_tell(struct sim_vm *vm); /* what libvirt says of it now */
 void sim_agent_gone(struct sim_vm *vm);
+
+/** sim_vm_name() - what its domain is called now; SIM_NAME_MAX bytes. */
+void sim_vm_name(const struct sim_vm *vm, char *ret_name);
 void sim_outside_fork(void); /* the old agent's libvirt */
 
 /* policy.c */
