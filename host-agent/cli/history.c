@@ -17,7 +17,8 @@ static const char help[] =
 	"\n"
 	"What was done, oldest first: what people asked for, what rollouts decided,\n"
 	"commands to guests and what became of each VM, commands by hand, emergencies.\n"
-	"At most the newest 10000 entries; the journal keeps the newest 500000.\n"
+	"At most the newest 10000 entries; the journal keeps the newest 500000, 1000 of\n"
+	"each VM.\n"
 	"exit: 0 answered (also when there is nothing), 2 usage error, 3 no agent\n"
 	"\n"
 	"example: fother history web-1\n";
