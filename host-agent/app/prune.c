@@ -60,8 +60,8 @@ static void take_out(struct fth_agent *agent, uint32_t index)
 	uint32_t i;
 
 	agent->live_count--;
-	memmove(&agent->lives[index], &agent->lives[index + 1],
-		(agent->live_count - index) * sizeof(*agent->lives));
+	for (i = index; i < agent->live_count; i++)
+		agent->lives[i] = agent->lives[i + 1];
 	for (i = 0; i < agent->live_count; i++)
 		is_last &= memcmp(agent->lives[i]->rollout->policy.sha256, sha256,
 				  FTH_SHA256_SIZE) != 0;
