@@ -108,6 +108,12 @@ check-host: ## run only the tests that need no guest, and the harness's own
 check-e2e: ## run only the end-to-end tests
 	tests/lib/check e2e
 
+.PHONY: check-systemd
+check-systemd: host-agent bench-programs ## boot a Debian with systemd and libvirt, install and use the agent there (for root)
+	tools/deps build test systemd
+	@mkdir -p $(BUILD)/check
+	@printf 'systemd\ttap\t3600\ttests/systemd/boot\n' | tests/lib/run -l $(BUILD)/check
+
 # For tools that compile for themselves.
 host-flags:
 	@echo -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(lib_cflags)
