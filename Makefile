@@ -4,6 +4,8 @@
 
 BUILD ?= build
 FOTHER_CACHE ?= $(CURDIR)/build/cache
+PREFIX ?= /usr/local
+DESTDIR ?=
 export BUILD FOTHER_CACHE
 
 CC := gcc
@@ -37,7 +39,7 @@ e2e_bin := $(patsubst tests/e2e/%.c,$(H)/e2e/%,$(wildcard tests/e2e/*.c))
 sim_src := $(wildcard tests/sim/*.c)
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(H)/fuzz/%,$(fuzz_src))
 
-.PHONY: all help deps host-agent guest-kmod unit fuzz fuzz-long test-programs demo bench check \
+.PHONY: all help deps install uninstall install-guest uninstall-guest host-agent guest-kmod unit fuzz fuzz-long test-programs demo bench check \
 	check-guest check-debug check-host check-e2e e2e-programs bench-agent bench-programs host-flags lint format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -48,6 +50,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo
 	@echo "Variables: KREL=<release or flavour> (default: Debian's newest $(DEFAULT_KERNEL) cloud kernel),"
+	@echo "PREFIX=<folder> (/usr/local), DESTDIR=<folder> (none): where install puts things,"
 	@echo "BUILD=<folder> (build), FOTHER_CACHE=<folder> (build/cache), V=1 (show commands),"
 	@echo "FOTHER_KEY=<certificates in DER> (guest-kmod: accept what they sign)."
 	@echo "Kernels: 6.1, 6.1-generic, 6.12, debug, 7.2 (of Debian sid; 130 MB, not part of make check)."
@@ -60,15 +63,30 @@ host-agent: $(H)/fotherd $(H)/fother ## build build/host/fotherd and build/host/
 guest-kmod: $(BUILD)/guest/fother-relay ## build build/guest/<KREL>/fother.ko, the examples and the test modules
 	$(Q)FOTHER_KEY='$(FOTHER_KEY)' tools/kmod $(or $(KREL),$(DEFAULT_KERNEL))
 
+# A module is installed for the kernel that it was built for, named in full.
+guest_release = $(or $(shell tools/kernel release $(or $(KREL),$(DEFAULT_KERNEL))),$(error no kernel))
+placed = $(Q)PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install
+install: host-agent ## install the agent, its unit, manual pages and completion: PREFIX=/usr/local DESTDIR=
+	$(placed) host
+
+install-guest: guest-kmod ## install fother.ko and fother-relay in a guest, or into DESTDIR: KREL=
+	$(placed) guest $(guest_release)
+
+uninstall: ## take away what install put there; configuration and journal stay
+	$(placed) host --remove
+
+uninstall-guest:
+	$(placed) guest $(guest_release) --remove
+
 unit: $(unit_bin) ## build the unit tests
 
 fuzz: $(fuzz_bin) ## build the fuzz targets (clang)
 
 .PHONY: sim sim-program
-sim: sim-program ## run the agent against simulated fleets: SEED= N= VMS= FAULTS= BREAK= CALM=1 V=1
+sim: sim-program ## run the agent against simulated fleets: SEED= N= VMS= FAULTS= BREAK= CALM=1 DEFAULTS=1 V=1
 	$(H)/sim --seed=$(or $(SEED),1) --n=$(or $(N),1) $(if $(VMS),--vms=$(VMS)) \
 		$(if $(FAULTS),--faults=$(FAULTS)) $(if $(BREAK),--break=$(BREAK)) \
-		$(if $(CALM),--calm --once) $(if $(filter 1,$(V)),--verbose)
+		$(if $(CALM),--calm --once) $(if $(DEFAULTS),--defaults) $(if $(filter 1,$(V)),--verbose)
 
 sim-program: $(H)/sim
 
@@ -89,6 +107,12 @@ check-host: ## run only the tests that need no guest, and the harness's own
 
 check-e2e: ## run only the end-to-end tests
 	tests/lib/check e2e
+
+.PHONY: check-systemd
+check-systemd: host-agent bench-programs ## boot a Debian with systemd and libvirt, install and use the agent there (for root)
+	tools/deps build test systemd
+	@mkdir -p $(BUILD)/check
+	@printf 'systemd\ttap\t3600\ttests/systemd/boot\n' | tests/lib/run -l $(BUILD)/check
 
 # For tools that compile for themselves.
 host-flags:
@@ -153,6 +177,20 @@ $(H)/fother: $(call obj,$(cli_src)) $(H)/libfother.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib_ldlibs)
 
+# The same of fother.
+$(H)/libcli.a: $(call obj,$(filter-out %/main.c,$(cli_src))) $(H)/cli.list
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+$(H)/cli.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(cli_src)' | cmp -s - $@ || echo '$(cli_src)' >$@
+
+$(H)/unit/cli_%: $(H)/obj/tests/unit/cli_%.o $(H)/libcli.a $(H)/libfother.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)
+
 $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfotherd.a \
 		$(H)/libfother.a
 	$(call say,LD)
@@ -163,7 +201,8 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 # two of its files that the checks watch are wrapped.
 SIM_WRAPS := time abort fth_rollout_step fth_store_append fth_store_commit \
 	fth_store_rollback fth_replay_all fth_replay_again fth_budget_full fth_executor_queue \
-	fth_journal_encode fth_rollout_pending fth_incident_fill fth_guest_fill_seen fth_live_tick_due
+	fth_journal_encode fth_rollout_pending fth_incident_fill fth_guest_fill_seen fth_live_tick_due \
+	fth_store_raise_epoch fth_rollout_pause fth_agent_flush fth_store_add_block
 $(H)/sim: $(call obj,$(sim_src) tests/unit/core_agenda.c) $(H)/libfotherd.a $(H)/libfother.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAPS)) -o $@ $^ $(lib_ldlibs)

@@ -15,6 +15,7 @@
 #include "io/http.h"
 #include "io/log.h"
 #include "io/loop.h"
+#include "fother/version.h"
 
 /* Time in which nobody was watched must not end a soak. */
 static void note_jump(struct fth_agent *agent, uint64_t by_ms)
@@ -84,6 +85,7 @@ static void send_queued(struct fth_agent *agent)
 		guest->queued = false;
 		guest->next_send = NULL;
 		fth_executor_pump(guest);
+		fth_guest_drop(guest); /* unless somebody has it still */
 		guest = next;
 	}
 }
@@ -117,6 +119,7 @@ static void rebuild(struct fth_agent *agent)
 	struct fth_live *live;
 	uint32_t i;
 
+	fth_guest_each(agent, fth_identity_doubt, NULL);
 	for (i = 0; i < agent->live_count; i++) {
 		live = agent->lives[i];
 		if (!live->uncommitted || !live->stored)
@@ -198,6 +201,7 @@ static void try_store(struct fth_agent *agent)
 		fth_live_sync(agent->lives[i]);
 	}
 	fth_guest_each(agent, ask_again, agent);
+	fth_guest_retell(agent, "", NULL);
 }
 
 static void turn_guest(struct fth_guest *guest, void *context)
@@ -214,6 +218,7 @@ static void turn_due(void *context)
 	try_store(agent);
 	fth_live_turn(agent);
 	fth_guest_each(agent, turn_guest, NULL);
+	fth_prune_turn(agent);
 	fth_timer_set(agent->turn_timer, FTH_AGENT_TURN_MS);
 }
 
@@ -336,6 +341,8 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 	agent->state_folder = options->state;
 	agent->fault = options->fault;
 	agent->files_max = options->files_max;
+	agent->keep_ms = options->keep_ms;
+	agent->prunes = true; /* what the last one had no time for */
 	error = make_timers(agent);
 	if (!error)
 		error = fth_health_new(agent, &agent->health);
@@ -359,8 +366,7 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 	}
 	fth_live_turn(agent);
 	fth_log(FTH_LOG_NOTICE, "fotherd %s: epoch %llu, %u rollouts in the journal, API on '%s'",
-		FTH_AGENT_VERSION, (unsigned long long)agent->epoch, agent->live_count,
-		options->api);
+		FTH_VERSION, (unsigned long long)agent->epoch, agent->live_count, options->api);
 	*ret_agent = agent;
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "io/channel.h"
 #include "io/http.h"
+#include "fother/version.h"
 
 #define UUID_TEXT_SIZE 37
 #define HEX_TEXT_SIZE (2 * FTH_BUILD_ID_MAX + 1)
@@ -48,8 +49,8 @@ static json_t *span_text(struct fth_span span)
 
 json_t *fth_api_json_status(const struct fth_agent *agent)
 {
-	return json_pack("{s:s, s:I, s:{s:b, s:o}, s:I, s:I, s:I}", "version", FTH_AGENT_VERSION,
-			 "epoch", (json_int_t)agent->epoch, "store", "ok", agent->store_ok, "why",
+	return json_pack("{s:s, s:I, s:{s:b, s:o}, s:I, s:I, s:I}", "version", FTH_VERSION, "epoch",
+			 (json_int_t)agent->epoch, "store", "ok", agent->store_ok, "why",
 			 text(agent->store_why), "vms", (json_int_t)agent->guest_count,
 			 "sessions_open", (json_int_t)agent->open_count, "rollouts",
 			 (json_int_t)agent->live_count);
@@ -248,6 +249,7 @@ json_t *fth_api_json_guest(const struct fth_guest *guest, bool with_incidents)
 			 text(guest->engine));
 	if (!json)
 		return NULL;
+	json_object_set_new(json, "domain_uuid", uuid_text(guest->id, guest->has_id));
 	json_object_set_new(json, "tags", tags_json(guest->tags));
 	json_object_set_new(json, "relayed", json_boolean(guest->relayed));
 	json_object_set_new(json, "capabilities", capabilities(guest->capabilities));
@@ -326,6 +328,15 @@ static json_t *recall_json(const struct fth_live *live)
 			 "due_ms", (json_int_t)recall.due_ms, "blocks", live->rollout->recalled);
 }
 
+/* When its next window opens; 0: it is open, or has none. */
+static json_t *window_json(const struct fth_live *live)
+{
+	uint64_t opens_ms = 0;
+
+	fth_policy_window_open(&live->rollout->policy, live->agent->now_ms, &opens_ms);
+	return json_integer((json_int_t)opens_ms);
+}
+
 json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 {
 	const struct fth_rollout *rollout = live->rollout;
@@ -348,6 +359,7 @@ json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 		json_object_set_new(json, "checks", checks_json(rollout, FTH_ROLLOUT_WAVE));
 		json_object_set_new(json, "tried", json_integer(rollout->tried));
 		json_object_set_new(json, "recall", recall_json(live));
+		json_object_set_new(json, "window_opens_ms", window_json(live));
 	}
 	if (!json || !with_vms)
 		return json;

@@ -147,7 +147,8 @@ void fth_api_rollout(struct fth_agent *agent, struct fth_http_request *request, 
 
 	if (!live) {
 		fth_http_error(request, 404, "not_found",
-			       "no rollout '%s'; 'fother rollout list' shows them", rest);
+			       "no rollout '%.*s'; 'fother rollout list' shows them",
+			       (int)strcspn(rest, "/"), rest);
 		return;
 	}
 	if (!*end && !post) {

@@ -121,6 +121,20 @@ int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t
 	return error;
 }
 
+/* What can't be removed takes room, and does no harm. */
+void fth_cache_drop(const char *state, const uint8_t *sha256, uint64_t rollout, bool is_last)
+{
+	char path[PATH_MAX], digits[HEX_SIZE];
+
+	hex(sha256, digits);
+	snprintf(path, sizeof(path), "%s/payloads/%s.%llu.p7s", state, digits,
+		 (unsigned long long)rollout);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/payloads/%s.ko", state, digits);
+	if (is_last)
+		unlink(path);
+}
+
 int fth_cache_load(const char *state, const uint8_t *sha256, uint64_t rollout,
 		   struct fth_payload *ret_payload, char *ret_error, size_t error_size)
 {

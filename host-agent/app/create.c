@@ -227,7 +227,7 @@ static int check_recall(struct draft *draft)
 	return refuse(
 		draft, 409, "conflict",
 		"module '%s' is blocked in the whole fleet: %s; build a better one, or lift that "
-		"with 'fother allow %s --all'",
+		"with 'fother allow %s --fleet'",
 		draft->policy->file, why, draft->policy->name);
 }
 
@@ -433,7 +433,9 @@ struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
 	    check_fleet(&draft))
 		return NULL;
 	if (agent->live_count == FTH_AGENT_LIVE_MAX) {
-		refuse(&draft, 409, "conflict", "the journal holds %u rollouts already",
+		refuse(&draft, 409, "conflict",
+		       "the journal holds %u rollouts, as many as it may; one that a newer rollout "
+		       "of its patch followed leaves it after fotherd's --keep-rollouts days",
 		       agent->live_count);
 		return NULL;
 	}

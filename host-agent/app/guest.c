@@ -156,11 +156,16 @@ int fth_guest_feed_seen(struct fth_guest *guest, struct fth_binding *binding, bo
 
 static void remember(struct fth_guest *guest)
 {
-	struct fth_store_vm row = { .name = guest->name, .uptime_ms = guest->uptime_ms };
+	struct fth_store_vm row = {
+		.name = guest->name,
+		.uptime_ms = guest->uptime_ms,
+		.has_uuid = guest->has_id,
+	};
 
 	if (!guest->agent->store_ok)
 		return;
 	memcpy(row.boot_id, guest->boot_id, sizeof(row.boot_id));
+	memcpy(row.uuid, guest->id, sizeof(row.uuid));
 	if (fth_store_put_vm(guest->agent->store, &row))
 		fth_agent_fail_store(guest->agent, fth_store_why(guest->agent->store));
 	else
@@ -528,18 +533,21 @@ static void check_files(struct fth_agent *agent)
 static void found(void *context, const char *inventory, const struct fth_inventory_vm *vm)
 {
 	struct fth_agent *agent = context;
-	struct fth_guest *guest = fth_guest_get(agent, vm->name);
+	struct fth_guest *guest = fth_guest_find(agent, vm->name);
 	uint32_t i;
 
-	if (!guest) {
-		fth_log(FTH_LOG_ERROR, "vm '%s': no room for another VM (%u known)", vm->name,
-			agent->guest_count);
-		return;
-	}
-	if (guest->present && strcmp(guest->inventory, inventory) != 0) {
+	if (guest && guest->present && strcmp(guest->inventory, inventory) != 0) {
 		fth_log(FTH_LOG_WARNING,
 			"vm '%s': in both inventories, '%s' and '%s'; taken from '%s'", vm->name,
 			guest->inventory, inventory, guest->inventory);
+		return;
+	}
+	guest = fth_identity_take(agent, inventory, vm);
+	if (!guest && !agent->store_ok)
+		return; /* all are told again when the journal can be written */
+	if (!guest) {
+		fth_log(FTH_LOG_ERROR, "vm '%s': no room for another VM (%u known)", vm->name,
+			agent->guest_count);
 		return;
 	}
 	check_files(agent);
@@ -559,22 +567,47 @@ static void found(void *context, const char *inventory, const struct fth_invento
 		disconnect(guest, "not running");
 }
 
-static void gone(void *context, const char *inventory, const char *name)
+void fth_guest_part(struct fth_guest *guest, const char *why)
 {
-	struct fth_agent *agent = context;
-	struct fth_guest *guest = fth_guest_find(agent, name);
-
-	if (!guest || !guest->present || strcmp(guest->inventory, inventory) != 0)
-		return;
 	guest->present = false;
 	guest->running = false;
-	disconnect(guest, "gone from the inventory");
-	/* A rollout's VM may come back, and one that is queued is still needed. */
-	if (guest->bindings || guest->queued)
+	disconnect(guest, why);
+}
+
+/* A rollout's VM may come back, and one that is queued is still needed. */
+void fth_guest_drop(struct fth_guest *guest)
+{
+	struct fth_agent *agent = guest->agent;
+
+	if (guest->present || guest->bindings || guest->queued)
 		return;
 	tdelete(guest, &agent->guests, compare);
 	agent->guest_count--;
 	free_guest(guest);
+}
+
+void fth_guest_retell(struct fth_agent *agent, const char *except, const char *name)
+{
+	if (agent->sockets && strcmp(except, "sockets") != 0)
+		fth_sockets_retell(agent->sockets, name);
+	if (agent->file && strcmp(except, "file") != 0)
+		fth_file_retell(agent->file, name);
+	if (agent->libvirt && strcmp(except, "libvirt") != 0)
+		fth_libvirt_retell(agent->libvirt);
+}
+
+static void gone(void *context, const char *inventory, const char *name, const uint8_t *uuid)
+{
+	struct fth_agent *agent = context;
+	struct fth_guest *guest = fth_guest_find(agent, name);
+
+	if (!guest || !guest->present || strcmp(guest->inventory, inventory) != 0 ||
+	    !fth_identity_is(guest, uuid))
+		return;
+	fth_guest_part(guest, "gone from the inventory");
+	fth_guest_drop(guest);
+	/* Another inventory may have told of that name already, and was not heard. */
+	fth_guest_retell(agent, inventory, name);
 }
 
 const struct fth_inventory_hooks fth_guest_hooks = {

@@ -158,7 +158,7 @@ static void take(struct fth_watch *watch, const struct fth_domain_sample *sample
 	}
 	if (!watch->host)
 		return;
-	if (!watch->first_n) {
+	if (!watch->first_n || fth_health_began_anew(&watch->first, sample)) {
 		watch->first = *sample;
 		watch->first_n = watch->samples;
 		watch->first_ms = fth_loop_steady_ms();

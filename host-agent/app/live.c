@@ -111,10 +111,9 @@ static int tell_jump(struct fth_live *live)
 	struct fth_rollout_event event = { .kind = FTH_RE_CLOCK };
 
 	fth_agent_now(live->agent);
-	event.op_id = live->agent->jumped_ms - live->jumped_ms;
+	event.op_id = live->agent->jumped_ms - live->jump_base_ms - live->rollout->jumped_ms;
 	if (!event.op_id || !live->synced || live->rollout->phase == FTH_RO_NEW)
 		return 0;
-	live->jumped_ms = live->agent->jumped_ms;
 	return step(live, &event);
 }
 
@@ -304,17 +303,20 @@ struct fth_live *fth_live_new(struct fth_agent *agent, uint64_t id, uint64_t see
 	if (!live)
 		return NULL;
 	live->agent = agent;
-	live->jumped_ms = agent->jumped_ms;
+	live->jump_base_ms = agent->jumped_ms;
 	live->rollout = malloc(sizeof(*live->rollout));
+	/* Of VMs that may join the pages stay untouched until they do. */
 	live->vms = calloc(vm_max, sizeof(*live->vms));
-	if (!live->rollout || !live->vms || strlen(path) >= sizeof(live->path)) {
+	live->slots = malloc(vm_max * sizeof(*live->slots));
+	if (!live->rollout || !live->vms || !live->slots || strlen(path) >= sizeof(live->path)) {
 		free(live->rollout);
 		free(live->vms);
+		free(live->slots);
 		free(live);
 		return NULL;
 	}
 	strcpy(live->path, path);
-	fth_rollout_init(live->rollout, id, policy, seed, live->vms, vm_max);
+	fth_rollout_init(live->rollout, id, policy, seed, live->vms, live->slots, vm_max);
 	return live;
 }
 
@@ -326,6 +328,7 @@ void fth_live_free(struct fth_live *live)
 	fth_health_drop(live->wave_watch);
 	fth_payload_free(&live->payload);
 	free(live->vms);
+	free(live->slots);
 	free(live->rollout);
 	free(live);
 }

@@ -2,22 +2,30 @@
 /* fotherd: one per host; patches the VMs it finds, as policies say. */
 #include <getopt.h>
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/agent.h"
+#include "fother/version.h"
 #include "io/log.h"
 #include "io/loop.h"
+#include "io/notify.h"
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
+#define DAY_MS 86400000ull
+#define KEEP_DAYS_DEFAULT 365u
+#define KEEP_DAYS_MAX 36500u
+#define LARGE_BUFFER (256 * 1024) /* bytes: of its own from the kernel, and back to it */
 
 static const char help[] =
 	"usage: fotherd [--sockets DIR] [--inventory FILE] [--connect URI]\n"
-	"               [--state DIR] [--api SOCKET] [--group GROUP]\n"
+	"               [--state DIR] [--api SOCKET] [--group GROUP] [--keep-rollouts DAYS]\n"
 	"\n"
 	"Patches the kernels of this host's running VMs, as policies say; 'fother'\n"
 	"steers it.  VMs come from a folder of QEMU chardev sockets, from a file that\n"
@@ -32,11 +40,15 @@ static const char help[] =
 	"  --state DIR        journal and payloads; else /var/lib/fother\n"
 	"  --api SOCKET       else /run/fother/api.sock\n"
 	"  --group GROUP      its members may use the API, beside root\n"
+	"  --keep-rollouts DAYS\n"
+	"                     how long rollouts are kept that a newer one of the same patch\n"
+	"                     followed; else 365; 0 for ever\n"
 	"  --check-journal    say what of the journal is damaged; starts no agent\n"
 	"  --salvage-journal  and put what can be read in its place; the damaged file is\n"
 	"                     kept\n"
 	"  --fault POINT:N    for tests: SIGKILL to itself at the N-th after-intent,\n"
 	"                     after-send, after-result, before-commit or after-commit\n"
+	"  -V, --version      print the version\n"
 	"  -h, --help         this text\n"
 	"\n"
 	"exit: 0 after SIGTERM or SIGINT, or the journal is sound; 1 can't start, or the\n"
@@ -53,6 +65,7 @@ enum option_code {
 	OPT_FAULT,
 	OPT_CHECK,
 	OPT_SALVAGE,
+	OPT_KEEP,
 };
 
 static void stop(void *loop)
@@ -65,10 +78,29 @@ static int find_group(const char *name, gid_t *ret_group)
 	const struct group *group = getgrnam(name);
 
 	if (!group) {
-		fprintf(stderr, "fotherd: --group '%s': no such group\n", name);
+		fprintf(stderr,
+			"fotherd: --group '%s': no such group; 'groupadd --system %s' makes it\n",
+			name, name);
 		return -EINVAL;
 	}
 	*ret_group = group->gr_gid;
+	return 0;
+}
+
+static int read_days(const char *text, uint64_t *ret_ms)
+{
+	unsigned long days;
+	char *end;
+
+	errno = 0;
+	days = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || days > KEEP_DAYS_MAX) {
+		fprintf(stderr,
+			"fotherd: --keep-rollouts '%s': expected a number of days, 0 … %u; 0 for ever\n",
+			text, KEEP_DAYS_MAX);
+		return -EINVAL;
+	}
+	*ret_ms = days * DAY_MS;
 	return 0;
 }
 
@@ -101,17 +133,23 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 		{ "state", required_argument, NULL, OPT_STATE },
 		{ "api", required_argument, NULL, OPT_API },
 		{ "group", required_argument, NULL, OPT_GROUP },
+		{ "keep-rollouts", required_argument, NULL, OPT_KEEP },
 		{ "fault", required_argument, NULL, OPT_FAULT },
 		{ "check-journal", no_argument, NULL, OPT_CHECK },
 		{ "salvage-journal", no_argument, NULL, OPT_SALVAGE },
+		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, fault = 0, check = 0;
 
-	while ((c = getopt_long(argc, argv, "c:h", all, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:Vh", all, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
+			return 0;
+		}
+		if (c == 'V') {
+			puts("fotherd " FTH_VERSION);
 			return 0;
 		}
 		if (c == OPT_SOCKETS)
@@ -126,6 +164,8 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 			options->api = optarg;
 		else if (c == OPT_GROUP)
 			fault = find_group(optarg, &options->group);
+		else if (c == OPT_KEEP)
+			fault = read_days(optarg, &options->keep_ms);
 		else if (c == OPT_FAULT)
 			fault = find_fault(optarg, &options->fault);
 		else if (c == OPT_CHECK || c == OPT_SALVAGE)
@@ -166,12 +206,23 @@ static uint64_t raise_files(void)
 	return limit.rlim_cur;
 }
 
+/* Who waits for us in vain ends us, so it is worth a line. */
+static void tell(const char *state)
+{
+	int error = fth_notify(state);
+
+	if (error)
+		fth_log(FTH_LOG_WARNING, "service manager: '%s' could not be sent to '%s': %s",
+			state, getenv("NOTIFY_SOCKET"), strerror(-error));
+}
+
 int main(int argc, char **argv)
 {
 	struct fth_agent_options options = {
 		.state = "/var/lib/fother",
 		.api = "/run/fother/api.sock",
 		.group = (gid_t)-1,
+		.keep_ms = KEEP_DAYS_DEFAULT * DAY_MS,
 	};
 	struct fth_agent *agent = NULL;
 	struct fth_loop *loop;
@@ -179,6 +230,8 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	/* Else free() of one large buffer makes all later ones part of the heap. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
 	signal(SIGPIPE, SIG_IGN);
 	options.files_max = raise_files();
 	if (fth_loop_new(&loop)) {
@@ -187,9 +240,12 @@ int main(int argc, char **argv)
 	}
 	code = EXIT_FAILED;
 	if (!fth_loop_signal(loop, SIGTERM, stop, loop) &&
-	    !fth_loop_signal(loop, SIGINT, stop, loop) && !fth_agent_new(loop, &options, &agent) &&
-	    !fth_loop_run(loop))
-		code = 0;
+	    !fth_loop_signal(loop, SIGINT, stop, loop) && !fth_agent_new(loop, &options, &agent)) {
+		tell(FTH_NOTIFY_READY);
+		if (!fth_loop_run(loop))
+			code = 0;
+		tell(FTH_NOTIFY_STOPPING);
+	}
 	fth_agent_free(agent);
 	fth_loop_free(loop);
 	return code;

@@ -60,7 +60,8 @@ static int replay_events(struct fth_live *live)
 	live->uncommitted = false;
 	if (live->last_ms > live->agent->now_ms)
 		live->agent->now_ms = live->last_ms;
-	return fth_live_bind_all(live);
+	/* One that is superseded is told of nothing, also not of its VMs' new names. */
+	return live->superseded ? 0 : fth_live_bind_all(live);
 }
 
 static int take_rollout(void *context, const struct fth_store_rollout *row)
@@ -72,8 +73,9 @@ static int take_rollout(void *context, const struct fth_store_rollout *row)
 
 	if (!policy)
 		return -ENOMEM;
-	if (fth_policy_yaml_parse_kept((const char *)row->text.data, row->text.length, row->path,
-				       policy, why, sizeof(why))) {
+	/* What has no bytes has no address either. */
+	if (fth_policy_yaml_parse_kept(row->text.length ? (const char *)row->text.data : "",
+				       row->text.length, row->path, policy, why, sizeof(why))) {
 		fth_log(FTH_LOG_ERROR, "rollout %llu: its policy was fine once: %s",
 			(unsigned long long)row->id, why);
 		return -EINVAL;
@@ -128,6 +130,9 @@ int fth_replay_check(struct fth_agent *agent, void (*take)(void *context, uint64
 	return fth_store_each_rollout(agent->store, judge_rollout, &verdicts);
 }
 
+/* A row that only says which uuid the VM has. */
+static const uint8_t unheard[FTH_UUID_SIZE];
+
 static int take_vm(void *context, const struct fth_store_vm *vm)
 {
 	struct fth_guest *guest = fth_guest_find(context, vm->name);
@@ -135,8 +140,10 @@ static int take_vm(void *context, const struct fth_store_vm *vm)
 	if (!guest)
 		return 0; /* of no rollout any more */
 	memcpy(guest->boot_id, vm->boot_id, sizeof(guest->boot_id));
+	memcpy(guest->id, vm->uuid, sizeof(guest->id));
+	guest->has_id = vm->has_uuid;
 	guest->uptime_ms = vm->uptime_ms;
-	guest->remembered = true;
+	guest->remembered = memcmp(vm->boot_id, unheard, sizeof(unheard)) != 0;
 	return 0;
 }
 
@@ -157,11 +164,13 @@ int fth_replay_all(struct fth_agent *agent)
 	uint32_t i;
 	int error = fth_store_each_rollout(agent->store, take_rollout, agent);
 
-	for (i = 0; !error && i < agent->live_count; i++)
+	fth_live_rank(agent);
+	for (i = 0; !error && i < agent->live_count; i++) {
 		error = replay_events(agent->lives[i]);
+		agent->lives[i]->jump_base_ms -= agent->lives[i]->rollout->jumped_ms;
+	}
 	if (error)
 		return error;
-	fth_live_rank(agent);
 	for (i = 0; i < agent->live_count; i++)
 		load_payload(agent->lives[i]);
 	return fth_store_each_vm(agent->store, take_vm, agent);
@@ -176,6 +185,7 @@ int fth_replay_again(struct fth_live *live)
 		return -ENOMEM;
 	fth_policy_copy(policy, &rollout->policy);
 	fth_live_unbind_all(live);
-	fth_rollout_init(rollout, rollout->id, policy, rollout->seed, live->vms, rollout->vm_max);
+	fth_rollout_init(rollout, rollout->id, policy, rollout->seed, live->vms, live->slots,
+			 rollout->vm_max);
 	return replay_events(live);
 }

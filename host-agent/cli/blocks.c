@@ -7,6 +7,7 @@
 
 #include "cli/client.h"
 #include "cli/incidents_view.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
 static const char blocks_help[] =
@@ -40,10 +41,8 @@ int fth_cli_blocks(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	if (argc != optind) {
-		fputs(blocks_help, stderr);
-		return FTH_EXIT_USAGE;
-	}
+	if (argc != optind)
+		return fth_usage_operands(argc, argv, "nothing");
 	code = fth_cli_call("GET", "/v1/blocks", NULL, &answer);
 	if (code)
 		return code;
@@ -115,8 +114,13 @@ int fth_cli_allow(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	if (argc - optind != 1 || options.all + options.fleet + !!options.vm > 1) {
-		fputs(allow_help, stderr);
+	if (argc - optind != 1)
+		return fth_usage_operands(argc, argv,
+					  "the name of a patch, or the SHA-256 of a payload");
+	if (options.all + options.fleet + !!options.vm > 1) {
+		fputs("fother allow: found more than one of --vm, --fleet and --all, expected one; "
+		      "see 'fother allow --help'\n",
+		      stderr);
 		return FTH_EXIT_USAGE;
 	}
 	patch = argv[optind];
@@ -136,8 +140,8 @@ int fth_cli_allow(int argc, char **argv)
 	if (options.json)
 		fth_cli_print_json(answer);
 	else
-		printf("'%s': %" PRId64
-		       " blocks lifted; a VM's holds until its guest knows, see 'fother blocks'\n",
+		printf("'%s': lifted %" PRId64
+		       " times; a VM's holds until its guest knows, see 'fother blocks'\n",
 		       patch, fth_cli_number(answer, "allowed"));
 	json_decref(answer);
 	return FTH_EXIT_OK;

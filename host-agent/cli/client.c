@@ -3,11 +3,13 @@
 #include "cli/client.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
 #define DEFAULT_SOCKET "/run/fother/api.sock"
@@ -15,6 +17,8 @@
 struct answer {
 	char *text;
 	size_t length;
+	long status; /* of HTTP */
+	long error;  /* errno of a connection that failed */
 };
 
 static void curl_free_easy(CURL **curl)
@@ -68,7 +72,7 @@ static size_t take(char *data, size_t size, size_t count, void *context)
 }
 
 static CURLcode perform(const char *method, const char *path, const char *body,
-			struct answer *answer, long *ret_status)
+			struct answer *answer)
 {
 	__attribute__((cleanup(curl_free_list))) struct curl_slist *headers =
 		curl_slist_append(NULL, "Content-Type: application/json");
@@ -90,8 +94,33 @@ static CURLcode perform(const char *method, const char *path, const char *body,
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 	code = curl_easy_perform(curl);
 	if (code == CURLE_OK)
-		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	else
+		curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &answer->error);
 	return code;
+}
+
+/* Nobody was reached, or not heard to the end. */
+static int report_silence(CURLcode code, const struct answer *answer)
+{
+	if (code == CURLE_OUT_OF_MEMORY) {
+		fputs("fother: out of memory\n", stderr);
+		return FTH_EXIT_NOT_SO;
+	}
+	if (answer->error == EACCES)
+		fprintf(stderr,
+			"fother: this user may not use the agent's socket '%s'; expected root or a member of its group ('ls -l' names it): be added to the group, or use sudo\n",
+			socket_path());
+	else if (code == CURLE_OPERATION_TIMEDOUT)
+		fprintf(stderr,
+			"fother: the agent on '%s' gave no answer within %ld s; look at its log ('journalctl -u fotherd')\n",
+			socket_path(), FTH_CLI_TIMEOUT_S);
+	else
+		fprintf(stderr,
+			"fother: no agent answers on '%s': %s; start fotherd ('systemctl start fotherd'), or name its socket with --socket\n",
+			socket_path(),
+			answer->error ? strerror((int)answer->error) : curl_easy_strerror(code));
+	return FTH_EXIT_NO_AGENT;
 }
 
 /* The agent refused: its own message says why. */
@@ -109,7 +138,6 @@ int fth_cli_call(const char *method, const char *path, const json_t *body, json_
 	__attribute__((cleanup(free_text))) char *text = NULL;
 	__attribute__((cleanup(drop_json))) json_t *json = NULL;
 	json_error_t fault;
-	long status = 0;
 	CURLcode code;
 
 	if (body) {
@@ -119,27 +147,33 @@ int fth_cli_call(const char *method, const char *path, const json_t *body, json_
 			return FTH_EXIT_NOT_SO;
 		}
 	}
-	code = perform(method, path, text, &answer, &status);
-	if (code == CURLE_OUT_OF_MEMORY) {
-		fputs("fother: out of memory\n", stderr);
-		return FTH_EXIT_NOT_SO;
-	}
-	if (code != CURLE_OK) {
-		fprintf(stderr,
-			"fother: no agent answers on '%s': %s; start fotherd, or name its socket with --socket\n",
-			socket_path(), curl_easy_strerror(code));
-		return FTH_EXIT_NO_AGENT;
-	}
+	code = perform(method, path, text, &answer);
+	if (code != CURLE_OK)
+		return report_silence(code, &answer);
 	json = json_loadb(answer.text ? answer.text : "", answer.length, 0, &fault);
 	if (!json) {
 		fprintf(stderr,
 			"fother: '%s' answered with HTTP status %ld and no JSON (%s): is it fotherd's socket?\n",
-			socket_path(), status, fault.text);
+			socket_path(), answer.status, fault.text);
 		return FTH_EXIT_NO_AGENT;
 	}
-	if (status >= 400)
-		return report_refusal(status, json);
+	if (answer.status >= 400)
+		return report_refusal(answer.status, json);
 	*ret_answer = json_incref(json);
+	return FTH_EXIT_OK;
+}
+
+int fth_cli_get(const char *path, bool as_json, void (*print)(const json_t *answer))
+{
+	__attribute__((cleanup(drop_json))) json_t *answer = NULL;
+	int code = fth_cli_call("GET", path, NULL, &answer);
+
+	if (code)
+		return code;
+	if (as_json)
+		fth_cli_print_json(answer);
+	else
+		print(answer);
 	return FTH_EXIT_OK;
 }
 
@@ -176,17 +210,14 @@ int fth_cli_options(int argc, char **argv, const char *help, const char *accepts
 	struct fth_cli_options options = { 0 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jwWm:yaM:e:v:fr:h", all, NULL)) != -1) {
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":jwWm:yaM:e:v:fr:h", all, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return FTH_EXIT_OK;
 		}
-		if (c == '?' || !strchr(accepts, c)) {
-			if (c != '?')
-				fprintf(stderr, "fother: '%s' has no option '-%c'\n", argv[0], c);
-			fputs(help, stderr);
-			return FTH_EXIT_USAGE;
-		}
+		if (!strchr(accepts, c))
+			return fth_usage_option(argv, all, c);
 		options.json |= c == 'j';
 		options.wait |= c == 'w';
 		options.watch |= c == 'W';
@@ -226,8 +257,27 @@ void fth_cli_print_json(const json_t *answer)
 	putchar('\n');
 }
 
+/* A control byte, or the two bytes that UTF-8 makes of a control character past ASCII. */
+static unsigned int control_length(const char *text)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+
+	if (bytes[0] < ' ' || bytes[0] == 0x7f)
+		return 1;
+	return bytes[0] == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0 ? 2 : 0;
+}
+
+void fth_cli_put_text(FILE *file, const char *text)
+{
+	unsigned int length;
+
+	for (; *text; text += length ? length : 1) {
+		length = control_length(text);
+		fputc(length ? '?' : *text, file);
+	}
+}
+
 void fth_cli_print_text(const char *text)
 {
-	for (; *text; text++)
-		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
+	fth_cli_put_text(stdout, text);
 }

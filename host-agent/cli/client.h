@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define FTH_CLI_ANSWER_MAX (64u << 20) /* bytes of one answer */
 #define FTH_CLI_TIMEOUT_S 60L	       /* ends a hang of the agent */
@@ -22,6 +23,15 @@
  * refuses the request as wrong; FTH_EXIT_NOT_SO when it can't do it now.
  */
 int fth_cli_call(const char *method, const char *path, const json_t *body, json_t **ret_answer);
+
+/**
+ * fth_cli_get() - one request without a body, its answer printed
+ * @path: as for fth_cli_call()
+ * @as_json: as the agent gave it
+ * @print: else, for people
+ * Return: as fth_cli_call(); nothing is printed but on FTH_EXIT_OK.
+ */
+int fth_cli_get(const char *path, bool as_json, void (*print)(const json_t *answer));
 
 /**
  * fth_cli_path() - "/v1/", @collection and @name, @name percent-encoded
@@ -74,5 +84,8 @@ void fth_cli_print_json(const json_t *answer);
  * @text: control bytes are shown as '?'
  */
 void fth_cli_print_text(const char *text);
+
+/** fth_cli_put_text() - the same, to another file. */
+void fth_cli_put_text(FILE *file, const char *text);
 
 #endif /* FTH_CLI_CLIENT_H */

@@ -8,6 +8,7 @@
 
 #include "cli/client.h"
 #include "cli/enroll.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fother/wire.h"
 
@@ -25,7 +26,8 @@ static int parse(struct fth_enrollment *run, int argc, char **argv, const char *
 	int c;
 
 	run->verb = argv[0];
-	while ((c = getopt_long(argc, argv, "c:njh", all, NULL)) != -1) {
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":c:njh", all, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			*ret_uri = optarg;
@@ -40,14 +42,12 @@ static int parse(struct fth_enrollment *run, int argc, char **argv, const char *
 			fputs(help, stdout);
 			return FTH_EXIT_OK;
 		default:
-			fputs(help, stderr);
-			return FTH_EXIT_USAGE;
+			return fth_usage_option(argv, all, c);
 		}
 	}
 	if (argc - optind == 1)
 		return -1;
-	fputs(help, stderr);
-	return FTH_EXIT_USAGE;
+	return fth_usage_operands(argc, argv, "one domain's name ('virsh list --all')");
 }
 
 int fth_enroll_begin(struct fth_enrollment *run, int argc, char **argv, const char *help)

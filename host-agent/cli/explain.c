@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/incidents_view.h"
 #include "cli/tasks_view.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
 static const char help[] =
@@ -19,7 +20,8 @@ static const char help[] =
 	"will be done about it next.  Below stands what the journal knows of its\n"
 	"emergencies: trigger, place and the kernel's own lines.  Of a guest that is\n"
 	"gone for good, 'fother vm show VM' says the same.\n"
-	"exit: 0 the guest answered, 1 it does not answer\n"
+	"exit: 0 the guest answered, 1 it does not answer, 2 usage, no such VM,\n"
+	"      3 no agent\n"
 	"\n"
 	"example: fother explain db-3\n";
 
@@ -56,10 +58,8 @@ int fth_cli_explain(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	if (argc - optind != 1) {
-		fputs(help, stderr);
-		return FTH_EXIT_USAGE;
-	}
+	if (argc - optind != 1)
+		return fth_usage_operands(argc, argv, "one VM's name ('fother vm list')");
 	path = fth_cli_path("vms/", argv[optind], "/explain");
 	if (!path)
 		return FTH_EXIT_NOT_SO;

@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/incidents_view.h"
 #include "cli/table.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
 static const char help[] =
@@ -16,7 +17,8 @@ static const char help[] =
 	"\n"
 	"What was done, oldest first: what people asked for, what rollouts decided,\n"
 	"commands to guests and what became of each VM, commands by hand, emergencies.\n"
-	"At most the newest 10000 entries; the journal keeps the newest 500000.\n"
+	"At most the newest 10000 entries; the journal keeps the newest 500000, 1000 of\n"
+	"each VM.\n"
 	"exit: 0 answered (also when there is nothing), 2 usage error, 3 no agent\n"
 	"\n"
 	"example: fother history web-1\n";
@@ -55,8 +57,12 @@ int fth_cli_history(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	if (argc - optind > 1 || (argc - optind && options.rollout)) {
-		fputs(help, stderr);
+	if (argc - optind > 1 || (argc - optind && options.rollout))
+		return fth_usage_operands(argc, argv, "one VM's name, or --rollout and its id");
+	if (options.rollout && strspn(options.rollout, "0123456789") != strlen(options.rollout)) {
+		fprintf(stderr,
+			"fother history: --rollout: found '%s', expected an id ('fother rollout list'); see 'fother history --help'\n",
+			options.rollout);
 		return FTH_EXIT_USAGE;
 	}
 	if (options.rollout)
@@ -76,7 +82,8 @@ int fth_cli_history(int argc, char **argv)
 	if (options.json)
 		fth_cli_print_json(entries);
 	else if (!json_array_size(entries))
-		puts("nothing was done");
+		printf("nothing was done%s\n",
+		       argc - optind ? " to a VM of that name; see 'fother vm list'" : "");
 	else
 		print_history(entries);
 	json_decref(entries);

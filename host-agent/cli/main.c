@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/verbs.h"
+#include "fother/version.h"
 
 static const char help[] =
 	"usage: fother [--socket PATH] COMMAND ...\n"
@@ -30,6 +31,7 @@ static const char help[] =
 	"\n"
 	"  -s, --socket PATH   the agent's API socket; else $FOTHER_SOCKET, else\n"
 	"                      /run/fother/api.sock\n"
+	"  -V, --version       print the version; the agent's says 'fother status'\n"
 	"  -h, --help          this text; every command has its own\n"
 	"\n"
 	"exit: 0 as wished, 1 not as wished (failed, degraded, reversed),\n"
@@ -42,8 +44,6 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
-static int complete(int argc, char **argv);
-
 /* "complete" is last: it is no command for people. */
 static const struct verb verbs[] = {
 	{ "status", fth_cli_status },	  { "vm", fth_cli_vm },
@@ -51,25 +51,14 @@ static const struct verb verbs[] = {
 	{ "rollout", fth_cli_rollout },	  { "enroll", fth_cli_enroll },
 	{ "unenroll", fth_cli_unenroll }, { "sign", fth_cli_sign },
 	{ "blocks", fth_cli_blocks },	  { "allow", fth_cli_allow },
-	{ "history", fth_cli_history },	  { "complete", complete },
+	{ "history", fth_cli_history },	  { "complete", fth_cli_complete },
 };
-
-/* For the shell: the commands; all else needs the agent. */
-static int complete(int argc, char **argv)
-{
-	size_t i;
-
-	if (argc != 2 || strcmp(argv[1], "verbs") != 0)
-		return fth_cli_complete(argc, argv);
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]) && verbs[i].run != complete; i++)
-		puts(verbs[i].name);
-	return FTH_EXIT_OK;
-}
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "socket", required_argument, NULL, 's' },
+		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -77,12 +66,15 @@ int main(int argc, char **argv)
 	int c;
 
 	/* '+': options behind the command are the command's. */
-	while ((c = getopt_long(argc, argv, "+s:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+s:Vh", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			if (setenv("FOTHER_SOCKET", optarg, 1))
 				return FTH_EXIT_USAGE;
 			break;
+		case 'V':
+			puts("fother " FTH_VERSION);
+			return FTH_EXIT_OK;
 		case 'h':
 			fputs(help, stdout);
 			return FTH_EXIT_OK;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "io/payload.h"
 #include "io/policy_yaml.h"
@@ -156,9 +157,7 @@ int fth_cli_policy(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	if (argc - optind != 2 || strcmp(argv[optind], "check") != 0) {
-		fputs(help, stderr);
-		return FTH_EXIT_USAGE;
-	}
+	if (argc - optind != 2 || strcmp(argv[optind], "check") != 0)
+		return fth_usage_operands(argc, argv, "'check' and one policy file");
 	return check(argv[optind + 1], options.json);
 }

@@ -12,6 +12,7 @@
 #include "cli/client.h"
 #include "cli/rollout_tree.h"
 #include "cli/rollout_view.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
 static const char help[] =
@@ -199,21 +200,6 @@ static int status(const char *id, const struct fth_cli_options *options)
 	return code ? code : finish(rollout, options, "complete");
 }
 
-static int list(const struct fth_cli_options *options)
-{
-	json_t *rollouts;
-	int code = fth_cli_call("GET", "/v1/rollouts", NULL, &rollouts);
-
-	if (code)
-		return code;
-	if (options->json)
-		fth_cli_print_json(rollouts);
-	else
-		fth_rollout_print_list(rollouts);
-	json_decref(rollouts);
-	return FTH_EXIT_OK;
-}
-
 static int steer(const char *verb, const char *id, const struct fth_cli_options *options)
 {
 	bool reverse = !strcmp(verb, "reverse") || !strcmp(verb, "recall") || !strcmp(verb, "undo");
@@ -258,6 +244,19 @@ static bool is_steering(const char *verb)
 	return false;
 }
 
+static const char *expected(const char *verb)
+{
+	if (!strcmp(verb, "list"))
+		return "'list' alone";
+	if (!strcmp(verb, "status"))
+		return "'status' and at most one rollout's id ('fother rollout list')";
+	if (!strcmp(verb, "start"))
+		return "'start' and one policy file";
+	if (is_steering(verb))
+		return "one rollout's id behind it ('fother rollout list')";
+	return "start, status, list, pause, resume, promote, abort, reverse, recall or undo";
+}
+
 int fth_cli_rollout(int argc, char **argv)
 {
 	struct fth_cli_options options;
@@ -271,13 +270,12 @@ int fth_cli_rollout(int argc, char **argv)
 	verb = operands ? argv[optind] : "";
 	operand = operands == 2 ? argv[optind + 1] : NULL;
 	if (!strcmp(verb, "list") && operands == 1)
-		return list(&options);
+		return fth_cli_get("/v1/rollouts", options.json, fth_rollout_print_list);
 	if (!strcmp(verb, "status") && operands <= 2)
 		return status(operand, &options);
 	if (!strcmp(verb, "start") && operand)
 		return start(operand, &options);
 	if (is_steering(verb) && operand)
 		return steer(verb, operand, &options);
-	fputs(help, stderr);
-	return FTH_EXIT_USAGE;
+	return fth_usage_operands(argc, argv, expected(verb));
 }

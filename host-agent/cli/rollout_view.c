@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/client.h"
@@ -104,6 +105,19 @@ static void print_recall(const json_t *recall)
 		       : "");
 }
 
+/* Where it would patch VMs, were it not for the hour. */
+static void print_window(const json_t *rollout)
+{
+	time_t opens = (time_t)(fth_cli_number(rollout, "window_opens_ms") / 1000);
+	char text[32];
+	struct tm tm;
+
+	if (!opens || !phase_is(rollout, "running") || !gmtime_r(&opens, &tm))
+		return;
+	strftime(text, sizeof(text), "%a %Y-%m-%d %H:%M", &tm);
+	printf("window: closed, VMs are patched again from %s UTC on\n", text);
+}
+
 void fth_rollout_print(const json_t *rollout, bool all)
 {
 	char wave[48], counts[128];
@@ -118,6 +132,7 @@ void fth_rollout_print(const json_t *rollout, bool all)
 		fth_cli_print_text(fth_cli_string(rollout, "why"));
 		putchar('\n');
 	}
+	print_window(rollout);
 	print_recall(json_object_get(rollout, "recall"));
 	putchar('\n');
 	fth_rollout_print_vms(rollout, all);
@@ -140,9 +155,10 @@ void fth_rollout_progress(const json_t *rollout, char *previous)
 	if (!strcmp(line, previous))
 		return;
 	if (terminal)
-		fprintf(stderr, "\r\033[K%s", line);
-	else
-		fprintf(stderr, "%s\n", line);
+		fputs("\r\033[K", stderr);
+	fth_cli_put_text(stderr, line); /* why has words of whoever asked, or of a guest */
+	if (!terminal)
+		fputc('\n', stderr);
 	fflush(stderr);
 	memcpy(previous, line, sizeof(line));
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "io/payload.h"
 #include "io/signature.h"
@@ -117,12 +118,9 @@ static int take_option(struct request *request, int option)
 	case 'j':
 		request->json = true;
 		return -1;
-	case 'h':
+	default: /* --help */
 		fputs(help, stdout);
 		return FTH_EXIT_OK;
-	default:
-		fputs("fother sign: see 'fother sign --help'\n", stderr);
-		return FTH_EXIT_USAGE;
 	}
 }
 
@@ -167,7 +165,10 @@ static int parse(int argc, char **argv, struct request *request)
 	};
 	int option, code;
 
-	while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":o:jh", options, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return fth_usage_option(argv, options, option);
 		code = take_option(request, option);
 		if (code >= 0)
 			return code;

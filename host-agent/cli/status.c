@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /* fother status: is the agent well? */
 #include <inttypes.h>
+#include <getopt.h>
 #include <stdio.h>
 
 #include "cli/client.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
-static const char help[] = "usage: fother status [--json]\n"
-			   "\n"
-			   "Says whether the agent answers and its journal can be written.\n"
-			   "exit: 0 it is well, 1 it takes no new work (it says why), 3 no agent\n"
-			   "\n"
-			   "example: fother status --json | jq .store\n";
+static const char help[] =
+	"usage: fother status [--json]\n"
+	"\n"
+	"Says whether the agent answers and its journal can be written.\n"
+	"exit: 0 it is well, 1 it takes no new work (it says why), 2 usage error,\n"
+	"      3 no agent\n"
+	"\n"
+	"example: fother status --json | jq .store\n";
 
 int fth_cli_status(int argc, char **argv)
 {
@@ -22,6 +26,8 @@ int fth_cli_status(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	if (argc != optind)
+		return fth_usage_operands(argc, argv, "nothing");
 	code = fth_cli_call("GET", "/v1/status", NULL, &answer);
 	if (code)
 		return code;

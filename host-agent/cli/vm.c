@@ -10,6 +10,7 @@
 #include "cli/incidents_view.h"
 #include "cli/table.h"
 #include "cli/tasks_view.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fother/consistency.h"
 #include "io/policy_value.h"
@@ -39,7 +40,7 @@ static const char help[] =
 	"       VM until 'fother allow'\n"
 	"audit  what was asked for by hand, by whom, and what came of it\n"
 	"\n"
-	"exit: 0 as wished, 1 the guest refused or does not answer, 2 usage error,\n"
+	"exit: 0 as wished, 1 the guest refused or does not answer, 2 usage, no such VM,\n"
 	"      3 no agent\n"
 	"\n"
 	"example: fother vm show web-1\n"
@@ -112,15 +113,39 @@ static void print_list(const json_t *vms)
 	fth_table_print(&table);
 }
 
+/* What people would have to reckon with: printed, if it is one of these. */
+static bool is_time(const char *name, const json_t *value)
+{
+	char at[FTH_INCIDENTS_TIME_SIZE];
+	int64_t ms = json_integer_value(value);
+
+	if (!strcmp(name, "heard_ms")) {
+		fth_incidents_time(ms, at);
+		printf("%-16s%s\n", "heard", ms ? at : "never");
+		return true;
+	}
+	if (strcmp(name, "uptime_ms") != 0)
+		return false;
+	ms /= 1000;
+	printf("%-16s%" PRId64 " d %02" PRId64 ":%02" PRId64 ":%02" PRId64 "\n", "uptime",
+	       ms / 86400, ms / 3600 % 24, ms / 60 % 60, ms % 60);
+	return true;
+}
+
 static void print_member(const char *name, const json_t *value)
 {
 	char *text;
 
-	if (json_is_null(value) || json_is_array(value) || json_is_object(value))
+	if (json_is_null(value) || json_is_array(value) || json_is_object(value) ||
+	    (json_is_string(value) && !*json_string_value(value)))
+		return;
+	if (is_time(name, value))
 		return;
 	printf("%-16s", name);
 	if (json_is_string(value)) {
 		fth_cli_print_text(json_string_value(value));
+	} else if (json_is_boolean(value)) {
+		fputs(json_is_true(value) ? "yes" : "no", stdout);
 	} else {
 		text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 		fth_cli_print_text(text ? text : "?");
@@ -170,14 +195,14 @@ static void print_patches(const json_t *patches)
 	fth_table_print(&table);
 }
 
-static void print_vm(json_t *vm)
+static void print_vm(const json_t *vm)
 {
 	const json_t *transition = json_object_get(vm, "transition");
 	const json_t *tasks = json_object_get(transition, "stragglers");
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(vm, name, value)
+	json_object_foreach((json_t *)vm, name, value)
 		print_member(name, value);
 	if (json_array_size(json_object_get(vm, "patches"))) {
 		putchar('\n');
@@ -208,21 +233,6 @@ static void print_audit(const json_t *hands)
 			      fth_cli_string(hand, "result"), fth_cli_string(hand, "why"), NULL);
 	}
 	fth_table_print(&table);
-}
-
-static int audit(const struct fth_cli_options *options)
-{
-	json_t *answer;
-	int code = fth_cli_call("GET", "/v1/audit", NULL, &answer);
-
-	if (code)
-		return code;
-	if (options->json)
-		fth_cli_print_json(answer);
-	else
-		print_audit(answer);
-	json_decref(answer);
-	return FTH_EXIT_OK;
 }
 
 static int read_extend(const char *text, uint64_t *ret_ms)
@@ -293,36 +303,27 @@ static int command(const char *verb, char *const *operands, const struct fth_cli
 static int show(const char *name, const struct fth_cli_options *options)
 {
 	char *path = fth_cli_path("vms/", name, "");
-	json_t *answer;
-	int code = FTH_EXIT_NOT_SO;
+	int code = path ? fth_cli_get(path, options->json, print_vm) : FTH_EXIT_NOT_SO;
 
-	if (!path)
-		return code;
-	code = fth_cli_call("GET", path, NULL, &answer);
 	free(path);
-	if (code)
-		return code;
-	if (options->json)
-		fth_cli_print_json(answer);
-	else
-		print_vm(answer);
-	json_decref(answer);
-	return FTH_EXIT_OK;
+	return code;
 }
 
-static int list(const struct fth_cli_options *options)
+static bool is_command(const char *verb)
 {
-	json_t *answer;
-	int code = fth_cli_call("GET", "/v1/vms", NULL, &answer);
+	return !strcmp(verb, "nudge") || !strcmp(verb, "force") || !strcmp(verb, "confirm") ||
+	       !strcmp(verb, "revert");
+}
 
-	if (code)
-		return code;
-	if (options->json)
-		fth_cli_print_json(answer);
-	else
-		print_list(answer);
-	json_decref(answer);
-	return FTH_EXIT_OK;
+static const char *expected(const char *verb)
+{
+	if (!strcmp(verb, "list") || !strcmp(verb, "audit"))
+		return "that word alone";
+	if (!strcmp(verb, "show"))
+		return "'show' and one VM's name ('fother vm list')";
+	if (is_command(verb))
+		return "a VM's and a patch's name behind it ('fother vm list')";
+	return "list, show, nudge, force, confirm, revert or audit";
 }
 
 int fth_cli_vm(int argc, char **argv)
@@ -336,14 +337,12 @@ int fth_cli_vm(int argc, char **argv)
 		return code;
 	verb = operands ? argv[optind] : "";
 	if (operands == 1 && !strcmp(verb, "list"))
-		return list(&options);
+		return fth_cli_get("/v1/vms", options.json, print_list);
 	if (operands == 1 && !strcmp(verb, "audit"))
-		return audit(&options);
+		return fth_cli_get("/v1/audit", options.json, print_audit);
 	if (operands == 2 && !strcmp(verb, "show"))
 		return show(argv[optind + 1], &options);
-	if (operands == 3 && (!strcmp(verb, "nudge") || !strcmp(verb, "force") ||
-			      !strcmp(verb, "confirm") || !strcmp(verb, "revert")))
+	if (operands == 3 && is_command(verb))
 		return command(verb, argv + optind + 1, &options);
-	fputs(help, stderr);
-	return FTH_EXIT_USAGE;
+	return fth_usage_operands(argc, argv, expected(verb));
 }

@@ -98,3 +98,10 @@ uint8_t fth_health_judge(uint8_t check, const struct fth_policy *policy,
 		return unknown(ret_why, "anything of that");
 	}
 }
+
+bool fth_health_began_anew(const struct fth_domain_sample *first,
+			   const struct fth_domain_sample *last)
+{
+	return (first->has_vcpu && last->has_vcpu && last->vcpu_ns < first->vcpu_ns) ||
+	       (first->has_io && last->has_io && last->io_requests < first->io_requests);
+}

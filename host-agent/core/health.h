@@ -60,4 +60,13 @@ struct fth_health_view {
 uint8_t fth_health_judge(uint8_t check, const struct fth_policy *policy,
 			 const struct fth_health_view *view, char *ret_why);
 
+/**
+ * fth_health_began_anew() - do the numbers of @last begin later than @first?
+ *
+ * They do where the domain was started, or restored, in between: then @last is
+ * the new first one.
+ */
+bool fth_health_began_anew(const struct fth_domain_sample *first,
+			   const struct fth_domain_sample *last);
+
 #endif /* FTH_CORE_HEALTH_H */

@@ -5,7 +5,7 @@
  * DESIGN
  * Nothing is compared more than a few times: VMs fall into buckets by hash, from
  * these into one list per rank within their hosts, and the lists are the order.
- * The lists lie in the VMs; numbers are indices + 1, 0 = none.
+ * The lists lie in the VMs' slots; numbers are indices + 1, 0 = none.
  */
 #include "core/planner.h"
 
@@ -39,32 +39,36 @@ static int compare_text(const char *one, const char *other)
 
 static struct fth_planner_key *key_at(const struct fth_rollout *rollout, uint32_t number)
 {
-	return &rollout->vms[number - 1].key;
+	return &rollout->slots[number - 1].key;
 }
 
-static bool comes_before(const struct fth_rollout_vm *one, const struct fth_rollout_vm *other)
+/* Of two VMs by their numbers. */
+static bool comes_before(const struct fth_rollout *rollout, uint32_t one, uint32_t other)
 {
-	if (one->key.hash != other->key.hash)
-		return one->key.hash < other->key.hash;
-	return compare_text(one->name, other->name) < 0;
+	uint64_t a = key_at(rollout, one)->hash;
+	uint64_t b = key_at(rollout, other)->hash;
+
+	if (a != b)
+		return a < b;
+	return compare_text(rollout->vms[one - 1].name, rollout->vms[other - 1].name) < 0;
 }
 
 static void make_keys(struct fth_rollout *rollout)
 {
 	const struct fth_policy *policy = &rollout->policy;
-	struct fth_rollout_vm *vm;
+	struct fth_planner_key *key;
 	uint32_t at;
 	uint32_t i;
 
 	for (i = 0; i < rollout->vm_count; i++) {
-		vm = &rollout->vms[i];
-		memset(&vm->key, 0, sizeof(vm->key));
-		vm->key.hash = hash_name(rollout->seed, vm->name);
+		key = &rollout->slots[i].key;
+		memset(key, 0, sizeof(*key));
+		key->hash = hash_name(rollout->seed, rollout->vms[i].name);
 	}
 	for (i = 0; i < policy->canary.count; i++) {
 		at = fth_index_find(rollout, FTH_INDEX_VM, policy->canary.entries[i].text);
 		if (at != FTH_VM_NONE)
-			rollout->vms[at].key.canary = true;
+			rollout->slots[at].key.canary = true;
 	}
 }
 
@@ -74,16 +78,16 @@ static void make_keys(struct fth_rollout *rollout)
  */
 static void fill_buckets(struct fth_rollout *rollout)
 {
-	struct fth_rollout_vm *vm;
+	struct fth_planner_key *key;
 	uint32_t *link;
 	uint32_t i;
 
 	for (i = 0; i < rollout->vm_count; i++) {
-		vm = &rollout->vms[i];
-		link = &rollout->vms[(vm->key.hash >> 32) * rollout->vm_count >> 32].key.bucket;
-		while (*link && comes_before(&rollout->vms[*link - 1], vm))
+		key = &rollout->slots[i].key;
+		link = &rollout->slots[(key->hash >> 32) * rollout->vm_count >> 32].key.bucket;
+		while (*link && comes_before(rollout, *link, i + 1))
 			link = &key_at(rollout, *link)->next;
-		vm->key.next = *link;
+		key->next = *link;
 		*link = i + 1;
 	}
 }
@@ -97,11 +101,11 @@ static void fill_ranks(struct fth_rollout *rollout)
 	uint32_t i;
 
 	for (i = 0; i < rollout->vm_count; i++) {
-		for (number = rollout->vms[i].key.bucket; number; number = next) {
+		for (number = rollout->slots[i].key.bucket; number; number = next) {
 			next = key_at(rollout, number)->next;
 			key_at(rollout, number)->next = 0;
-			rank = &rollout->vms[rollout->vms[number - 1].host_slot].key;
-			rank = &rollout->vms[rank->of_host++].key;
+			rank = &rollout->slots[rollout->vms[number - 1].host_slot].key;
+			rank = &rollout->slots[rank->of_host++].key;
 			if (rank->last)
 				key_at(rollout, rank->last)->next = number;
 			else
@@ -114,6 +118,7 @@ static void fill_ranks(struct fth_rollout *rollout)
 static void sort(struct fth_rollout *rollout)
 {
 	const struct fth_policy *policy = &rollout->policy;
+	struct fth_rollout_slot *slots = rollout->slots;
 	struct fth_rollout_vm *vms = rollout->vms;
 	uint32_t placed = 0;
 	uint32_t number;
@@ -122,13 +127,13 @@ static void sort(struct fth_rollout *rollout)
 
 	for (i = 0; i < policy->canary.count; i++) {
 		at = fth_index_find(rollout, FTH_INDEX_VM, policy->canary.entries[i].text);
-		if (at == FTH_VM_NONE || vms[at].key.placed)
+		if (at == FTH_VM_NONE || slots[at].key.placed)
 			continue;
-		vms[at].key.placed = true;
+		slots[at].key.placed = true;
 		vms[placed++].order = at;
 	}
 	for (i = 0; i < rollout->vm_count; i++)
-		for (number = vms[i].key.first; number; number = key_at(rollout, number)->next)
+		for (number = slots[i].key.first; number; number = key_at(rollout, number)->next)
 			if (!key_at(rollout, number)->placed)
 				vms[placed++].order = number - 1;
 }
@@ -156,7 +161,7 @@ void fth_planner_assign(struct fth_rollout *rollout)
 		if (vm->state == FTH_RV_SKIPPED)
 			continue;
 		rollout->selected++;
-		canaries += vm->key.canary;
+		canaries += rollout->slots[i].key.canary;
 	}
 	fill_buckets(rollout);
 	fill_ranks(rollout);

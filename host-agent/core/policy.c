@@ -13,7 +13,6 @@
 
 #define PERCENT 100u /* hundredths */
 #define SHARE_WHOLE (100u * PERCENT)
-#define DAY_MIN (24u * 60)
 
 /* Defaults; policies/README.md lists them. */
 #define SOAK_DEFAULT_MS 300000u
@@ -51,7 +50,6 @@ void fth_policy_defaults(struct fth_policy *ret_policy)
 	ret_policy->failures_max = (struct fth_share){ .percent = true, .value = 2 * PERCENT };
 	ret_policy->inconclusive_max = (struct fth_share){ .percent = true, .value = 5 * PERCENT };
 	ret_policy->failures_then = FTH_THEN_REVERSE;
-	ret_policy->window_days = FTH_WINDOW_DAYS_ALL;
 	ret_policy->health_guest = FTH_HEALTH_GUEST_OOPS | FTH_HEALTH_GUEST_WARN;
 	ret_policy->health_timeout_ms = HEALTH_TIMEOUT_DEFAULT_MS;
 	ret_policy->health_retry_ms = HEALTH_RETRY_DEFAULT_MS;
@@ -271,22 +269,6 @@ static int validate_shares(const struct fth_policy *policy, struct fth_policy_fa
 	return 0;
 }
 
-static int validate_window(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
-{
-	if (!policy->has_window)
-		return 0;
-	if (!(policy->window_days & FTH_WINDOW_DAYS_ALL))
-		return fault(ret_fault, "rollout.window.days",
-			     "found no day, expected at least one of mon … sun");
-	if (policy->window_from_min >= DAY_MIN || policy->window_to_min >= DAY_MIN)
-		return fault(ret_fault, "rollout.window",
-			     "found no time of day, expected 00:00 … 23:59");
-	if (policy->window_to_min == policy->window_from_min)
-		return fault(ret_fault, "rollout.window.to",
-			     "found the same time as rollout.window.from, expected another");
-	return 0;
-}
-
 static int validate_head(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	const char *why;
@@ -345,9 +327,15 @@ static int guest_fault(struct fth_policy_fault *ret_fault, const char *why)
 int fth_policy_validate(const struct fth_policy *policy, struct fth_policy_fault *ret_fault)
 {
 	static int (*const checks[])(const struct fth_policy *, struct fth_policy_fault *) = {
-		validate_head,	 validate_ranges, validate_select,
-		validate_waves,	 validate_soak,	  validate_shares,
-		validate_window, validate_recall, fth_policy_validate_health,
+		validate_head,
+		validate_ranges,
+		validate_select,
+		validate_waves,
+		validate_soak,
+		validate_shares,
+		fth_policy_validate_windows,
+		validate_recall,
+		fth_policy_validate_health,
 	};
 	const char *why;
 	uint32_t i;

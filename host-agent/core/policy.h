@@ -11,6 +11,7 @@
 #define FTH_POLICY_PATTERN_MAX 127u
 #define FTH_POLICY_PATTERNS_MAX 64u
 #define FTH_POLICY_WAVES_MAX 16u
+#define FTH_POLICY_WINDOWS_MAX 8u
 #define FTH_POLICY_ARGS_MAX 16u
 #define FTH_POLICY_ARG_MAX 255u
 #define FTH_POLICY_URL_MAX 1023u
@@ -82,11 +83,21 @@ enum fth_verdict {
 #define FTH_WINDOW_DAYS_ALL 0x7fu
 
 /**
+ * struct fth_window - a time of the week in which VMs may be patched, UTC
+ * @days: on which it begins; bit 0 is Monday
+ * @from_min, @to_min: since 00:00; past midnight where @to_min is before @from_min
+ */
+struct fth_window {
+	uint8_t days;
+	uint16_t from_min;
+	uint16_t to_min;
+};
+
+/**
  * struct fth_policy - a whole policy
  *
  * Every field is set: from the file or by its default.  Times in ms unless
- * named otherwise; window minutes count from 00:00 UTC; window_days bit 0 is
- * Monday.  Source: DESIGN section 9.
+ * named otherwise.  Source: DESIGN section 9.
  */
 struct fth_policy {
 	char name[FTH_NAME_MAX + 1];
@@ -114,10 +125,9 @@ struct fth_policy {
 	struct fth_share failures_max;
 	struct fth_share inconclusive_max;
 	uint8_t failures_then; /* enum fth_failures_then */
-	bool has_window;
-	uint8_t window_days;
-	uint16_t window_from_min;
-	uint16_t window_to_min;
+	uint32_t window_count; /* 0: at any time */
+	bool has_window_list;  /* they stand under rollout.windows, not .window */
+	struct fth_window windows[FTH_POLICY_WINDOWS_MAX];
 
 	uint32_t health_guest; /* FTH_HEALTH_GUEST_* */
 	uint32_t health_host;  /* FTH_HEALTH_HOST_* */
@@ -191,6 +201,20 @@ const char *fth_verdict_name(uint8_t verdict);
 
 /** fth_policy_validate_health() - part of fth_policy_validate(). */
 int fth_policy_validate_health(const struct fth_policy *policy, struct fth_policy_fault *ret_fault);
+
+/** fth_policy_validate_windows() - the same, of rollout.window and rollout.windows */
+int fth_policy_validate_windows(const struct fth_policy *policy,
+				struct fth_policy_fault *ret_fault);
+
+/**
+ * fth_policy_window_open() - may VMs be patched now?
+ * @now_ms: wall clock, ms since 1970 UTC
+ * @ret_opens_ms: set where not: when the first window opens
+ *
+ * A window that crosses midnight belongs to the day it begins on.
+ */
+bool fth_policy_window_open(const struct fth_policy *policy, uint64_t now_ms,
+			    uint64_t *ret_opens_ms);
 
 /** fth_pattern_valid() - not empty, every [ is closed. */
 bool fth_pattern_valid(const char *pattern);

@@ -33,6 +33,7 @@
 #define FTH_ANSWER_WITHIN_MS 30000u  /* plus the policy's deadline and freezes */
 #define FTH_ROLLOUT_REBOOTS_MAX 2u   /* unconfirmed; the last one is a failure */
 #define FTH_ROLLOUT_RESTORES_MAX 8u  /* the same, out of a snapshot */
+#define FTH_ROLLOUT_OPS_APART 1024u  /* op ids left out where one was another agent's */
 #define FTH_ROLLOUT_ACTIONS_MAX 256u /* of one step */
 
 enum fth_rollout_phase {
@@ -148,10 +149,12 @@ struct fth_planner_key {
  * @since_ms: when @state was entered, or an op was sent again
  * @jumped_ms: the rollout's, then
  * @retry_at_ms: 0 = none due
- * @apply_ms: when the APPLY in flight was sent first
+ * @apply_ms: since when its APPLY is watched, on the clock less what it jumped;
+ *	0: it can't be seen
+ * @apply_took_ms: for how long it was watched before that
  * @order: at [i]: which VM is the i-th to be patched
  * @place: of this VM in that order
- * @heads, @nexts: hash chains, indices + 1
+ * @nexts: hash chains, indices + 1
  * @host_slot, @group_slot: the VM that counts for its host and group
  * @host_in_flight, @group_in_flight: valid in such a VM
  * @host_waits, @group_waits: so are these: the first that waits for room
@@ -160,8 +163,6 @@ struct fth_planner_key {
  * @wait_child, @wait_next, @wait_prev: links of that queue
  * @class, @class_wave: how and where it is counted
  * @action_at: where its SEND was put among a step's actions, perhaps long ago
- * @nodes: two of the tree of what is due, which is made after the plan
- * @key: for the plan
  */
 struct fth_rollout_vm {
 	char name[FTH_VM_NAME_MAX + 1];
@@ -199,9 +200,9 @@ struct fth_rollout_vm {
 	uint64_t jumped_ms;
 	uint64_t retry_at_ms;
 	uint64_t apply_ms;
+	uint64_t apply_took_ms;
 	uint32_t order;
 	uint32_t place;
-	uint32_t heads[FTH_INDEXES];
 	uint32_t nexts[FTH_INDEXES];
 	uint32_t host_slot;
 	uint32_t group_slot;
@@ -217,6 +218,19 @@ struct fth_rollout_vm {
 	bool wait_starts;
 	uint8_t class;
 	uint8_t class_wave;
+};
+
+/**
+ * struct fth_rollout_slot - what all VMs that there may be are found by
+ * @heads: of hash chains, indices + 1
+ * @nodes: two of the tree of what is due, which is made after the plan
+ * @key: for the plan
+ *
+ * Apart from the VMs: these are spread over the whole array, and the memory of VMs that
+ * are not there is never touched.
+ */
+struct fth_rollout_slot {
+	uint32_t heads[FTH_INDEXES];
 	union {
 		struct fth_rollout_node nodes[2];
 		struct fth_planner_key key;
@@ -261,7 +275,8 @@ struct fth_rollout {
 	char checks_why[FTH_WHY_MAX];  /* what a check of the wave said last */
 	uint32_t vm_count;
 	uint32_t vm_max;
-	struct fth_rollout_vm *vms; /* the caller's array of @vm_max */
+	struct fth_rollout_vm *vms;	/* the caller's array of @vm_max */
+	struct fth_rollout_slot *slots; /* so is this */
 	struct fth_policy policy;
 };
 
@@ -281,6 +296,7 @@ enum fth_rollout_event_kind {
 	FTH_RE_PROMOTE = 13,   /* skip the rest of the soak, or open the gate */
 	FTH_RE_ABORT = 14,     /* stop here, take nothing back */
 	FTH_RE_CLOCK = 15,     /* @op_id ms of the wall clock did not pass */
+	FTH_RE_RENAME = 16,    /* the VM is called @why from now on */
 };
 
 /**
@@ -305,7 +321,7 @@ enum fth_rollout_event_kind {
  * @check, @verdict: HEALTH: enum fth_check, enum fth_verdict
  * @round: HEALTH: what fth_rollout_checks() gave with the check; a verdict of
  *	another round is late and changes nothing
- * @why: RESULT's detail; SEEN, ADD_VM: why it is blocked; EMERGENCY: what
+ * @why: RENAME's new name; RESULT's detail; SEEN, ADD_VM: why it is blocked; EMERGENCY: what
  *	triggered it; the person's reason for PAUSE, RESUME, PROMOTE, ABORT and
  *	REVERSE
  * @uid, @who: by whose word, for these: the API's peer, its name or its number as
@@ -387,11 +403,14 @@ struct fth_rollout_actions {
  * @id: from the store, never used before
  * @policy: validated; copied
  * @seed: for the choice of canaries and the order in waves
- * @vms: array, borrowed for the rollout's life
- * @vm_max: its entries
+ * @vms: array, borrowed for the rollout's life; entries of any content, each written first
+ *	when its VM is added
+ * @slots: the same; cleared
+ * @vm_max: entries of each
  */
 void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth_policy *policy,
-		      uint64_t seed, struct fth_rollout_vm *vms, uint32_t vm_max);
+		      uint64_t seed, struct fth_rollout_vm *vms, struct fth_rollout_slot *slots,
+		      uint32_t vm_max);
 
 /**
  * fth_rollout_step() - one event in, what is to be done out
@@ -420,6 +439,10 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth
  * ABORT starts nothing any more.  What is in flight ends, what soaks is watched to
  * its end and confirmed, and nothing is taken back, not even by a spent budget;
  * REVERSE can follow.  A VM that loses the patch later stays without it.
+ *
+ * RENAME changes what a VM is called and nothing else: its wave, its state and its
+ * counts are the VM's, whatever its name, also where the policy would not select
+ * the new one.  -EINVAL where another VM of the roster has that name.
  *
  * CLOCK says that the wall clock was set on, or the host slept: windows follow the
  * clock, soaks and waits for answers don't, they are as long as they were.

@@ -19,7 +19,7 @@
 
 static struct fth_rollout_node *node_at(const struct fth_rollout *rollout, uint32_t number)
 {
-	return &rollout->vms[number / 2].nodes[number % 2];
+	return &rollout->slots[number / 2].nodes[number % 2];
 }
 
 /*

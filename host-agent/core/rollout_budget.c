@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How much may be under way, how much may go wrong, and when. */
+/* How much may be under way, and how much may go wrong. */
 #include "core/rollout_internal.h"
 
-#define MINUTE_MS 60000u
-#define DAY_MIN (24u * 60)
-#define DAY_MS ((uint64_t)DAY_MIN * MINUTE_MS)
-#define EPOCH_WEEKDAY 3u /* 1970-01-01 was a Thursday; Monday is 0 */
 #define PERCENT_TEXT_MAX 16u
 
 /* What may be in flight; on the way back the recall's own. */
@@ -111,33 +107,4 @@ bool fth_budget_spent(const struct fth_rollout *rollout, char *ret_why)
 		    rollout->tried, "failed", ret_why) ||
 	       over(rollout->inconclusive, &policy->inconclusive_max, rollout->tried,
 		    "are inconclusive", ret_why);
-}
-
-/* A window that crosses midnight belongs to the day it begins on. */
-bool fth_budget_window_open(const struct fth_policy *policy, uint64_t now_ms,
-			    uint64_t *ret_opens_ms)
-{
-	uint64_t day = now_ms / DAY_MS;
-	uint32_t length_min;
-	uint64_t from_ms;
-	uint32_t i;
-
-	if (!policy->has_window)
-		return true;
-	length_min = (policy->window_to_min + DAY_MIN - policy->window_from_min) % DAY_MIN;
-	/* Yesterday's may still be open; the next opens within a week. */
-	for (i = 0; i < 9; i++) {
-		if (!(policy->window_days & (1u << ((day + i + 6 + EPOCH_WEEKDAY) % 7))) ||
-		    day + i < 1)
-			continue;
-		from_ms = (day + i - 1) * DAY_MS + (uint64_t)policy->window_from_min * MINUTE_MS;
-		if (now_ms < from_ms) {
-			*ret_opens_ms = from_ms;
-			return false;
-		}
-		if (now_ms < from_ms + (uint64_t)length_min * MINUTE_MS)
-			return true;
-	}
-	*ret_opens_ms = now_ms + DAY_MS;
-	return false;
 }

@@ -108,7 +108,7 @@ static bool start_all(struct fth_rollout_run *run)
 
 	if (!starts_vms(rollout) || (!vm && !rollout->starts_waiting))
 		return false;
-	if (!fth_budget_window_open(&rollout->policy, now_ms, &opens_ms)) {
+	if (!fth_policy_window_open(&rollout->policy, now_ms, &opens_ms)) {
 		fth_run_note_due(run, opens_ms);
 		return false;
 	}

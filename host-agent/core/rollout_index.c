@@ -3,9 +3,9 @@
  * From a name to a VM, from a host or group to the VM that counts for it.
  *
  * DESIGN
- * Three hash tables with chains live inside the array of VMs itself: bucket
- * heads in the entry whose number is the hash, links in the entries.  So a
- * fleet of any size needs no memory besides, and every look-up is O(1).
+ * Three hash tables with chains live inside the rollout's own arrays: bucket
+ * heads in the slot whose number is the hash, links in the VMs.  So a fleet of
+ * any size needs no memory besides, and every look-up is O(1).
  */
 #include "core/rollout_internal.h"
 
@@ -37,7 +37,7 @@ uint32_t fth_index_find(const struct fth_rollout *rollout, uint32_t index, const
 
 	if (!rollout->vm_max)
 		return FTH_VM_NONE;
-	at = rollout->vms[bucket_of(rollout, text)].heads[index];
+	at = rollout->slots[bucket_of(rollout, text)].heads[index];
 	while (at) {
 		if (fth_text_equal(text_of(&rollout->vms[at - 1], index), text))
 			return at - 1;
@@ -51,8 +51,8 @@ static void link_in(struct fth_rollout *rollout, uint32_t index, uint32_t at)
 	struct fth_rollout_vm *vm = &rollout->vms[at];
 	uint32_t bucket = bucket_of(rollout, text_of(vm, index));
 
-	vm->nexts[index] = rollout->vms[bucket].heads[index];
-	rollout->vms[bucket].heads[index] = at + 1;
+	vm->nexts[index] = rollout->slots[bucket].heads[index];
+	rollout->slots[bucket].heads[index] = at + 1;
 }
 
 static uint32_t slot_of(struct fth_rollout *rollout, uint32_t index, uint32_t at)
@@ -83,9 +83,10 @@ void fth_index_rebuild(struct fth_rollout *rollout)
 	struct fth_rollout_vm *vm;
 	uint32_t i;
 
-	for (i = 0; i < rollout->vm_max; i++) {
+	for (i = 0; i < rollout->vm_max; i++)
+		memset(rollout->slots[i].heads, 0, sizeof(rollout->slots[i].heads));
+	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[i];
-		memset(vm->heads, 0, sizeof(vm->heads));
 		memset(vm->nexts, 0, sizeof(vm->nexts));
 		vm->host_in_flight = 0;
 		vm->group_in_flight = 0;

@@ -82,6 +82,8 @@ void fth_vm_set_inconclusive(struct fth_rollout_run *run, struct fth_rollout_vm 
 void fth_vm_fail(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_check_health(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 bool fth_vm_may_retry(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_vm_watch_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_vm_unwatch_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool rebooted,
@@ -116,8 +118,6 @@ bool fth_budget_has_room(const struct fth_rollout *rollout, const struct fth_rol
 uint8_t fth_budget_full(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
 void fth_vm_tried(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 bool fth_budget_spent(const struct fth_rollout *rollout, char *ret_why);
-bool fth_budget_window_open(const struct fth_policy *policy, uint64_t now_ms,
-			    uint64_t *ret_opens_ms);
 
 /*
  * rollout_agenda.c: which VM is due next.  It knows of a VM's fields only what it

@@ -10,12 +10,24 @@ static void explain_refusal(struct fth_rollout_run *run, struct fth_rollout_vm *
 		       event->why[0] ? ": " : "", event->why);
 }
 
+/*
+ * The guest may know the op's id as another command's: of an agent that this one took
+ * over from, and that went on with a copy of the journal.  It goes again, under an id
+ * that the other one has not come to.
+ */
+static bool passes(struct fth_rollout_run *run)
+{
+	if (run->event->code != FTH_E_MALFORMED)
+		return fth_error_retryable(run->event->code);
+	run->rollout->next_op += FTH_ROLLOUT_OPS_APART;
+	return true;
+}
+
 /* Stage or apply was refused: later, from the start, or never. */
 static void refused_forward(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	uint16_t code = run->event->code;
-	bool again = fth_error_retryable(code) || code == FTH_E_NO_PATCH ||
-		     code == FTH_E_WRONG_STATE;
+	bool again = passes(run) || code == FTH_E_NO_PATCH || code == FTH_E_WRONG_STATE;
 
 	explain_refusal(run, vm, fth_op_name(vm->op));
 	if (code == FTH_E_BLOCKED)
@@ -62,7 +74,7 @@ static void result_of_confirm(struct fth_rollout_run *run, struct fth_rollout_vm
 		return;
 	}
 	explain_refusal(run, vm, fth_op_name(vm->op));
-	if (!fth_error_retryable(event->code) || !fth_vm_may_retry(run, vm)) {
+	if (!passes(run) || !fth_vm_may_retry(run, vm)) {
 		fth_vm_fail(run, vm);
 		return;
 	}
@@ -115,7 +127,7 @@ static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm
 		return;
 	}
 	spent = !fth_vm_may_retry(run, vm);
-	if (event->code != FTH_E_OK && !fth_error_retryable(event->code)) {
+	if (event->code != FTH_E_OK && !passes(run)) {
 		vm->attempts = FTH_ROLLOUT_ATTEMPTS_MAX;
 		spent = true;
 	}

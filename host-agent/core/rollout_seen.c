@@ -89,8 +89,9 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 			fth_vm_check_health(run, vm);
 		return;
 	case FTH_RV_FAILED:
-		if (ours == FTH_LC_ABSENT && vm->touched) {
-			vm->touched = false;
+		/* It may also come back out of a snapshot with the patch: then it is to go back. */
+		if (vm->touched != (ours != FTH_LC_ABSENT)) {
+			vm->touched = ours != FTH_LC_ABSENT;
 			run->actions->changed = true;
 		}
 		return;
@@ -153,14 +154,17 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 	}
 }
 
-/* While reversing: only what this rollout touched is its business. */
+/*
+ * While reversing: who was touched, and who of the waves has the payload all the same:
+ * out of a snapshot, or from an agent that this one took over from.
+ */
 static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
 			   bool fresh)
 {
 	if (!vm->touched) {
-		if (vm->state != FTH_RV_REVERSED || ours < FTH_LC_STAGED)
+		if (ours < FTH_LC_STAGED || vm->wave >= run->rollout->policy.wave_count)
 			return;
-		/* It came back out of a snapshot with the patch in it. */
+		fth_vm_tried(run, vm);
 		vm->touched = true;
 	}
 	if (ours == FTH_LC_ABSENT) {
@@ -219,6 +223,8 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (is_news(vm, event, ours))
 		run->actions->changed = true;
 	vm->effect |= event->effect;
+	if (vm->op == FTH_OP_APPLY && !vm->reachable)
+		fth_vm_watch_apply(run, vm);
 	vm->reachable = true;
 	vm->seen = true;
 	vm->capabilities = event->capabilities;
@@ -249,6 +255,8 @@ void fth_vm_lost(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		return;
 	vm->reachable = false;
 	run->actions->changed = true;
+	if (vm->op == FTH_OP_APPLY)
+		fth_vm_unwatch_apply(run, vm);
 	if (vm->op) {
 		fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
 		fth_vm_explain(run, vm, "lost before it answered %s", fth_op_name(vm->op));

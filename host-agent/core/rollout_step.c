@@ -4,15 +4,17 @@
 #include "core/rollout_internal.h"
 
 void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth_policy *policy,
-		      uint64_t seed, struct fth_rollout_vm *vms, uint32_t vm_max)
+		      uint64_t seed, struct fth_rollout_vm *vms, struct fth_rollout_slot *slots,
+		      uint32_t vm_max)
 {
 	memset(rollout, 0, sizeof(*rollout));
 	if (vm_max)
-		memset(vms, 0, sizeof(*vms) * vm_max);
+		memset(slots, 0, sizeof(*slots) * vm_max);
 	rollout->id = id;
 	rollout->seed = seed;
 	rollout->next_op = 1;
 	rollout->vms = vms;
+	rollout->slots = slots;
 	rollout->vm_max = vm_max;
 	fth_policy_copy(&rollout->policy, policy);
 }
@@ -47,6 +49,25 @@ static void move_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (run->rollout->phase != FTH_RO_NEW)
 		fth_agenda_rebuild(run);
 	run->actions->changed = true;
+}
+
+static int rename_vm(struct fth_rollout_run *run)
+{
+	const struct fth_rollout_event *event = run->event;
+	struct fth_rollout *rollout = run->rollout;
+	uint32_t at = fth_index_find(rollout, FTH_INDEX_VM, event->vm);
+
+	if (at == FTH_VM_NONE)
+		return 0;
+	if (!event->why[0] || fth_text_length(event->why, FTH_WHY_MAX) > FTH_VM_NAME_MAX ||
+	    fth_index_find(rollout, FTH_INDEX_VM, event->why) != FTH_VM_NONE)
+		return -EINVAL;
+	fth_text_copy(rollout->vms[at].name, sizeof(rollout->vms[at].name), event->why);
+	fth_index_rebuild(rollout);
+	if (rollout->phase != FTH_RO_NEW)
+		fth_agenda_rebuild(run);
+	run->actions->changed = true;
+	return 0;
 }
 
 /* A VM that comes when the plan is made already. */
@@ -84,6 +105,7 @@ static int add_vm(struct fth_rollout_run *run)
 	if (rollout->vm_count >= rollout->vm_max)
 		return -ENOSPC;
 	vm = &rollout->vms[rollout->vm_count];
+	memset(vm, 0, sizeof(*vm));
 	fth_text_copy(vm->name, sizeof(vm->name), event->vm);
 	fth_text_copy(vm->host, sizeof(vm->host), event->host);
 	fth_text_copy(vm->group, sizeof(vm->group), event->group);
@@ -152,6 +174,8 @@ static int dispatch(struct fth_rollout_run *run)
 		return fth_rollout_reverse(run);
 	case FTH_RE_CLOCK:
 		return fth_rollout_jump(run);
+	case FTH_RE_RENAME:
+		return rename_vm(run);
 	case FTH_RE_SEEN:
 	case FTH_RE_LOST:
 	case FTH_RE_RESULT:

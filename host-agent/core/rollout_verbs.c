@@ -153,9 +153,17 @@ int fth_rollout_reverse(struct fth_rollout_run *run)
 	struct fth_rollout *rollout = run->rollout;
 	char why[FTH_WHY_MAX];
 
-	if (rollout->phase == FTH_RO_REVERSING || rollout->phase == FTH_RO_REVERSED)
-		return -EINVAL;
 	by_request(run, why);
+	if (rollout->phase == FTH_RO_REVERSING || rollout->phase == FTH_RO_REVERSED) {
+		if (!run->event->blocked || rollout->recalled)
+			return -EINVAL;
+		/* It goes back already: what is new is that it may go nowhere any more. */
+		fth_text_copy(rollout->reverse_why, sizeof(rollout->reverse_why), why);
+		rollout->recalled = true;
+		run->actions->changed = true;
+		fth_run_say(run, "payload blocked", why);
+		return 0;
+	}
 	fth_rollout_begin_reverse(run, why, run->event->blocked);
 	return 0;
 }

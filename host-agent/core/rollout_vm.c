@@ -148,6 +148,20 @@ static struct fth_rollout_action *send_slot(struct fth_rollout_run *run, struct 
 	return action;
 }
 
+/* A stopwatch of its transition; time that jumped did not pass. */
+void fth_vm_watch_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	vm->apply_ms = run->event->now_ms - run->rollout->jumped_ms;
+}
+
+/* While it can't be seen it may be paused as well: that is no time of its transition. */
+void fth_vm_unwatch_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (vm->apply_ms)
+		vm->apply_took_ms += run->event->now_ms - run->rollout->jumped_ms - vm->apply_ms;
+	vm->apply_ms = 0;
+}
+
 bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t op)
 {
 	static const uint8_t states[] = {
@@ -170,7 +184,8 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t
 		fth_vm_tried(run, vm);
 	}
 	if (op == FTH_OP_APPLY) {
-		vm->apply_ms = vm->since_ms;
+		vm->apply_took_ms = 0;
+		fth_vm_watch_apply(run, vm);
 		vm->staged = false;
 		vm->taint_before = vm->taint;
 	}
@@ -265,24 +280,22 @@ bool fth_vm_may_retry(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 }
 
 /* Its transition took longer than the policy takes for healthy. */
-static void check_transition(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
-			     uint64_t took_ms)
+static void check_transition(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	uint32_t limit_ms = run->rollout->policy.transition_max_ms;
 
-	if (!limit_ms || took_ms <= limit_ms || vm->state != FTH_RV_SOAKING)
+	if (!limit_ms || vm->apply_took_ms <= limit_ms || vm->state != FTH_RV_SOAKING)
 		return;
 	fth_vm_explain(run, vm, "its transition took %llu ms, health.transition-max is %u ms",
-		       (unsigned long long)took_ms, limit_ms);
+		       (unsigned long long)vm->apply_took_ms, limit_ms);
 	fth_vm_fail(run, vm);
 }
 
 void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	uint64_t jumped_ms = run->rollout->jumped_ms - vm->jumped_ms;
-	uint64_t took_ms = vm->op == FTH_OP_APPLY ? run->event->now_ms - vm->apply_ms - jumped_ms
-						  : 0;
+	bool is_answer = vm->op == FTH_OP_APPLY;
 
+	fth_vm_unwatch_apply(run, vm);
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
 	vm->touched = true;
@@ -292,7 +305,8 @@ void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	fth_vm_explain(run, vm, "%s", "");
 	fth_vm_enter(run, vm, FTH_RV_SOAKING);
 	fth_vm_check_health(run, vm);
-	check_transition(run, vm, took_ms);
+	if (is_answer)
+		check_transition(run, vm);
 	fth_vm_watch(run, vm);
 }
 

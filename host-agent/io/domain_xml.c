@@ -201,6 +201,11 @@ char *fth_domain_xml_channel_text(const struct fth_domain_xml *xml, const char *
 	return text;
 }
 
+bool fth_domain_xml_name(const struct fth_domain_xml *xml, char *ret_name, size_t size)
+{
+	return text_of(xml, ret_name, size, "string(/domain/name)");
+}
+
 void fth_domain_xml_group(const struct fth_domain_xml *xml, char *ret_group, size_t size)
 {
 	text_of(xml, ret_group, size,

@@ -96,6 +96,9 @@ enum fth_domain_channel fth_domain_xml_channel(const struct fth_domain_xml *xml,
  */
 char *fth_domain_xml_channel_text(const struct fth_domain_xml *xml, const char *name);
 
+/** fth_domain_xml_name() - of the domain, @size bytes; false where it does not fit. */
+bool fth_domain_xml_name(const struct fth_domain_xml *xml, char *ret_name, size_t size);
+
 /** fth_domain_xml_tags() - of the same: words with a space between two, @size bytes. */
 void fth_domain_xml_tags(const struct fth_domain_xml *xml, char *ret_tags, size_t size);
 

@@ -14,6 +14,7 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/listener.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 
 #define BACKLOG 64
 #define PEER_GROUPS_MAX 1024
+#define LARGE_REPLY (1u << 17) /* bytes: its tree took some times as many */
 
 struct fth_http {
 	struct evhttp *server;
@@ -250,6 +252,7 @@ void fth_http_reply(struct fth_http_request *request, int status, json_t *body)
 {
 	struct evhttp_request *raw = request->request;
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	bool large = text && strlen(text) >= LARGE_REPLY;
 	struct evbuffer *output;
 
 	json_decref(body);
@@ -264,6 +267,9 @@ void fth_http_reply(struct fth_http_request *request, int status, json_t *body)
 		evhttp_send_reply(raw, text ? status : 500, NULL, NULL);
 	}
 	free(text);
+	/* Its pieces lie between what stays: free() alone gives no page of them back. */
+	if (large)
+		malloc_trim(0);
 }
 
 void fth_http_error(struct fth_http_request *request, int status, const char *code,

@@ -4,6 +4,7 @@
 #define FTH_IO_INVENTORY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct fth_domain_sample;
 struct fth_file;
@@ -23,6 +24,8 @@ struct fth_libvirt;
 /**
  * struct fth_inventory_vm - what an inventory knows of one VM; borrowed
  * @name: unique in its inventory
+ * @uuid: FTH_UUID_SIZE bytes that it keeps when it is renamed or migrates; NULL
+ *	where the name is all that there is
  * @host: where it runs
  * @group: for in-flight limits and selection; "" if none
  * @tags: words with a space between two; "" or NULL if none
@@ -32,6 +35,7 @@ struct fth_libvirt;
  */
 struct fth_inventory_vm {
 	const char *name;
+	const uint8_t *uuid;
 	const char *host;
 	const char *group;
 	const char *tags;
@@ -43,13 +47,13 @@ struct fth_inventory_vm {
 /**
  * struct fth_inventory_hooks - called on the loop's thread
  * @found: a VM is new, or anything of it changed, or its socket was made anew
- * @gone: it is not there any more
+ * @gone: it is not there any more; @uuid as in struct fth_inventory_vm
  * @sampled: what fth_libvirt_sample() asked for; @sample is NULL where libvirt
  *	can't tell, and @why says so
  */
 struct fth_inventory_hooks {
 	void (*found)(void *context, const char *inventory, const struct fth_inventory_vm *vm);
-	void (*gone)(void *context, const char *inventory, const char *name);
+	void (*gone)(void *context, const char *inventory, const char *name, const uint8_t *uuid);
 	void (*sampled)(void *context, const char *name, const struct fth_domain_sample *sample,
 			const char *why);
 };
@@ -67,6 +71,18 @@ struct fth_inventory_hooks {
 int fth_sockets_new(struct fth_loop *loop, const char *folder,
 		    const struct fth_inventory_hooks *hooks, void *context,
 		    struct fth_sockets **ret_sockets);
+
+/**
+ * fth_sockets_retell(), fth_file_retell() - call @found again
+ * @name: of one VM, which need not be there; NULL: of all
+ *
+ * For one that was not taken when it was told: another inventory had it.
+ */
+void fth_sockets_retell(struct fth_sockets *sockets, const char *name);
+void fth_file_retell(struct fth_file *file, const char *name);
+
+/** fth_libvirt_retell() - soon call @found, or @gone, for all domains; never waits. */
+void fth_libvirt_retell(struct fth_libvirt *libvirt);
 
 /** fth_sockets_free() - NULL is fine; no hook is called. */
 void fth_sockets_free(struct fth_sockets *sockets);

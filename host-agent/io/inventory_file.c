@@ -277,7 +277,7 @@ static void take_over(struct fth_file *file, struct file_list *list)
 			: j == list->count ? -1
 					   : by_name(&old->vms[i], &list->vms[j]);
 		if (order < 0)
-			file->hooks->gone(file->context, "file", old->vms[i].name);
+			file->hooks->gone(file->context, "file", old->vms[i].name, NULL);
 		else if (order > 0 || !same_vm(&old->vms[i], &list->vms[j]))
 			tell(file, &list->vms[j]);
 		i += order <= 0;
@@ -348,6 +348,15 @@ int fth_file_new(struct fth_loop *loop, const char *path, const struct fth_inven
 	fth_timer_set(file->timer, FTH_FILE_RESCAN_MS);
 	*ret_file = file;
 	return 0;
+}
+
+void fth_file_retell(struct fth_file *file, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; file->list && i < file->list->count; i++)
+		if (!name || !strcmp(file->list->vms[i].name, name))
+			tell(file, &file->list->vms[i]);
 }
 
 void fth_file_free(struct fth_file *file)

@@ -42,6 +42,7 @@ struct notice {
 	bool running;
 	bool has_path;
 	bool relayed;
+	uint8_t uuid[FTH_UUID_SIZE];
 	char name[FTH_VM_NAME_MAX + 1];
 	char host[FTH_HOST_NAME_MAX + 1];
 	char group[FTH_GROUP_NAME_MAX + 1];
@@ -58,8 +59,8 @@ struct answer {
 };
 
 /*
- * hooks and context are used on the loop's thread, all else on our own; ending
- * and lost are written by any.  lock protects asked, asked_first and asked_count;
+ * hooks and context are used on the loop's thread, all else on our own; ending,
+ * lost and retells are written by any.  lock protects asked, asked_first and asked_count;
  * nothing is taken inside it.
  */
 struct fth_libvirt {
@@ -69,6 +70,7 @@ struct fth_libvirt {
 	pthread_t thread;
 	atomic_bool ending;
 	atomic_bool lost;
+	atomic_bool retells;
 	virConnectPtr connection;
 	int callbacks[EVENTS]; /* their ids; each holds the connection; -1: none */
 	int timer;
@@ -99,6 +101,7 @@ static void deliver(void *context, void *item)
 	struct notice *notice = item;
 	const struct fth_inventory_vm vm = {
 		.name = notice->name,
+		.uuid = notice->uuid,
 		.host = notice->host,
 		.group = notice->group,
 		.tags = notice->tags,
@@ -108,7 +111,7 @@ static void deliver(void *context, void *item)
 	};
 
 	if (libvirt && notice->gone)
-		libvirt->hooks->gone(libvirt->context, "libvirt", notice->name);
+		libvirt->hooks->gone(libvirt->context, "libvirt", notice->name, notice->uuid);
 	else if (libvirt)
 		libvirt->hooks->found(libvirt->context, "libvirt", &vm);
 	free(notice);
@@ -119,11 +122,17 @@ static bool read_xml(const char *text, struct notice *notice)
 {
 	struct fth_domain_xml *xml;
 	struct fth_domain_port port = { 0 };
+	char name[FTH_VM_NAME_MAX + 1];
 	enum fth_domain_channel channel;
 
 	if (fth_domain_xml_new(text, &xml))
 		return false;
 	channel = fth_domain_xml_channel(xml, &port);
+	/* Asked by its uuid: it may have another name than the event had. */
+	if (fth_domain_xml_name(xml, name, sizeof(name)))
+		strcpy(notice->name, name);
+	else
+		channel = FTH_DOMAIN_NONE;
 	notice->relayed = channel == FTH_DOMAIN_RELAY;
 	notice->has_path = *port.path;
 	strcpy(notice->path, port.path);
@@ -148,6 +157,7 @@ static void look(struct fth_libvirt *libvirt, virDomainPtr domain)
 		return;
 	strcpy(notice->name, name);
 	strcpy(notice->host, libvirt->host);
+	virDomainGetUUID(domain, notice->uuid);
 	xml = virDomainGetXMLDesc(domain, 0);
 	if (xml && !virDomainGetState(domain, &state, NULL, 0)) {
 		notice->gone = !read_xml(xml, notice);
@@ -237,6 +247,24 @@ static bool take_asked(struct fth_libvirt *libvirt, char *ret_name)
 	return found;
 }
 
+static void list_domains(struct fth_libvirt *libvirt)
+{
+	virDomainPtr *domains = NULL;
+	int i, count = virConnectListAllDomains(libvirt->connection, &domains, 0);
+
+	if (count < 0) {
+		fth_log(FTH_LOG_ERROR, "libvirt '%s': list of domains: %s", libvirt->uri,
+			last_error());
+		libvirt->lost = true;
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		look(libvirt, domains[i]);
+		virDomainFree(domains[i]);
+	}
+	free(domains);
+}
+
 /* virEventRunDefaultImpl() returns after it; the timer is set to 0 to wake the thread. */
 static void beat(int timer, void *context)
 {
@@ -247,6 +275,8 @@ static void beat(int timer, void *context)
 	virEventUpdateTimeout(timer, BEAT_MS);
 	while (!libvirt->ending && budget-- && take_asked(libvirt, name))
 		sample(libvirt, name);
+	if (!libvirt->ending && libvirt->connection && atomic_exchange(&libvirt->retells, false))
+		list_domains(libvirt);
 }
 
 int fth_libvirt_sample(struct fth_libvirt *libvirt, const char *name)
@@ -265,22 +295,10 @@ int fth_libvirt_sample(struct fth_libvirt *libvirt, const char *name)
 	return error;
 }
 
-static void list_domains(struct fth_libvirt *libvirt)
+void fth_libvirt_retell(struct fth_libvirt *libvirt)
 {
-	virDomainPtr *domains = NULL;
-	int i, count = virConnectListAllDomains(libvirt->connection, &domains, 0);
-
-	if (count < 0) {
-		fth_log(FTH_LOG_ERROR, "libvirt '%s': list of domains: %s", libvirt->uri,
-			last_error());
-		libvirt->lost = true;
-		return;
-	}
-	for (i = 0; i < count; i++) {
-		look(libvirt, domains[i]);
-		virDomainFree(domains[i]);
-	}
-	free(domains);
+	libvirt->retells = true;
+	virEventUpdateTimeout(libvirt->timer, 0);
 }
 
 static void ask_for_events(struct fth_libvirt *libvirt)

@@ -269,7 +269,7 @@ static void drop(struct fth_sockets *sockets, struct socket_vm **link)
 	tdelete(entry, &sockets->tree, compare);
 	sockets->count--;
 	sockets->full = false;
-	sockets->hooks->gone(sockets->context, "sockets", entry->name);
+	sockets->hooks->gone(sockets->context, "sockets", entry->name, NULL);
 	free(entry->tags);
 	free(entry);
 }
@@ -404,6 +404,14 @@ int fth_sockets_new(struct fth_loop *loop, const char *folder,
 	fth_timer_set(sockets->timer, FTH_SOCKETS_RESCAN_MS);
 	*ret_sockets = sockets;
 	return 0;
+}
+
+void fth_sockets_retell(struct fth_sockets *sockets, const char *name)
+{
+	const struct socket_vm *entry = name ? find(sockets, name) : sockets->entries;
+
+	for (; entry; entry = name ? NULL : entry->next)
+		tell(sockets, entry);
 }
 
 void fth_sockets_free(struct fth_sockets *sockets)

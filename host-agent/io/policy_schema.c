@@ -34,6 +34,15 @@ static const cyaml_schema_value_t entry = {
 		.value = { CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, char *, \
 						&entry, 0, (limit)) },                            \
 	}
+#define WINDOWS(name)                                                                     \
+	{                                                                                 \
+		.key = (name), .data_offset = offsetof(struct fth_policy_raw, windows),   \
+		.count_offset = offsetof(struct fth_policy_raw, window_count),            \
+		.count_size = sizeof(uint32_t),                                           \
+		.value = { CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, \
+						struct fth_raw_window, &windows_entry, 0, \
+						FTH_POLICY_WINDOWS_MAX) },                \
+	}
 #define MAPPING(name, wanted, children)                                                        \
 	{                                                                                      \
 		.key = (name),                                                                 \
@@ -119,6 +128,33 @@ static const cyaml_schema_field_t window[] = {
 	CYAML_FIELD_END,
 };
 
+/* Entries of rollout.windows: each has what rollout.window has, in a place of its own. */
+static const cyaml_schema_field_t windows_fields[] = {
+	{
+		.key = "days",
+		.data_offset = offsetof(struct fth_raw_window, days.entries),
+		.count_offset = offsetof(struct fth_raw_window, days.count),
+		.count_size = sizeof(uint32_t),
+		.value = { CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, char *,
+						&entry, 0, 7) },
+	},
+	{
+		.key = "from",
+		.data_offset = offsetof(struct fth_raw_window, from),
+		.value = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, VALUE_MAX) },
+	},
+	{
+		.key = "to",
+		.data_offset = offsetof(struct fth_raw_window, to),
+		.value = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, VALUE_MAX) },
+	},
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t windows_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct fth_raw_window, windows_fields),
+};
+
 static const cyaml_schema_field_t recall_in_flight[] = {
 	VALUE("fleet", RECALL_FLEET),
 	VALUE("host", RECALL_HOST),
@@ -140,6 +176,7 @@ static const cyaml_schema_field_t rollout[] = {
 	SECTION("in-flight", in_flight),
 	SECTION("failures", failures),
 	SECTION("window", window),
+	WINDOWS("windows"),
 	SECTION("recall", recall),
 	CYAML_FIELD_END,
 };

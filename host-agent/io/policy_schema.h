@@ -75,10 +75,19 @@ struct fth_raw_list {
 	uint32_t count;
 };
 
+/* One of rollout.windows. */
+struct fth_raw_window {
+	struct fth_raw_list days;
+	char *from;
+	char *to;
+};
+
 /* What libcyaml fills: the text of each key, NULL where the file has none. */
 struct fth_policy_raw {
 	char *scalars[FTH_RAW_SCALARS];
 	struct fth_raw_list lists[FTH_RAW_LISTS];
+	struct fth_raw_window *windows;
+	uint32_t window_count;
 };
 
 /* The root mapping; loads into a struct fth_policy_raw *. */

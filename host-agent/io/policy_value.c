@@ -276,7 +276,6 @@ static int convert_flags(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 static int convert_sets(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			struct fth_policy *policy)
 {
-	uint32_t days = policy->window_days;
 	const struct {
 		const char *key;
 		uint8_t slot;
@@ -284,7 +283,6 @@ static int convert_sets(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 		const struct fth_words *words;
 	} rows[] = {
 		{ "revert.on", FTH_RAW_REVERT_ON, &policy->guest.revert_on, &fth_words_revert_on },
-		{ "rollout.window.days", FTH_RAW_WINDOW_DAYS, &days, &fth_words_day },
 		{ "health.guest", FTH_RAW_HEALTH_GUEST, &policy->health_guest,
 		  &fth_words_guest_health },
 		{ "health.host", FTH_RAW_HEALTH_HOST, &policy->health_host,
@@ -299,7 +297,6 @@ static int convert_sets(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 		if (error)
 			return error;
 	}
-	policy->window_days = (uint8_t)days;
 	return 0;
 }
 
@@ -463,18 +460,57 @@ static int convert_time(struct fth_yaml *yaml, const char *key, const char *text
 	return 0;
 }
 
-static int convert_window(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
-			  struct fth_policy *policy)
+/* @at is its key: "rollout.window" or "rollout.windows[1]". */
+static int convert_window(struct fth_yaml *yaml, const char *at, const struct fth_raw_window *raw,
+			  struct fth_window *ret_window)
 {
+	char key[FTH_YAML_KEY_MAX];
+	uint32_t days = FTH_WINDOW_DAYS_ALL;
 	int error;
 
-	policy->has_window = raw->scalars[FTH_RAW_WINDOW_FROM];
-	error = convert_time(yaml, "rollout.window.from", raw->scalars[FTH_RAW_WINDOW_FROM],
-			     &policy->window_from_min);
+	snprintf(key, sizeof(key), "%s.days", at);
+	error = convert_set(yaml, key, &raw->days, &fth_words_day, &days);
 	if (error)
 		return error;
-	return convert_time(yaml, "rollout.window.to", raw->scalars[FTH_RAW_WINDOW_TO],
-			    &policy->window_to_min);
+	ret_window->days = (uint8_t)days;
+	snprintf(key, sizeof(key), "%s.from", at);
+	error = convert_time(yaml, key, raw->from, &ret_window->from_min);
+	if (error)
+		return error;
+	snprintf(key, sizeof(key), "%s.to", at);
+	return convert_time(yaml, key, raw->to, &ret_window->to_min);
+}
+
+static int convert_windows(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
+			   struct fth_policy *policy)
+{
+	const struct fth_raw_window one = {
+		.days = raw->lists[FTH_RAW_WINDOW_DAYS],
+		.from = raw->scalars[FTH_RAW_WINDOW_FROM],
+		.to = raw->scalars[FTH_RAW_WINDOW_TO],
+	};
+	char key[FTH_YAML_KEY_MAX];
+	uint32_t i;
+	int error = 0;
+
+	policy->has_window_list = fth_yaml_has(yaml, "rollout.windows");
+	if (one.from && policy->has_window_list)
+		return fth_yaml_refuse(yaml, "rollout.windows",
+				       "found beside 'window', expected one of the two: "
+				       "all windows in this list");
+	if (policy->has_window_list && !raw->window_count)
+		return fth_yaml_refuse(
+			yaml, "rollout.windows",
+			"found no window, expected at least one, or no such key: then "
+			"VMs are patched at any time");
+	policy->window_count = one.from ? 1 : raw->window_count;
+	if (one.from)
+		return convert_window(yaml, "rollout.window", &one, &policy->windows[0]);
+	for (i = 0; !error && i < raw->window_count; i++) {
+		entry_key("rollout.windows", i, key);
+		error = convert_window(yaml, key, &raw->windows[i], &policy->windows[i]);
+	}
+	return error;
 }
 
 static int nibble(char digit)
@@ -532,8 +568,8 @@ int fth_policy_value_convert(struct fth_yaml *yaml, const struct fth_policy_raw 
 {
 	static int (*const steps[])(struct fth_yaml *, const struct fth_policy_raw *,
 				    struct fth_policy *) = {
-		convert_head,	 convert_words, convert_flags,	convert_sets,	convert_extend_set,
-		convert_numbers, convert_lists, convert_shares, convert_window, convert_health,
+		convert_head,	 convert_words, convert_flags,	convert_sets,	 convert_extend_set,
+		convert_numbers, convert_lists, convert_shares, convert_windows, convert_health,
 	};
 	int error = 0;
 	size_t i;

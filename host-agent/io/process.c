@@ -6,14 +6,15 @@
  * Its end is the readiness of a pidfd, so that no signal handler is needed and
  * nobody else's children are touched.  It leads a session: a kill of that group
  * reaches what it started.  Its output is read so that it never blocks on us,
- * and forgotten but for the first line.
+ * and forgotten but for the first line.  One that nobody wants to hear of any
+ * more is killed and left to a pidfd that only reaps: what hangs in the kernel
+ * dies when it can, and nothing waits for it.
  */
 #include "io/process.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -25,10 +26,10 @@
 #include "io/loop.h"
 
 #define READ_SIZE 4096u
-#define KILL_WAIT_MS 100 /* for one that is not told of any more */
-#define READS_MAX 16u	 /* of one turn */
+#define READS_MAX 16u /* of one turn */
 
 struct fth_process {
+	struct event_base *base;
 	pid_t pid;
 	int pidfd;
 	int output; /* read end; -1: closed */
@@ -91,12 +92,33 @@ static void read_output(evutil_socket_t fd, short what, void *context)
 }
 
 /* Its group goes first: as long as nobody waited for it its number is not given anew. */
-static void reap(struct fth_process *process, siginfo_t *ret_info)
+static void reap(pid_t pid, int pidfd, siginfo_t *ret_info)
 {
-	kill(-process->pid, SIGKILL);
+	kill(-pid, SIGKILL);
 	memset(ret_info, 0, sizeof(*ret_info));
-	while (waitid(P_PIDFD, (id_t)process->pidfd, ret_info, WEXITED) && errno == EINTR)
+	while (waitid(P_PIDFD, (id_t)pidfd, ret_info, WEXITED) && errno == EINTR)
 		;
+}
+
+static void orphan_ended(evutil_socket_t fd, short what, void *pid)
+{
+	siginfo_t info;
+
+	(void)what;
+	reap((pid_t)(intptr_t)pid, fd, &info);
+	close(fd);
+}
+
+/* It is killed already; its end is still to be taken note of. */
+static void orphan(struct fth_process *process)
+{
+	if (process->ended)
+		event_del(process->ended);
+	if (process->pidfd >= 0 &&
+	    !event_base_once(process->base, process->pidfd, EV_READ, orphan_ended,
+			     (void *)(intptr_t)process->pid, NULL))
+		process->pidfd = -1;
+	drop(process);
 }
 
 static void process_ended(evutil_socket_t fd, short what, void *context)
@@ -108,7 +130,7 @@ static void process_ended(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	reap(process, &info);
+	reap(process->pid, process->pidfd, &info);
 	if (process->output >= 0)
 		read_output(process->output, EV_READ, process);
 	end = process->end;
@@ -121,7 +143,7 @@ static void process_ended(evutil_socket_t fd, short what, void *context)
 	done(context, &end);
 }
 
-/* What hangs in the kernel can't be killed: it is left behind, and nobody waits for it. */
+/* What hangs in the kernel can't be killed: it is left behind. */
 static void time_over(void *context)
 {
 	struct fth_process *process = context;
@@ -137,7 +159,7 @@ static void time_over(void *context)
 	end = process->end;
 	end.signal = SIGKILL;
 	context = process->context;
-	drop(process);
+	orphan(process);
 	done(context, &end);
 }
 
@@ -176,7 +198,7 @@ static int spawn(struct fth_process *process, const char *const *argv, const cha
 
 static int watch(struct fth_process *process, struct fth_loop *loop, uint64_t timeout_ms)
 {
-	struct event_base *base = fth_loop_base(loop);
+	struct event_base *base = process->base;
 
 	process->pidfd = pidfd_open(process->pid, 0);
 	if (process->pidfd < 0)
@@ -203,6 +225,7 @@ int fth_process_start(struct fth_loop *loop, const char *const *argv, const char
 
 	if (!process)
 		return -ENOMEM;
+	process->base = fth_loop_base(loop);
 	process->pidfd = -1;
 	process->output = -1;
 	process->done = done;
@@ -231,14 +254,8 @@ int fth_process_start(struct fth_loop *loop, const char *const *argv, const char
 
 void fth_process_kill(struct fth_process *process)
 {
-	struct pollfd dead;
-
 	if (!process)
 		return;
 	kill(-process->pid, SIGKILL);
-	dead = (struct pollfd){ .fd = process->pidfd, .events = POLLIN };
-	if (dead.fd >= 0)
-		poll(&dead, 1, KILL_WAIT_MS);
-	waitpid(process->pid, NULL, WNOHANG);
-	drop(process);
+	orphan(process);
 }

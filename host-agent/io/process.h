@@ -43,7 +43,7 @@ int fth_process_start(struct fth_loop *loop, const char *const *argv, const char
 		      void (*done)(void *context, const struct fth_process_end *end), void *context,
 		      struct fth_process **ret_process);
 
-/** fth_process_kill() - end it; @done is not called; NULL is fine. */
+/** fth_process_kill() - end it, without waiting; @done is not called; NULL is fine. */
 void fth_process_kill(struct fth_process *process);
 
 #endif /* FTH_IO_PROCESS_H */

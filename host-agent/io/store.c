@@ -53,9 +53,16 @@ static const char *const sql[STATEMENTS] = {
 	[GET_META] = "SELECT value FROM meta WHERE key = ?",
 	[LAST_ROLLOUT] = "SELECT coalesce(max(id), 0) FROM rollouts",
 	[ALL_ROLLOUTS] = "SELECT id, seed, created_ms, vm_max, path, policy, release, sha256,"
-			 " leave, switch FROM rollouts ORDER BY id",
+			 " leave, switch FROM rollouts WHERE NOT pruned ORDER BY id",
 	[ALL_EVENTS] = "SELECT record FROM events WHERE rollout = ? ORDER BY n",
 	[ALL_VMS] = "SELECT name, boot_id, uptime_ms, uuid FROM vms ORDER BY name",
+	[FIND_VM] = "SELECT name, boot_id, uptime_ms, uuid FROM vms WHERE name = ?1 OR"
+		    " (?1 IS NULL AND uuid = ?2)",
+	[RENAME_VM] = "UPDATE OR REPLACE vms SET name = ?2 WHERE name = ?1",
+	[RENAME_BLOCKS] = "UPDATE OR REPLACE blocks SET vm = ?2 WHERE vm = ?1",
+	[RENAME_INCIDENTS] = "UPDATE incidents SET vm = ?2 WHERE vm = ?1",
+	[RENAME_HISTORY] = "UPDATE history SET vm = ?2 WHERE vm = ?1",
+	[RENAME_HANDS] = "UPDATE hands SET vm = ?2 WHERE vm = ?1",
 	[ADD_HAND] = "INSERT INTO hands (at_ms, uid, vm, patch, verb, why)"
 		     " VALUES (?, ?, ?, ?, ?, ?)",
 	[END_HAND] = "UPDATE hands SET code = ?, detail = ? WHERE n = ?",
@@ -90,12 +97,20 @@ static const char *const sql[STATEMENTS] = {
 	[ADD_HISTORY] = "INSERT INTO history (at_ms, rollout, patch, vm, kind, what, why, uid, who)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[TRIM_HISTORY] = "DELETE FROM history WHERE n <= ?",
+	[TRIM_HISTORY_OF_VM] = "DELETE FROM history WHERE vm = ?1 AND n <= (SELECT n FROM history"
+			       " WHERE vm = ?1 ORDER BY n DESC LIMIT 1 OFFSET ?2)",
 	[HISTORY_OF_ALL] = HISTORY("", "", ""),
 	[HISTORY_OF_VM] = HISTORY("WHERE vm = ?1 ", "WHERE vm = ?1 ", "WHERE vm = ?1 "),
 	[HISTORY_OF_ROLLOUT] = HISTORY("WHERE rollout = ?1 ", "WHERE 0 ", "WHERE 0 "),
 	[IS_RECALLED] = "SELECT " BLOCK_COLUMNS " FROM blocks WHERE vm = '' AND sha256 = ?",
 	[DROP_EVENTS] = "DELETE FROM events WHERE rollout = ?",
 	[DROP_ROLLOUT] = "DELETE FROM rollouts WHERE id = ?",
+	[MARK_PRUNED] = "UPDATE rollouts SET pruned = 1, policy = x'' WHERE id = ?",
+	[PRUNE_EVENTS] = "DELETE FROM events WHERE n IN (SELECT n FROM events WHERE rollout IN"
+			 " (SELECT id FROM rollouts WHERE pruned) LIMIT ?)",
+	[PRUNE_ROLLOUTS] = "DELETE FROM rollouts WHERE pruned AND NOT EXISTS"
+			   " (SELECT 1 FROM events WHERE rollout = rollouts.id)",
+	[COUNT_PRUNED] = "SELECT count(*) FROM rollouts WHERE pruned",
 };
 
 void fth_store_explain(struct fth_store *store, const char *operation)
@@ -156,13 +171,13 @@ int fth_store_number(struct fth_store *store, enum fth_store_statement which, in
 	return code == SQLITE_ROW ? 0 : code == SQLITE_DONE ? -ENOENT : -EIO;
 }
 
-static int get_meta(struct fth_store *store, const char *key, int64_t *value)
+int fth_store_get_meta(struct fth_store *store, const char *key, int64_t *value)
 {
 	sqlite3_bind_text(store->statements[GET_META], 1, key, -1, SQLITE_STATIC);
 	return fth_store_number(store, GET_META, value);
 }
 
-static int put_meta(struct fth_store *store, const char *key, int64_t value)
+int fth_store_put_meta(struct fth_store *store, const char *key, int64_t value)
 {
 	sqlite3_stmt *statement = store->statements[PUT_META];
 	int error = fth_store_begin(store);
@@ -250,19 +265,19 @@ const char *fth_store_why(const struct fth_store *store)
 int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt)
 {
 	int64_t epoch = (int64_t)time(NULL), salt = 0;
-	int error = get_meta(store, "epoch", &epoch);
+	int error = fth_store_get_meta(store, "epoch", &epoch);
 
 	if (error == -EIO)
 		return error;
-	error = get_meta(store, "salt", &salt);
+	error = fth_store_get_meta(store, "salt", &salt);
 	if (error == -EIO)
 		return error;
 	if (error) {
 		salt = (int64_t)(fth_loop_random() & SALT_MASK);
-		error = put_meta(store, "salt", salt);
+		error = fth_store_put_meta(store, "salt", salt);
 	}
 	if (!error)
-		error = put_meta(store, "epoch", epoch + 1);
+		error = fth_store_put_meta(store, "epoch", epoch + 1);
 	if (!error)
 		error = fth_store_commit(store);
 	if (error)
@@ -286,7 +301,7 @@ int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id)
 	int64_t last = 0, dropped = 0;
 	int error = fth_store_number(store, LAST_ROLLOUT, &last);
 
-	if (!error && get_meta(store, "dropped", &dropped) == -EIO)
+	if (!error && fth_store_get_meta(store, "dropped", &dropped) == -EIO)
 		error = -EIO;
 	if (error)
 		return error;
@@ -296,26 +311,6 @@ int fth_store_next_rollout(struct fth_store *store, uint64_t *ret_id)
 		return -ENOSPC;
 	*ret_id = (uint64_t)last + 1;
 	return 0;
-}
-
-/* Its number is never given again: op ids are made of it, and guests remember them. */
-int fth_store_drop_rollout(struct fth_store *store, uint64_t id)
-{
-	int64_t dropped = 0;
-	int error = get_meta(store, "dropped", &dropped);
-
-	if (error == -EIO)
-		return error;
-	error = (int64_t)id > dropped ? put_meta(store, "dropped", (int64_t)id)
-				      : fth_store_begin(store);
-	if (error)
-		return error;
-	sqlite3_bind_int64(store->statements[DROP_EVENTS], 1, (int64_t)id);
-	error = fth_store_run(store, DROP_EVENTS, "drop a rollout's events");
-	if (error)
-		return error;
-	sqlite3_bind_int64(store->statements[DROP_ROLLOUT], 1, (int64_t)id);
-	return fth_store_run(store, DROP_ROLLOUT, "drop a rollout");
 }
 
 int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollout *row)
@@ -350,23 +345,9 @@ int fth_store_append(struct fth_store *store, uint64_t id, const uint8_t *record
 	return fth_store_run(store, APPEND, "append an event");
 }
 
-int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm)
-{
-	sqlite3_stmt *statement = store->statements[PUT_VM];
-	int error = fth_store_begin(store);
-
-	if (error)
-		return error;
-	sqlite3_bind_text(statement, 1, vm->name, -1, SQLITE_STATIC);
-	sqlite3_bind_blob(statement, 2, vm->boot_id, FTH_UUID_SIZE, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 3, (int64_t)vm->uptime_ms);
-	sqlite3_bind_blob(statement, 4, vm->uuid, vm->has_uuid ? FTH_UUID_SIZE : 0, SQLITE_STATIC);
-	return fth_store_run(store, PUT_VM, "remember a VM");
-}
-
 int fth_store_probe(struct fth_store *store)
 {
-	int error = put_meta(store, "probed_s", (int64_t)time(NULL));
+	int error = fth_store_put_meta(store, "probed_s", (int64_t)time(NULL));
 
 	return error ? error : fth_store_commit(store);
 }
@@ -436,23 +417,5 @@ int fth_store_each_event(struct fth_store *store, uint64_t id,
 	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW)
 		error = take(context, sqlite3_column_blob(s, 0),
 			     (uint32_t)sqlite3_column_bytes(s, 0));
-	return fth_store_end_walk(store, s, code, error);
-}
-
-int fth_store_each_vm(struct fth_store *store,
-		      int (*take)(void *context, const struct fth_store_vm *vm), void *context)
-{
-	sqlite3_stmt *s = store->statements[ALL_VMS];
-	struct fth_store_vm vm;
-	int code = SQLITE_DONE, error = 0;
-
-	while (!error && (code = sqlite3_step(s)) == SQLITE_ROW) {
-		vm.name = fth_store_text(s, 0);
-		fth_store_copy(s, 1, vm.boot_id, sizeof(vm.boot_id));
-		vm.uptime_ms = (uint64_t)sqlite3_column_int64(s, 2);
-		vm.has_uuid = sqlite3_column_bytes(s, 3) == FTH_UUID_SIZE;
-		fth_store_copy(s, 3, vm.uuid, sizeof(vm.uuid));
-		error = take(context, &vm);
-	}
 	return fth_store_end_walk(store, s, code, error);
 }

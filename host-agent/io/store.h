@@ -11,7 +11,8 @@
 
 struct fth_store;
 
-#define FTH_STORE_SCHEMA 5		  /* version of the tables */
+#define FTH_STORE_SCHEMA 7		  /* version of the tables */
+#define FTH_STORE_RULES_SINCE 6		  /* whose events mean what they mean now */
 #define FTH_STORE_WHY_MAX 512u		  /* bytes of a reason, with its NUL */
 #define FTH_STORE_ROLLOUT_MAX 0x7fffffffu /* ids are the upper half of op ids */
 
@@ -53,6 +54,7 @@ struct fth_store_vm {
 };
 
 #define FTH_STORE_HISTORY_MAX 500000u	  /* entries that are kept: the newest */
+#define FTH_STORE_HISTORY_VM_MAX 1000u	  /* of one VM, so that none pushes others out */
 #define FTH_STORE_HISTORY_WALK_MAX 10000u /* of these, that a walk gives */
 
 /**
@@ -156,7 +158,9 @@ struct fth_store_block {
  * @path: of the file
  * @ret_store: to be closed by fth_store_close()
  * @ret_why: on error: one line for a person, FTH_STORE_WHY_MAX bytes
- * Return: 0; -EIO; -EINVAL for a file that is no journal of this version.
+ * Return: 0; -EIO; -EINVAL for a file that is no journal of this version, or has
+ * events from before FTH_STORE_RULES_SINCE: to be replayed they need the rules that
+ * they were made by.
  *
  * WAL with synchronous=FULL: what fth_store_commit() returned 0 for is on the
  * disk.  Blocks; one thread only.
@@ -208,6 +212,25 @@ int fth_store_add_rollout(struct fth_store *store, const struct fth_store_rollou
 int fth_store_drop_rollout(struct fth_store *store, uint64_t id);
 
 /**
+ * fth_store_prune_rollout() - nobody needs it any more
+ *
+ * It is no rollout of the journal from the commit on: fth_store_each_rollout()
+ * passes it over.  What it takes on the disk goes by fth_store_prune_some(), because
+ * there may be a million events.  Its id is never given again; history, blocks and
+ * incidents stay.
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_prune_rollout(struct fth_store *store, uint64_t id);
+
+/**
+ * fth_store_prune_some() - remove events of pruned rollouts, in the open transaction
+ * @max: of them
+ * @ret_more: others are left
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_prune_some(struct fth_store *store, uint32_t max, bool *ret_more);
+
+/**
  * fth_store_append() - one event, in the transaction that is open
  * @id: its rollout
  * Return: 0 or -EIO (the transaction is rolled back).
@@ -216,6 +239,25 @@ int fth_store_append(struct fth_store *store, uint64_t id, const uint8_t *record
 
 /** fth_store_put_vm() - remember a VM, in the open transaction; 0 or -EIO. */
 int fth_store_put_vm(struct fth_store *store, const struct fth_store_vm *vm);
+
+/**
+ * fth_store_find_vm() - what is remembered of one VM
+ * @name: its name; NULL: the one with @uuid
+ * @uuid: FTH_UUID_SIZE bytes, or NULL
+ * @ret_name: @size bytes, where ret_vm->name lies
+ * Return: 0; -ENOENT; -EIO.
+ */
+int fth_store_find_vm(struct fth_store *store, const char *name, const uint8_t *uuid,
+		      char *ret_name, size_t size, struct fth_store_vm *ret_vm);
+
+/**
+ * fth_store_rename_vm() - all that is known of a VM is of that name from now on
+ *
+ * Its blocks, incidents, history and commands by hand, in the open transaction.
+ * Nothing else may be known of a VM @to.  Rollouts are the caller's.
+ * Return: 0 or -EIO (the transaction is rolled back).
+ */
+int fth_store_rename_vm(struct fth_store *store, const char *from, const char *to);
 
 /**
  * fth_store_add_hand() - a command by hand, in the transaction that is open

@@ -4,6 +4,18 @@
 
 #define TRIM_EVERY 1024 /* entries: the oldest leave in batches */
 
+/* A guest that comes and goes for ever must not push out what was done to others. */
+static int trim_vm(struct fth_store *store, const char *vm)
+{
+	sqlite3_stmt *s = store->statements[TRIM_HISTORY_OF_VM];
+
+	if (!*vm)
+		return 0;
+	sqlite3_bind_text(s, 1, vm, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, FTH_STORE_HISTORY_VM_MAX);
+	return fth_store_run(store, TRIM_HISTORY_OF_VM, "trim the history");
+}
+
 static int trim(struct fth_store *store, int64_t newest)
 {
 	if (newest % TRIM_EVERY || newest <= (int64_t)FTH_STORE_HISTORY_MAX)
@@ -29,6 +41,8 @@ int fth_store_add_history(struct fth_store *store, const struct fth_store_histor
 	sqlite3_bind_int64(s, 8, row->uid);
 	sqlite3_bind_text(s, 9, row->who, -1, SQLITE_STATIC);
 	error = fth_store_run(store, ADD_HISTORY, "add to the history");
+	if (!error)
+		error = trim_vm(store, row->vm);
 	return error ? error : trim(store, sqlite3_last_insert_rowid(store->db));
 }
 

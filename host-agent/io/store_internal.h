@@ -21,6 +21,12 @@ enum fth_store_statement {
 	ALL_ROLLOUTS,
 	ALL_EVENTS,
 	ALL_VMS,
+	FIND_VM,
+	RENAME_VM, /* and so on */
+	RENAME_BLOCKS,
+	RENAME_INCIDENTS,
+	RENAME_HISTORY,
+	RENAME_HANDS,
 	ADD_HAND,
 	END_HAND,
 	ALL_HANDS,
@@ -37,12 +43,17 @@ enum fth_store_statement {
 	ALL_BLOCKS,
 	ADD_HISTORY,
 	TRIM_HISTORY,
+	TRIM_HISTORY_OF_VM,
 	HISTORY_OF_ALL,
 	HISTORY_OF_VM,
 	HISTORY_OF_ROLLOUT,
 	IS_RECALLED,
 	DROP_EVENTS,
 	DROP_ROLLOUT,
+	MARK_PRUNED,
+	PRUNE_EVENTS,
+	PRUNE_ROLLOUTS,
+	COUNT_PRUNED,
 	STATEMENTS,
 };
 
@@ -63,6 +74,12 @@ int fth_store_pragma(struct fth_store *store, const char *pragma, int64_t *ret_v
 
 /** fth_store_check_schema() - make the tables, or bring them up to date; 0, -EIO, -EINVAL. */
 int fth_store_check_schema(struct fth_store *store);
+
+/** fth_store_get_meta() - a number of the journal's own; 0, -ENOENT, -EIO. */
+int fth_store_get_meta(struct fth_store *store, const char *key, int64_t *value);
+
+/** fth_store_put_meta() - in the open transaction; 0 or -EIO. */
+int fth_store_put_meta(struct fth_store *store, const char *key, int64_t value);
 
 /** fth_store_begin() - a transaction is open then; 0 or -EIO. */
 int fth_store_begin(struct fth_store *store);

@@ -116,7 +116,7 @@ static void copy_table(struct salvage *salvage, const char *table)
 	bool whole = copy_rows(salvage, table, "", &count);
 
 	if (!whole)
-		copy_rows(salvage, table, " ORDER BY rowid DESC", &count);
+		copy_rows(salvage, table, " ORDER BY 1 DESC", &count);
 	say(salvage, "%s: %llu rows can be read%s", table, (unsigned long long)count,
 	    whole ? "" : ", others can't");
 	salvage->result->damaged |= !whole;

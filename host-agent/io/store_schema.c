@@ -60,6 +60,14 @@ static const char *const steps[] = {
 	"ALTER TABLE vms ADD COLUMN uuid BLOB NOT NULL DEFAULT x'';"
 	"PRAGMA user_version = 5;"
 	"COMMIT;",
+	"BEGIN;"
+	"CREATE INDEX vms_by_uuid ON vms (uuid);"
+	"PRAGMA user_version = 6;"
+	"COMMIT;",
+	"BEGIN;"
+	"ALTER TABLE rollouts ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 7;"
+	"COMMIT;",
 };
 
 static_assert(sizeof(steps) / sizeof(steps[0]) == FTH_STORE_SCHEMA - 1, "one step each");
@@ -88,6 +96,26 @@ static int bring_up(struct fth_store *store, int64_t version)
 	return error;
 }
 
+/* No release wrote such ones: rules are not kept for them, and nothing is guessed. */
+static int refuse_old_rules(struct fth_store *store, int64_t version)
+{
+	int64_t events = 0;
+
+	if (version >= FTH_STORE_RULES_SINCE)
+		return 0;
+	if (fth_store_pragma(store, "SELECT count(*) FROM events", &events))
+		return -EIO;
+	if (!events)
+		return 0;
+	snprintf(store->why, sizeof(store->why),
+		 "found rollouts in a journal of version %lld, expected version %d or later: "
+		 "they can't be replayed by this agent's rules. Let the agent that wrote them "
+		 "end or reverse them, then move the journal away and start this one: guests "
+		 "say what runs in them",
+		 (long long)version, FTH_STORE_RULES_SINCE);
+	return -EINVAL;
+}
+
 int fth_store_check_schema(struct fth_store *store)
 {
 	int64_t application = 0, version = 0, tables = 0;
@@ -101,8 +129,11 @@ int fth_store_check_schema(struct fth_store *store)
 			return -EIO;
 		return bring_up(store, 1);
 	}
-	if (application == APPLICATION_ID && version >= 1 && version <= FTH_STORE_SCHEMA)
-		return bring_up(store, version);
+	if (application == APPLICATION_ID && version >= 1 && version <= FTH_STORE_SCHEMA) {
+		int error = refuse_old_rules(store, version);
+
+		return error ? error : bring_up(store, version);
+	}
 	snprintf(
 		store->why, sizeof(store->why),
 		"found application id %lld, version %lld, expected %d, %d: not a journal of this agent",

@@ -171,6 +171,7 @@ static struct cost run(uint32_t count)
 	struct fth_policy *policy = room_for(1, sizeof(*policy));
 	struct bench *bench = room_for(1, sizeof(*bench));
 	struct fth_rollout_vm *vms = room_for(count, sizeof(*vms));
+	struct fth_rollout_slot *slots = room_for(count, sizeof(*slots));
 	struct cost cost = { .vms = count };
 	double begun_s;
 	uint32_t i;
@@ -186,7 +187,7 @@ static struct cost run(uint32_t count)
 	bench->states = room_for(count, sizeof(*bench->states));
 	bench->now_ms = START_MS;
 	begun_s = cpu_s();
-	fth_rollout_init(bench->rollout, 1, policy, 1, vms, count);
+	fth_rollout_init(bench->rollout, 1, policy, 1, vms, slots, count);
 	for (i = 0; i < count; i++)
 		add(bench, i);
 	simple(bench, FTH_RE_BEGIN);
@@ -202,6 +203,7 @@ static struct cost run(uint32_t count)
 	free(bench->queue);
 	free(bench->rollout);
 	free(vms);
+	free(slots);
 	free(bench);
 	free(policy);
 	return cost;
@@ -220,8 +222,9 @@ static void print_cost(const struct cost *cost, bool json)
 		printf("{\"vms\": %u, \"bytes_per_vm\": %zu, \"events\": %llu, "
 		       "\"cpu_rollout_s\": %.3f, \"cpu_recall_s\": %.3f, "
 		       "\"us_per_event\": %.3f, \"us_per_vm\": %.3f}\n",
-		       cost->vms, sizeof(struct fth_rollout_vm), (unsigned long long)cost->events,
-		       cost->forward_s, cost->back_s, per_event_us(cost), all_s * 1e6 / cost->vms);
+		       cost->vms, sizeof(struct fth_rollout_vm) + sizeof(struct fth_rollout_slot),
+		       (unsigned long long)cost->events, cost->forward_s, cost->back_s,
+		       per_event_us(cost), all_s * 1e6 / cost->vms);
 	else
 		printf("%10u %10llu %12.3f %12.3f %12.3f %12.3f %12.0f\n", cost->vms,
 		       (unsigned long long)cost->events, cost->forward_s, cost->back_s,

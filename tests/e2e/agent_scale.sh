@@ -18,7 +18,7 @@ FACTOR=3	# a VM of the large fleet may cost so much more; 8 if each costs a pass
 KIB_PER_VM=6.5	# 64 MiB for 10,000
 TICKS=5		# resolution of the CPU's account, and of what else happens
 
-declare -A cpu rss
+declare -A cpu rss after
 
 # on_terminal WIDTH COMMAND...: its output on a terminal
 on_terminal() {
@@ -57,7 +57,8 @@ fleet() {
 	cpu[$vms]=$(($(scale_cpu) - before))
 	ok "and the rollout says so" scale_until "the end" scale_phase_is reversed
 	nok "a status of what was taken back is not as wished" "$FOTHER" rollout status
-	echo "# $vms VMs: ${cpu[$vms]} ms of CPU, ${rss[$vms]} KiB, $out_ms ms out, $back_ms ms back"
+	after[$vms]=$(scale_kib VmRSS)
+	echo "# $vms VMs: ${cpu[$vms]} ms of CPU, ${rss[$vms]} KiB, then ${after[$vms]}, $out_ms ms out, $back_ms ms back"
 	scale_stop
 }
 
@@ -115,6 +116,8 @@ is "$((large <= FACTOR * small))" 1 \
 	"a VM of $LARGE costs no more than $FACTOR times one of $SMALL (us: $large, $small)"
 is "$(jq -n "(${rss[$LARGE]} - ${rss[$SMALL]}) / ($LARGE - $SMALL) <= $KIB_PER_VM")" true \
 	"a connected VM takes at most $KIB_PER_VM KiB"
+is "$(jq -n "(${after[$LARGE]} - ${after[$SMALL]}) / ($LARGE - $SMALL) <= $KIB_PER_VM")" true \
+	"and one that was patched and taken back at most $KIB_PER_VM KiB"
 is "$((back_ms * 2 <= out_ms))" 1 "going back is faster than going out"
 
 # A limit of descriptors: raised as far as may be, and said where that is too low.

@@ -39,10 +39,8 @@ http() { curl -s -o "$FLEET_DIR/answer" -w '%{http_code}' --unix-socket "$FOTHER
 agent_well() { kill -0 "$FLEET_AGENT_PID" && "$FOTHER" vm list >/dev/null; }
 
 unmount() {
-	local status=$?
 	fleet_agent_stop
 	umount "$FLEET_DIR/state"
-	(exit "$status")
 	fleet_clean_up
 }
 
@@ -51,14 +49,14 @@ is "$("$FOTHER" status >/dev/null 2>&1; echo $?)" 3 "no agent: exit status 3"
 
 mkdir -p "$FLEET_DIR/state"
 mount -t tmpfs -o "size=${STATE_KIB}k" tmpfs "$FLEET_DIR/state"
-trap unmount EXIT
+at_end unmount
 fleet_boot "${VMS[@]}"
 tap_result $? "two VMs boot" || bail "no fleet"
 fleet_agent_start
 tap_result $? "the agent starts" || bail "no agent"
 ok "every guest greets the agent" fleet_until "guests to greet" fleet_open 2
 fleet_policy "$NAME"
-MODULES=build/guest/$FLEET_KREL/tests
+MODULES=$FLEET_BUILD/guest/$FLEET_KREL/tests
 
 # A policy with an unknown key
 policy key.yaml "$NAME" "$NAME.ko" "rolout: {soak: 5m}"

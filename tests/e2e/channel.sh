@@ -14,8 +14,6 @@ cd "$(dirname "$0")/../.." || exit 1
 
 UUID=6ba7b810-9dad-11d1-80b4-00c04fd430c8
 OTHER_KREL=5${KREL#?}
-# Answers that a throttled host's socket and the guest's queue can't hold.
-FLOOD=40000
 FUZZ=20000 # messages
 
 module_gone() { guest "! grep -q '^$NAME ' /proc/modules"; }
@@ -149,14 +147,7 @@ test_suspend() {
 
 test_broken_bytes() {
 	local before
-	before=$(counter skipped_bytes)
-	says "the session survives garbage" "*heartbeat*" hello "garbage 200000" heartbeat
-	ok "which is counted" counter_above skipped_bytes "$before"
-	before=$(counter bad_payloads)
-	says "and a wrong checksum" "*heartbeat*" hello badcrc heartbeat
-	ok "which is counted too" counter_above bad_payloads "$before"
-	says "a frame cut off is no trouble for the next host" "*ack*ack*heartbeat*" \
-		hello cut close open hello heartbeat
+	peer_broken_bytes
 	before=$(counter malformed)
 	says "a command without its fields is answered" "*result 50 malformed *required*" \
 		hello "bad 50"
@@ -192,15 +183,6 @@ test_loader() {
 	says "APPLY says so" "*result 75 load_failed *'/none'*" hello \
 		"stage 73 6 $NAME $MODULE" "apply 75 6 $NAME $MODULE"
 	reload "as before"
-}
-
-test_host_does_not_read() {
-	local before
-	before=$(counter tx_dropped)
-	says "a host that does not read is heard all the same" "*flood $FLOOD sent*" \
-		hello "flood $FLOOD"
-	ok "what has no room is dropped and counted" counter_above tx_dropped "$before"
-	says "and the next host is served" "*ack*result 51 ok*" hello "query 51"
 }
 
 test_hotplug() {
@@ -258,7 +240,7 @@ test_held_up
 test_broken_bytes
 test_random_messages
 test_loader
-test_host_does_not_read
+peer_does_not_read
 test_suspend
 test_hotplug
 test_stock_driver

@@ -11,23 +11,12 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/libvirt.sh
 . tests/lib/libvirt.sh
 libvirt_namespace "$0"
-# shellcheck source=tests/lib/tap.sh
-. tests/lib/tap.sh
-# shellcheck source=tests/lib/fleet.sh
-. tests/lib/fleet.sh
 
 WAIT_S=200
 URN=urn:fother:enrolled:1
 LIBVIRT_DOMAINS=(off-pc off-q35 busy bare temp console-1 vm-1)
 CHANNEL="<channel type='unix'><target type='virtio' name='NAME'/>\
 <address type='virtio-serial' controller='INDEX' bus='0' port='PORT'/></channel>"
-
-stop() {
-	local status=$?
-	libvirt_stop
-	(exit "$status")
-	fleet_clean_up
-}
 
 # channel NAME CONTROLLER PORT: its element.
 channel() {
@@ -330,11 +319,8 @@ test_guest() {
 	ok "and defined as it was" as_kept vm-1
 }
 
-fleet_init enroll
 BUILD=${BUILD:-build}
-trap stop EXIT
-libvirt_start "$FLEET_DIR/libvirt"
-tap_result $? "libvirtd starts" || bail "no libvirtd"
+libvirt_fleet enroll
 test_usage
 test_shut_off pc
 test_shut_off q35

@@ -8,20 +8,13 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/libvirt.sh
 . tests/lib/libvirt.sh
 libvirt_namespace "$0"
-# shellcheck source=tests/lib/tap.sh
-. tests/lib/tap.sh
-# shellcheck source=tests/lib/fleet.sh
-. tests/lib/fleet.sh
 
 DOMAINS=(web-1 db-1)
-LIBVIRT_DOMAINS=("${DOMAINS[@]}")
 NAME=fother_demo_cmdline
 
-stop() {
-	local status=$?
-	libvirt_stop
-	(exit "$status")
-	fleet_clean_up
+libvirt_defined() {
+	virsh -q metadata "$1" urn:fother:1 --config --key fother \
+		--set "<vm group='g'><tag>${1%-*}</tag></vm>" >/dev/null
 }
 
 # policy LINE...: the demo's policy, for tag web only, with these lines of health.
@@ -41,20 +34,7 @@ says() { [[ "$(why)" == *"$1"* ]]; }
 phase_is() { [ "$(fleet_rollout phase "$(fleet_last_rollout)")" = "$1" ]; }
 sees_tag() { [ "$("$FOTHER" vm list --json | jq -r '.[] | select(.name == "web-1").tags[0]')" = web ]; }
 
-fleet_init health
-trap stop EXIT
-libvirt_start "$FLEET_DIR/libvirt"
-tap_result $? "libvirtd starts" || bail "no libvirtd"
-for domain in "${DOMAINS[@]}"; do
-	tools/vm domain --name "$domain" --dir "$FLEET_DIR/vms" >"$FLEET_DIR/$domain.xml" &&
-		virsh -q define "$FLEET_DIR/$domain.xml" >/dev/null &&
-		virsh -q metadata "$domain" urn:fother:1 --config --key fother \
-			--set "<vm group='g'><tag>${domain%-*}</tag></vm>" >/dev/null &&
-		virsh -q start "$domain" >/dev/null &&
-		fleet_until "'$domain' to boot" fleet_exec "$domain" true
-	tap_result $? "domain $domain boots" || bail "no fleet"
-done
-FLEET_INVENTORY=(-c qemu:///system)
+libvirt_fleet health "${DOMAINS[@]}"
 fleet_agent_start
 tap_result $? "the agent starts with libvirt as inventory"
 ok "every guest greets the agent" fleet_until "all guests to greet" fleet_open 2

@@ -162,7 +162,7 @@ fleet_agent_start
 tap_result $? "the agent starts" || bail "no agent"
 ok "every guest greets the agent" \
 	fleet_until "all guests to greet" fleet_open "${#VMS[@]}"
-install -m 644 "build/guest/$FLEET_KREL/tests/$HELD.ko" "$FLEET_DIR/"
+install -m 644 "$FLEET_BUILD/guest/$FLEET_KREL/tests/$HELD.ko" "$FLEET_DIR/"
 install -m 644 "$FLEET_EXAMPLES/$DEMO.ko" "$FLEET_DIR/"
 test_extend_set
 test_stuck

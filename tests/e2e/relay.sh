@@ -14,8 +14,6 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/peer.sh
 . tests/lib/peer.sh
 
-# Answers that the ports' rings, the program and the guest's queue can't hold.
-FLOOD=40000
 FUZZ=10000 # messages
 CAP_RELAYED=$((1 << 31))
 
@@ -115,27 +113,14 @@ test_stopped() {
 }
 
 test_broken_bytes() {
-	local before
-	before=$(counter skipped_bytes)
-	says "the session survives garbage" "*heartbeat*" hello "garbage 200000" heartbeat
-	ok "which is counted" counter_above skipped_bytes "$before"
-	before=$(counter bad_payloads)
-	says "and a wrong checksum" "*heartbeat*" hello badcrc heartbeat
-	ok "which is counted too" counter_above bad_payloads "$before"
-	says "a frame cut off is no trouble for the next host" "*ack*ack*heartbeat*" \
-		hello cut close open hello heartbeat
+	peer_broken_bytes
 	says "nor one after the other" "*ack*ack*ack*ack*" hello cut close open hello cut close \
 		open hello cut close open hello
 	says "random messages do no harm" "*ack*heartbeat*" hello "fuzz $FUZZ 1" heartbeat
 }
 
 test_host_does_not_read() {
-	local before
-	before=$(counter tx_dropped)
-	says "a host that does not read is heard all the same" "*flood $FLOOD sent*" \
-		hello "flood $FLOOD"
-	eventually "$WAIT_S" "what has no room is dropped and counted" counter_above tx_dropped "$before"
-	says "and the next host is served" "*ack*result 51 ok*" hello "query 51"
+	peer_does_not_read
 	ok "the relay waits without working" guest 'pid=$(pidof fother-relay)
 		set -- $(cat /proc/$pid/stat); before=$((${14} + ${15})); sleep 2
 		set -- $(cat /proc/$pid/stat); [ $((${14} + ${15} - before)) -lt 20 ]'

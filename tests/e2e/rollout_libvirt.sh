@@ -8,42 +8,15 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/libvirt.sh
 . tests/lib/libvirt.sh
 libvirt_namespace "$0"
-# shellcheck source=tests/lib/tap.sh
-. tests/lib/tap.sh
-# shellcheck source=tests/lib/fleet.sh
-. tests/lib/fleet.sh
 
 DOMAINS=(db-1 db-2 db-3)
-LIBVIRT_DOMAINS=("${DOMAINS[@]}")
 NAME=fother_demo_cmdline
-
-stop() {
-	local status=$?
-	libvirt_stop
-	(exit "$status")
-	fleet_clean_up
-}
-
-# domain_start DOMAIN: and wait until its init answers.
-domain_start() {
-	virsh -q start "$1" >/dev/null && fleet_until "'$1' to boot" fleet_exec "$1" true
-}
 
 start() { "$FOTHER" rollout start "$FLEET_DIR/$NAME.yaml"; }
 settled() { "$FOTHER" rollout status --wait; }
 wave_is() { [ "$(fleet_rollout wave "$(fleet_last_rollout)")" = "$1" ]; }
 
-fleet_init libvirt
-trap stop EXIT
-libvirt_start "$FLEET_DIR/libvirt"
-tap_result $? "libvirtd starts" || bail "no libvirtd"
-
-for domain in "${DOMAINS[@]}"; do
-	tools/vm domain --name "$domain" --dir "$FLEET_DIR/vms" >"$FLEET_DIR/$domain.xml" &&
-		virsh -q define "$FLEET_DIR/$domain.xml" >/dev/null && domain_start "$domain"
-	tap_result $? "domain $domain boots" || bail "no fleet"
-done
-FLEET_INVENTORY=(-c qemu:///system)
+libvirt_fleet libvirt "${DOMAINS[@]}"
 fleet_agent_start
 tap_result $? "the agent starts with libvirt as inventory"
 ok "every guest greets the agent" \
@@ -60,13 +33,13 @@ eventually 200 "the canary is patched" fleet_looks patched "$canary"
 ok "domain $victim is destroyed in the middle" virsh -q destroy "$victim"
 eventually 200 "the agent sees that it is gone" fleet_open 2
 eventually 200 "the rollout goes on to the rest" wave_is 1
-ok "it is started again, on another socket path" domain_start "$victim"
+ok "it is started again, on another socket path" libvirt_domain_start "$victim"
 ok "the rollout completes" settled
 ok "every domain is patched, the restarted one too" \
 	fleet_looks patched "${DOMAINS[@]}"
 
 ok "a patched domain is destroyed" virsh -q destroy "$canary"
-ok "and started: it lost the patch" domain_start "$canary"
+ok "and started: it lost the patch" libvirt_domain_start "$canary"
 eventually 200 "and is brought back to what the fleet runs" fleet_looks patched "$canary"
 
 ok "the rollout is reversed" "$FOTHER" rollout reverse --wait "$(fleet_last_rollout)"

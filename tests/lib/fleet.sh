@@ -6,6 +6,9 @@
 # sees to it that everything started here is stopped and removed at the end.
 # Waits are bounded only to end a hang, and say what they waited for.
 
+# shellcheck source=tests/lib/end.sh
+. tests/lib/end.sh
+
 FLEET_WAIT_S=${FLEET_WAIT_S:-300}
 FLEET_PATCHED_TEXT="this has been live patched"
 FLEET_VMS=()
@@ -22,24 +25,20 @@ fleet_init() {
 	export FOTHER_SOCKET=$FLEET_DIR/api.sock
 	mkdir -p "$FLEET_DIR/vms"
 	FLEET_INVENTORY=(--sockets "$FLEET_DIR/vms")
-	trap fleet_clean_up EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
+	at_end fleet_clean_up
 }
 
 fleet_clean_up() {
-	local status=$? vm
-	trap - EXIT INT TERM
+	local vm
 	fleet_agent_stop
 	for vm in "${FLEET_VMS[@]}"; do
 		tools/vm stop --dir "$FLEET_DIR/vms" --name "$vm" >/dev/null 2>&1 || :
 	done
-	if [ "$status" != 0 ] && [ -s "$FLEET_DIR/fotherd.log" ]; then
+	if [ "$END_STATUS" != 0 ] && [ -s "$FLEET_DIR/fotherd.log" ]; then
 		echo "--- the end of fotherd's log:" >&2
 		tail -n 40 "$FLEET_DIR/fotherd.log" >&2
 	fi
 	rm -rf "$FLEET_DIR"
-	exit "$status"
 }
 
 # fleet_boot VM...: boot guests with fother.ko loaded and a channel each; the
@@ -47,10 +46,10 @@ fleet_clean_up() {
 fleet_boot() {
 	local vm
 	for vm in "$@"; do
+		FLEET_VMS+=("$vm") # first: it may be half booted when we are ended
 		tools/vm start --kernel 6.1 --dir "$FLEET_DIR/vms" --name "$vm" \
 			--file "$FLEET_EXAMPLES:/modules" \
 			--file "$FLEET_BUILD/guest/$FLEET_KREL/tests:/modules" || return 1
-		FLEET_VMS+=("$vm")
 	done
 }
 

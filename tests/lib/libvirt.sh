@@ -3,8 +3,16 @@
 # A real libvirtd for tests, with folders of its own.
 #
 # The script must run in a mount namespace of its own (libvirt_namespace), in which
-# libvirt's places are bound to a folder that the test removes.  libvirt_start needs
-# a function fleet_until (tests/lib/fleet.sh).
+# libvirt's places are bound to a folder that the test removes.
+#
+#	. tests/lib/libvirt.sh		# tap.sh and fleet.sh with it
+#	libvirt_namespace "$0"
+#	libvirt_fleet NAME db-1 db-2	# libvirtd, and these domains booted in it
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+# shellcheck source=tests/lib/fleet.sh
+. tests/lib/fleet.sh
+
 LIBVIRTD_PID=
 LIBVIRT_DOMAINS=() # destroyed by libvirt_stop
 
@@ -51,4 +59,36 @@ libvirt_stop() {
 		wait "$LIBVIRTD_PID" 2>/dev/null
 	fi
 	LIBVIRTD_PID=
+}
+
+libvirt_clean_up() {
+	libvirt_stop
+	fleet_clean_up
+}
+
+# libvirt_domain_start DOMAIN: and wait until its init answers.
+libvirt_domain_start() {
+	virsh -q start "$1" >/dev/null && fleet_until "'$1' to boot" fleet_exec "$1" true
+}
+
+# libvirt_fleet NAME [DOMAIN]...: a fleet (tests/lib/fleet.sh) that the agent finds by a
+# libvirtd of its own.  A function libvirt_defined DOMAIN, where there is one, is called
+# between a domain's definition and its start.
+libvirt_fleet() {
+	local name=$1 domain
+	shift
+	LIBVIRT_DOMAINS+=("$@")
+	fleet_init "$name"
+	at_end libvirt_clean_up
+	libvirt_start "$FLEET_DIR/libvirt"
+	tap_result $? "libvirtd starts" || bail "no libvirtd"
+	# shellcheck disable=SC2034 # of tests/lib/fleet.sh
+	FLEET_INVENTORY=(-c qemu:///system)
+	for domain; do
+		tools/vm domain --name "$domain" --dir "$FLEET_DIR/vms" >"$FLEET_DIR/$domain.xml" &&
+			virsh -q define "$FLEET_DIR/$domain.xml" >/dev/null &&
+			{ ! declare -F libvirt_defined >/dev/null || libvirt_defined "$domain"; } &&
+			libvirt_domain_start "$domain"
+		tap_result $? "domain $domain boots" || bail "no fleet"
+	done
 }

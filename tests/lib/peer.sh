@@ -6,6 +6,8 @@
 #	peer_guest [OPTION]...	# boots it: options of tools/vm start
 #	says "HELLO is answered" "*ack *" hello		# lines of a host
 #	guest 'COMMAND'
+# shellcheck source=tests/lib/end.sh
+. tests/lib/end.sh
 # shellcheck source=tests/lib/qmp.sh
 . tests/lib/qmp.sh
 
@@ -17,6 +19,8 @@ MODULE=$BUILD/guest/$KREL/examples/$NAME.ko
 TESTS=$BUILD/guest/$KREL/tests
 PEER=$BUILD/host/e2e/peer
 WAIT_S=${WAIT_S:-60}
+# Answers that a throttled host's socket, a relay on the way and the guest's queue can't hold.
+PEER_FLOOD=40000
 
 peer_clean_up() {
 	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
@@ -27,9 +31,7 @@ peer_init() { # NAME
 	DIR=$(mktemp -d "${TMPDIR:-/tmp}/fother-$1.XXXXXX")
 	SOCKET=$DIR/vm.sock
 	QMP_SOCKET=$DIR/vm.qmp
-	trap peer_clean_up EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
+	at_end peer_clean_up
 	make -s "$PEER" >&2 || bail "can't build '$PEER'"
 }
 
@@ -83,3 +85,26 @@ is_patched() { [ "$(guest 'cat /proc/cmdline')" = "$PATCHED" ]; }
 is_original() { ! is_patched; }
 is_bound() { [ "$(counter device)" != none ]; }
 is_unbound() { counter_is device none; }
+
+# peer_broken_bytes: tests; the session survives them, and they are counted.
+peer_broken_bytes() {
+	local before
+	before=$(counter skipped_bytes)
+	says "the session survives garbage" "*heartbeat*" hello "garbage 200000" heartbeat
+	ok "which is counted" counter_above skipped_bytes "$before"
+	before=$(counter bad_payloads)
+	says "and a wrong checksum" "*heartbeat*" hello badcrc heartbeat
+	ok "which is counted too" counter_above bad_payloads "$before"
+	says "a frame cut off is no trouble for the next host" "*ack*ack*heartbeat*" \
+		hello cut close open hello heartbeat
+}
+
+# peer_does_not_read: tests with a host that only sends.
+peer_does_not_read() {
+	local before
+	before=$(counter tx_dropped)
+	says "a host that does not read is heard all the same" "*flood $PEER_FLOOD sent*" \
+		hello "flood $PEER_FLOOD"
+	eventually "$WAIT_S" "what has no room is dropped and counted" counter_above tx_dropped "$before"
+	says "and the next host is served" "*ack*result 51 ok*" hello "query 51"
+}

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.." || exit
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/fother-run-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+export TMPDIR=$work
 
 # judged KIND COMMAND: the runner's last line and exit status for one program.
 judged() {
@@ -49,6 +50,55 @@ is "$(judged plain true)" "1 passed, 0 failed (0)" "plain, good"
 is "$(judged plain false)" "0 passed, 1 failed (1)" "plain, bad"
 is "$(tests/lib/run -l "$work" </dev/null 2>&1 | tail -n 1)" "0 passed, 1 failed" \
 	"nothing tested is a failure"
+
+# ---- what a program leaves behind -------------------------------------------------
+# A stand-in for a guest: in a session of its own, with nothing but its command line to know it by.
+cat >"$work/guest" <<'END'
+#!/bin/bash
+# As QEMU does it under libvirt: no environment, in the background, of nobody's session.
+touch "$TMPDIR/console"
+env -i setsid bash -c 'echo $$ >"$1"; exec tail -f "$0"' "$TMPDIR/console" "$1" >/dev/null 2>&1 &
+until [ -s "$1" ]; do sleep 0.1; done
+END
+chmod 755 "$work/guest"
+# shellcheck disable=SC2317 # ok calls it
+# A process that nobody waited for yet has ended, too: it has no command line any more.
+ended() { [ -s "$1" ] && ! grep -qs . "/proc/$(<"$1")/cmdline"; }
+
+is "$(judged plain "$work/guest $work/pid1")" "1 passed, 0 failed (0)" "a program that leaves a guest behind"
+ok "the guest is ended" ended "$work/pid1"
+ok "and named" grep -q "left behind.*tail -f" "$work/case.log"
+is "$(judged plain "$work/guest $work/pid2; sleep 600" 2)" "0 passed, 1 failed (1)" "one that hangs then"
+ok "has its guest ended" ended "$work/pid2"
+
+cat >"$work/cleaner" <<'END'
+. tests/lib/end.sh
+name=$1
+clean_up() {
+	echo begun
+	kill -TERM $$ # the time-out's second signal, late
+	sleep 1
+	echo "$END_STATUS" >"$name.cleaned"
+}
+at_end clean_up
+[ -z "${2:-}" ] || "$(dirname "$0")/guest" "$2"
+sleep 600
+END
+is "$(judged plain "exec bash $work/cleaner $work/cut" 2)" "0 passed, 1 failed (1)" "a program is cut off"
+is "$(cat "$work/cut.cleaned")" 143 "and cleans up to the end"
+is "$(grep -c begun "$work/case.log")" 1 "once"
+
+# The runner itself is ended.
+printf 'case\tplain\t600\tbash %s %s\n' "$work/cleaner" "$work/ended $work/pid3" >"$work/list"
+tests/lib/run -l "$work" <"$work/list" >"$work/out" 2>&1 &
+runner=$!
+eventually 60 "a program runs, with a guest" test -s "$work/pid3"
+kill $runner
+wait $runner
+is $? 143 "the runner is ended"
+is "$(cat "$work/ended.cleaned")" 143 "its program cleaned up"
+ok "and the guest is gone" ended "$work/pid3"
+is "$(find "$work" -name 'fth.*')" "" "no program's TMPDIR is left"
 
 is "$(bash -c '. tests/lib/tap.sh; ok n false; exit 0' | head -n 1)" "not ok 1 - n" "ok can fail"
 is "$(bash -c '. tests/lib/tap.sh; nok n true; exit 0' | head -n 1)" "not ok 1 - n" "nok can fail"

@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/lib/tap.sh
+. tests/lib/end.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/fother-vm-test.XXXXXX")
 # shellcheck disable=SC2317 # the trap calls it
@@ -11,7 +12,7 @@ stop() {
 	tools/vm stop --name t --dir "$work"
 	rm -rf "$work"
 }
-trap stop EXIT
+at_end stop
 
 # status COMMAND...: the exit status of tools/vm, and its messages in $work/err.
 status() {

@@ -41,6 +41,8 @@ jmp_buf sim_agent_died;
 
 bool sim_agent_call(void)
 {
+	if (sim.acting == SIM_OLD)
+		return true;
 	if (sim.dead)
 		return false;
 	if (sim.kill_in && !--sim.kill_in) {
@@ -67,10 +69,13 @@ _Noreturn void __real_abort(void);
 
 void __wrap_abort(void)
 {
-	if (!sim.agent && !sim.replaying)
+	if (sim.acting == SIM_WORLD)
 		__real_abort();
-	sim_note("the agent ends itself");
-	sim.dead = true;
+	sim_note("%s ends itself", sim.acting == SIM_OLD ? "the old agent" : "the agent");
+	if (sim.acting == SIM_OLD)
+		sim.old_ends = true;
+	else
+		sim.dead = true;
 	longjmp(sim_agent_died, 1);
 }
 
@@ -101,13 +106,21 @@ void sim_agent_start(void)
 		.group = (gid_t)-1,
 	};
 	struct fth_agent *agent = NULL;
+	enum sim_whose acting;
 	int error;
 
 	sim_trace('S', 0, 0);
 	sim_note("the agent starts");
 	sim_check_confirm_timers();
+	sim.lives++;
+	acting = sim_act(SIM_OURS);
 	error = fth_agent_new(NULL, &options, &agent);
+	sim_act(acting);
 	sim.agent = error ? NULL : agent;
+	if (!error && !sim.dead) {
+		sim_check_epoch(agent->epoch);
+		sim_hand_check_history();
+	}
 	if (!error || sim.dead)
 		return;
 	sim_due_set(&sim.agent_due, sim.now_us + RESTART_MS * SIM_MS);
@@ -116,9 +129,11 @@ void sim_agent_start(void)
 void sim_agent_reap(void)
 {
 	struct fth_agent *agent = sim.agent;
+	enum sim_whose acting = sim_act(SIM_OURS);
 
 	sim_links_cut();
 	fth_agent_free(agent);
+	sim_act(acting);
 	sim.agent = NULL;
 	sim.dead = false;
 	sim.kills++;
@@ -128,16 +143,32 @@ void sim_agent_reap(void)
 
 void sim_agent_free(void)
 {
+	enum sim_whose acting = sim_act(SIM_OURS);
+
 	sim.dead = true; /* nothing is written any more */
 	fth_agent_free(sim.agent);
 	sim.agent = NULL;
 	sim.dead = false;
-	if (has_folder) {
-		char path[sizeof(state_folder) + 8];
+	sim_act(acting);
+	sim_agent_unlock();
+}
 
-		snprintf(path, sizeof(path), "%s/lock", state_folder);
-		unlink(path);
-	}
+/* The folder is another host's copy: the lock of who stands still is not in it. */
+void sim_agent_unlock(void)
+{
+	char path[sizeof(state_folder) + 8];
+
+	if (!has_folder)
+		return;
+	snprintf(path, sizeof(path), "%s/lock", state_folder);
+	unlink(path);
+}
+
+bool sim_agent_is_alive(uint8_t whose, uint32_t life)
+{
+	if (whose == SIM_OLD)
+		return sim.old_agent && life == sim.old_life;
+	return sim.agent && life == sim.lives;
 }
 
 void sim_agent_remove_folder(void)
@@ -163,6 +194,12 @@ int fth_sockets_new(struct fth_loop *loop, const char *folder,
 void fth_sockets_free(struct fth_sockets *sockets)
 {
 	(void)sockets;
+}
+
+void fth_sockets_retell(struct fth_sockets *sockets, const char *name)
+{
+	(void)sockets;
+	(void)name;
 }
 
 /* ---- payloads, and their cache */
@@ -242,6 +279,15 @@ int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t
 	return 0;
 }
 
+void fth_cache_drop(const char *state, const uint8_t *sha256, uint64_t rollout, bool is_last)
+{
+	(void)state;
+	(void)sha256;
+	(void)rollout;
+	if (is_last)
+		cached = false;
+}
+
 int fth_cache_probe(const char *state)
 {
 	(void)state;
@@ -270,12 +316,12 @@ void fth_log(enum fth_log_priority priority, const char *format, ...)
 	va_list args;
 
 	(void)priority;
-	if (!sim.options.verbose || sim.dead)
+	if (!sim.options.verbose || (sim.dead && sim.acting != SIM_OLD))
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	sim_note("log: %s", text);
+	sim_note("log%s: %s", sim.acting == SIM_OLD ? " of the old agent" : "", text);
 }
 
 /* ---- HTTP */
@@ -352,12 +398,15 @@ json_t *fth_http_json_text(const void *text, size_t length)
 int sim_agent_post(const char *path, const char *body)
 {
 	struct fth_http_request request = { .post = true, .path = path, .body = body };
+	enum sim_whose acting;
 
 	if (!sim.agent || sim.dead)
 		return 0;
 	sim_note("api: POST %s", path);
 	sim.kill_in += sim.kill_in ? 1 : 0;
+	acting = sim_act(SIM_OURS);
 	fth_api_handle(sim.agent, &request);
+	sim_act(acting);
 	sim_trace('P', (uint64_t)request.status, 0);
 	return request.status;
 }

@@ -21,6 +21,9 @@ static const char *const names[SIM_BREAKS] = {
 	[SIM_BREAK_BLOCK] = "block",	     [SIM_BREAK_DEAF] = "deaf",
 	[SIM_BREAK_ASLEEP] = "asleep",	     [SIM_BREAK_NO_TIMER] = "no-timer",
 	[SIM_BREAK_FORGETS] = "forgets",     [SIM_BREAK_CHANCE] = "chance",
+	[SIM_BREAK_EPOCH] = "epoch",	     [SIM_BREAK_OBEYS] = "obeys",
+	[SIM_BREAK_PAUSE] = "pause",	     [SIM_BREAK_ANSWER] = "answer",
+	[SIM_BREAK_ALLOWED] = "allowed",
 };
 
 const char *sim_break_name(uint32_t number)
@@ -118,4 +121,45 @@ void __wrap_fth_live_tick_due(struct fth_agent *agent)
 {
 	if (!sim_broken(SIM_BREAK_ASLEEP))
 		__real_fth_live_tick_due(agent);
+}
+
+int __real_fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt);
+int __wrap_fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt);
+int __wrap_fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt)
+{
+	int error = __real_fth_store_raise_epoch(store, ret_epoch, ret_salt);
+
+	if (!error && sim_broken(SIM_BREAK_EPOCH) && sim.epoch_max)
+		*ret_epoch = sim.epoch_max;
+	return error;
+}
+
+int __real_fth_rollout_pause(struct fth_rollout_run *run);
+int __wrap_fth_rollout_pause(struct fth_rollout_run *run);
+int __wrap_fth_rollout_pause(struct fth_rollout_run *run)
+{
+	if (!sim_broken(SIM_BREAK_PAUSE))
+		return __real_fth_rollout_pause(run);
+	run->actions->changed = true;
+	return 0;
+}
+
+/* The timer's commit comes all the same, a little later. */
+int __real_fth_agent_flush(struct fth_agent *agent);
+int __wrap_fth_agent_flush(struct fth_agent *agent);
+int __wrap_fth_agent_flush(struct fth_agent *agent)
+{
+	return sim_broken(SIM_BREAK_ANSWER) ? 0 : __real_fth_agent_flush(agent);
+}
+
+int __real_fth_store_add_block(struct fth_store *store, const struct fth_store_block *row,
+			       bool renew);
+int __wrap_fth_store_add_block(struct fth_store *store, const struct fth_store_block *row,
+			       bool renew);
+int __wrap_fth_store_add_block(struct fth_store *store, const struct fth_store_block *row,
+			       bool renew)
+{
+	if (sim_broken(SIM_BREAK_ALLOWED) && !*row->vm)
+		return 0;
+	return __real_fth_store_add_block(store, row, renew);
 }

@@ -32,6 +32,11 @@ finds 'invariant [56]: ' deaf
 finds 'invariant 6: 7200 s after the last fault' asleep
 finds 'invariant 7: .* nobody confirmed' no-timer
 finds 'invariant 7: .* that was confirmed' forgets
+finds 'invariant 8: an agent begins with epoch' epoch
+finds 'invariant 8: .* obeys an agent of epoch' obeys
+finds 'invariant 9: .* after people were told of a pause' pause
+finds 'invariant 9: .* the history has it' answer
+finds 'invariant 4: .*(after people were told|what was recalled)' allowed
 finds 'two runs of one seed differ' chance
 
 # A finding is made small, and the line that it prints repeats it.

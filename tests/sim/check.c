@@ -79,17 +79,37 @@ static void check_budgets(const struct fth_rollout *rollout,
 		check_limit(rollout, vm_of(rollout, action), limits->host, 'h');
 		if (vm_of(rollout, action)->group[0])
 			check_limit(rollout, vm_of(rollout, action), limits->group, 'g');
-		if (spent && action->op <= FTH_OP_APPLY)
-			sim_fail(
-				"invariant 1: rollout %llu sends %s to '%s' on a spent budget (%s)",
-				(unsigned long long)rollout->id, fth_op_name(action->op),
-				vm_of(rollout, action)->name, why);
+		if (action->op <= FTH_OP_APPLY && (spent || fth_rollout_is_aborted(rollout)))
+			sim_fail("invariant 1: rollout %llu sends %s to '%s' %s (%s)",
+				 (unsigned long long)rollout->id, fth_op_name(action->op),
+				 vm_of(rollout, action)->name,
+				 spent ? "on a spent budget" : "after its abort",
+				 spent ? why : rollout->why);
 	}
+	if (spent && (rollout->phase == FTH_RO_RUNNING || rollout->phase == FTH_RO_SOAKING ||
+		      rollout->phase == FTH_RO_GATED || rollout->phase == FTH_RO_COMPLETE))
+		sim_fail("invariant 1: rollout %llu is %s on a spent budget (%s)",
+			 (unsigned long long)rollout->id, fth_rollout_phase_name(rollout->phase),
+			 why);
+}
+
+/* What people are shown: each VM is in one column. */
+static void check_shown(const struct fth_rollout *rollout)
+{
+	struct fth_rollout_counts counts;
+
+	fth_rollout_count(rollout, &counts);
+	if (counts.waiting + counts.deferred + counts.in_flight + counts.soaking + counts.done +
+			    counts.failed + counts.reversed + counts.skipped !=
+		    counts.total ||
+	    counts.in_flight != rollout->in_flight)
+		sim_fail("invariant 1: what is shown of rollout %llu does not add up",
+			 (unsigned long long)rollout->id);
 }
 
 static void check_counts(const struct fth_rollout *rollout)
 {
-	uint32_t inconclusive = 0, in_flight = 0, failures = 0, i;
+	uint32_t inconclusive = 0, in_flight = 0, failures = 0, tried = 0, i;
 	const struct fth_rollout_vm *vm;
 
 	for (i = 0; i < rollout->vm_count; i++) {
@@ -97,13 +117,19 @@ static void check_counts(const struct fth_rollout *rollout)
 		in_flight += vm->op != 0;
 		failures += vm->failure_counted;
 		inconclusive += vm->inconclusive && !vm->excused;
+		tried += vm->tried;
+		if ((vm->touched || vm->failure_counted) && !vm->tried)
+			sim_fail("invariant 1: '%s' was touched and does not count as tried",
+				 vm->name);
 	}
 	if (in_flight != rollout->in_flight || failures != rollout->failures ||
-	    inconclusive != rollout->inconclusive)
+	    inconclusive != rollout->inconclusive || tried != rollout->tried)
 		sim_fail(
-			"invariant 1: rollout %llu counts %u in flight, %u failed, %u inconclusive; its VMs are %u, %u, %u",
+			"invariant 1: rollout %llu counts %u in flight, %u failed, %u inconclusive, %u tried; its VMs are %u, %u, %u, %u",
 			(unsigned long long)rollout->id, rollout->in_flight, rollout->failures,
-			rollout->inconclusive, in_flight, failures, inconclusive);
+			rollout->inconclusive, rollout->tried, in_flight, failures, inconclusive,
+			tried);
+	check_shown(rollout);
 }
 
 static const struct fth_rollout_vm *find_vm(const struct fth_rollout *rollout, const char *name)
@@ -170,6 +196,8 @@ int __wrap_fth_rollout_step(struct fth_rollout *rollout, const struct fth_rollou
 {
 	int error = __real_fth_rollout_step(rollout, event, actions);
 
+	if (sim.acting == SIM_OLD)
+		return error; /* it has a journal and a fleet of its own */
 	if (sim.replaying) {
 		if (!error && !sim.dead)
 			sim_check_replayed(rollout, event);
@@ -213,11 +241,11 @@ static uint8_t op_of(uint8_t type)
 
 static void check_blocked(const struct sim_vm *vm, uint8_t op)
 {
-	char name[32], why[FTH_WHY_MAX];
+	char name[SIM_NAME_MAX], why[FTH_WHY_MAX];
 
 	if (op > FTH_OP_APPLY)
 		return;
-	snprintf(name, sizeof(name), "vm-%u", vm->index);
+	sim_vm_name(vm, name);
 	if (fth_store_is_blocked(sim.agent->store, name, sim_sha256, SIM_PATCH, why, sizeof(why)))
 		sim_fail("invariant 4: %s sent to vm-%u, which is blocked (%s)", fth_op_name(op),
 			 vm->index, why);
@@ -228,11 +256,11 @@ void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length)
 	struct fth_wire_header header;
 	const struct fth_rollout *rollout;
 	const struct fth_rollout_vm *believed;
-	char name[32];
+	char name[SIM_NAME_MAX];
 	uint64_t op_id;
 	uint8_t op;
 
-	if (length < sizeof(header) || !sim.agent)
+	if (length < sizeof(header) || !sim.agent || sim.acting == SIM_OLD)
 		return;
 	memcpy(&header, frame, sizeof(header));
 	op = op_of(header.type);
@@ -240,7 +268,7 @@ void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length)
 		return; /* no command of a rollout */
 	op_id = header.op_id ^ sim.agent->salt;
 	rollout = sim_check_durable(op_id >> 32);
-	snprintf(name, sizeof(name), "vm-%u", vm->index);
+	sim_vm_name(vm, name);
 	believed = rollout ? find_vm(rollout, name) : NULL;
 	if (rollout && is_recall(rollout) && op <= FTH_OP_CONFIRM) {
 		sim_fail("invariant 4: %s sent to vm-%u after the recall was journalled",
@@ -256,6 +284,44 @@ void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length)
 		return;
 	}
 	check_blocked(vm, op);
+	sim_hand_check_sent(vm, op_id >> 32, op, (uint32_t)op_id);
+}
+
+/* ---- agents, one after the other */
+
+void sim_check_epoch(uint64_t epoch)
+{
+	if (epoch <= sim.epoch_max)
+		sim_fail("invariant 8: an agent begins with epoch %llu, one before had %llu",
+			 (unsigned long long)epoch, (unsigned long long)sim.epoch_max);
+	sim.epoch_max = epoch;
+}
+
+static bool is_of_old(uint64_t epoch)
+{
+	return sim.old_agent && epoch == sim.old_agent->epoch;
+}
+
+void sim_check_heard(struct sim_vm *vm, uint64_t epoch)
+{
+	struct sim_guest *guest = &vm->guest;
+
+	if (is_of_old(epoch) && epoch < guest->heard_epoch)
+		sim.seen.old |= 1u << SIM_OLD_GREETED;
+	if (epoch > guest->heard_epoch)
+		guest->heard_epoch = epoch;
+}
+
+void sim_check_command(struct sim_vm *vm, uint64_t epoch, bool obeyed)
+{
+	if (is_of_old(epoch))
+		sim.seen.old |= 1u << (obeyed ? SIM_OLD_OBEYED : SIM_OLD_REFUSED);
+	if (obeyed && epoch < vm->guest.heard_epoch)
+		sim_fail(
+			"invariant 8: vm-%u obeys an agent of epoch %llu after it heard of one of %llu",
+			vm->index, (unsigned long long)epoch,
+			(unsigned long long)vm->guest.heard_epoch);
+	sim_check_heard(vm, epoch);
 }
 
 /* ---- at starts, and at the end */

@@ -171,7 +171,7 @@ static uint32_t differing_vm(const struct fth_rollout *one, const struct fth_rol
 {
 	uint32_t i;
 
-	for (i = 0; i < one->vm_max; i++)
+	for (i = 0; i < one->vm_count; i++)
 		if (memcmp(&one->vms[i], &other->vms[i], sizeof(*one->vms)) != 0)
 			return i;
 	return FTH_VM_NONE;
@@ -196,6 +196,21 @@ static void compare(const struct shadow *shadow, const struct fth_rollout *live,
 			(unsigned long long)live->id, when, live->vms[vm].name,
 			fth_rollout_vm_state_name(kept->vms[vm].state), kept->vms[vm].why,
 			fth_rollout_vm_state_name(live->vms[vm].state), live->vms[vm].why);
+	else if (memcmp(kept->slots, live->slots, live->vm_max * sizeof(*live->slots)) != 0)
+		sim_fail(
+			"invariant 3: rollout %llu %s: replay gives another agenda than the live one",
+			(unsigned long long)live->id, when);
+}
+
+/* It can be read, and what was read gives the same bytes again. */
+static bool is_whole(const struct record *record, struct fth_rollout_event *ret_event)
+{
+	const uint8_t *bytes = pending.bytes + record->at;
+	uint8_t again[FTH_JOURNAL_RECORD_MAX];
+
+	return !fth_journal_decode(bytes, record->length, ret_event) &&
+	       fth_journal_encode(ret_event, again) == record->length &&
+	       (sim_broken(SIM_BREAK_RECORD) || !memcmp(again, bytes, record->length));
 }
 
 static void promote(void)
@@ -212,8 +227,7 @@ static void promote(void)
 		live = fth_live_find(sim.agent, record->id);
 		if (!shadow && live)
 			shadow = new_shadow(live->rollout);
-		if (!shadow ||
-		    fth_journal_decode(pending.bytes + record->at, record->length, &event))
+		if (!shadow || !is_whole(record, &event))
 			sim_fail("invariant 3: a record of rollout %llu can't be read",
 				 (unsigned long long)record->id);
 		else
@@ -236,7 +250,7 @@ int __wrap_fth_store_append(struct fth_store *store, uint64_t id, const uint8_t 
 {
 	int error = __real_fth_store_append(store, id, record, length);
 
-	if (sim.dead || !has_shadows())
+	if (sim.dead || sim.acting == SIM_OLD || !has_shadows())
 		return error;
 	if (error)
 		batch_clear(&pending);
@@ -250,7 +264,7 @@ int __wrap_fth_store_commit(struct fth_store *store)
 	int error = __real_fth_store_commit(store);
 	struct batch swap;
 
-	if (sim.dead || !has_shadows())
+	if (sim.dead || sim.acting == SIM_OLD || !has_shadows())
 		return error;
 	commits++;
 	if (error) {
@@ -270,7 +284,7 @@ int __wrap_fth_store_commit(struct fth_store *store)
 void __wrap_fth_store_rollback(struct fth_store *store)
 {
 	__real_fth_store_rollback(store);
-	if (!sim.dead)
+	if (!sim.dead && sim.acting != SIM_OLD)
 		batch_clear(&pending);
 }
 
@@ -342,6 +356,8 @@ int __wrap_fth_replay_again(struct fth_live *live)
 {
 	int error;
 
+	if (sim.acting == SIM_OLD)
+		return __real_fth_replay_again(live);
 	sim.replaying = true;
 	replayed_id = 0;
 	error = __real_fth_replay_again(live);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "sim.h"
 
 #define FILES_MAX 8u
@@ -26,16 +27,10 @@ struct range {
 	uint64_t end;
 };
 
-struct content {
-	uint8_t *bytes;
-	uint64_t size;
-	uint64_t room;
-};
-
 struct file {
 	char name[64];
-	struct content now;
-	struct content platter;
+	struct sim_blocks now;
+	struct sim_blocks platter; /* unused in calm runs: nothing is lost there */
 	struct range writes[WRITES_MAX];
 	uint32_t write_count;
 	bool exists;
@@ -44,56 +39,47 @@ struct file {
 
 struct handle {
 	sqlite3_file base;
-	struct file *file;
+	uint32_t file; /* of the disk of who acts */
 	void *regions[SHM_REGIONS];
 };
 
-static struct file files[FILES_MAX];
+/* The second one is the old agent's, from when it began to stand still. */
+static struct file disks[2][FILES_MAX];
 static bool registered;
 
-static void set_room(struct content *content, uint64_t size)
+static struct file *files_of(void)
 {
-	uint64_t room = content->room ? content->room : 16384;
-
-	if (size <= content->room)
-		return;
-	while (room < size)
-		room *= 2;
-	content->bytes = realloc(content->bytes, room);
-	if (!content->bytes)
-		abort();
-	memset(content->bytes + content->room, 0, room - content->room);
-	content->room = room;
+	return disks[sim.acting == SIM_OLD];
 }
 
-static void set_size(struct content *content, uint64_t size)
+static struct file *file_of(sqlite3_file *base)
 {
-	set_room(content, size);
-	if (size < content->size)
-		memset(content->bytes + size, 0, content->size - size);
-	content->size = size;
+	return &files_of()[((struct handle *)base)->file];
+}
+
+/* Without faults only the process is killed, never its host; a large fleet is calm. */
+static bool has_platter(void)
+{
+	return !sim.options.calm;
 }
 
 static void settle(struct file *file, uint64_t begin, uint64_t end)
 {
 	if (end > file->now.size)
 		end = file->now.size;
-	if (begin >= end)
-		return;
-	if (file->platter.size < end)
-		set_size(&file->platter, end);
-	memcpy(file->platter.bytes + begin, file->now.bytes + begin, end - begin);
+	sim_blocks_copy(&file->platter, &file->now, begin, end);
 }
 
 static void sync_file(struct file *file)
 {
 	uint32_t i;
 
-	for (i = 0; i < file->write_count; i++)
+	for (i = 0; i < file->write_count && has_platter(); i++)
 		settle(file, file->writes[i].begin, file->writes[i].end);
 	file->write_count = 0;
 	file->cut = false;
-	set_size(&file->platter, file->now.size);
+	if (has_platter())
+		sim_blocks_resize(&file->platter, file->now.size);
 }
 
 static bool fails(void)
@@ -114,45 +100,43 @@ static int io_close(sqlite3_file *base)
 
 static int io_read(sqlite3_file *base, void *bytes, int length, sqlite3_int64 offset)
 {
-	const struct content *now = &((struct handle *)base)->file->now;
+	const struct sim_blocks *now = &file_of(base)->now;
 	uint64_t begin = (uint64_t)offset, have;
 
 	have = begin < now->size ? now->size - begin : 0;
 	if (have >= (uint64_t)length) {
-		memcpy(bytes, now->bytes + begin, (size_t)length);
+		sim_blocks_read(now, begin, bytes, (size_t)length);
 		return SQLITE_OK;
 	}
 	memset(bytes, 0, (size_t)length);
 	if (have)
-		memcpy(bytes, now->bytes + begin, have);
+		sim_blocks_read(now, begin, bytes, have);
 	return SQLITE_IOERR_SHORT_READ;
 }
 
 static int io_write(sqlite3_file *base, const void *bytes, int length, sqlite3_int64 offset)
 {
-	struct file *file = ((struct handle *)base)->file;
+	struct file *file = file_of(base);
 	uint64_t begin = (uint64_t)offset, end = begin + (uint64_t)length;
 
 	if (fails())
 		return SQLITE_IOERR_WRITE;
-	if (sim.now_us < sim.disk_full_until_us)
+	if (sim.acting != SIM_OLD && sim.now_us < sim.disk_full_until_us)
 		return SQLITE_FULL;
 	if (file->write_count == WRITES_MAX)
 		sync_file(file);
-	if (end > file->now.size)
-		set_size(&file->now, end);
-	memcpy(file->now.bytes + begin, bytes, (size_t)length);
+	sim_blocks_write(&file->now, begin, bytes, (size_t)length);
 	file->writes[file->write_count++] = (struct range){ begin, end };
 	return SQLITE_OK;
 }
 
 static int io_truncate(sqlite3_file *base, sqlite3_int64 size)
 {
-	struct file *file = ((struct handle *)base)->file;
+	struct file *file = file_of(base);
 
 	if (fails())
 		return SQLITE_IOERR_TRUNCATE;
-	set_size(&file->now, (uint64_t)size);
+	sim_blocks_resize(&file->now, (uint64_t)size);
 	file->cut = true;
 	return SQLITE_OK;
 }
@@ -162,18 +146,18 @@ static int io_sync(sqlite3_file *base, int flags)
 	(void)flags;
 	if (fails())
 		return SQLITE_IOERR_FSYNC;
-	if (sim.fsync_fails) {
+	if (sim.fsync_fails && sim.acting != SIM_OLD) {
 		sim.fsync_fails--;
 		return SQLITE_IOERR_FSYNC;
 	}
 	if (!sim_broken(SIM_BREAK_NO_SYNC))
-		sync_file(((struct handle *)base)->file);
+		sync_file(file_of(base));
 	return SQLITE_OK;
 }
 
 static int io_size(sqlite3_file *base, sqlite3_int64 *ret_size)
 {
-	*ret_size = (sqlite3_int64)((struct handle *)base)->file->now.size;
+	*ret_size = (sqlite3_int64)file_of(base)->now.size;
 	return SQLITE_OK;
 }
 
@@ -276,6 +260,7 @@ static const char *last_part(const char *path)
 static struct file *find(const char *path, bool create)
 {
 	const char *name = last_part(path);
+	struct file *files = files_of();
 	uint32_t i;
 
 	for (i = 0; i < FILES_MAX && files[i].name[0]; i++)
@@ -291,13 +276,15 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int 
 		    int *ret_flags)
 {
 	struct handle *handle = (struct handle *)base;
+	struct file *file;
 
 	(void)vfs;
 	memset(handle, 0, sizeof(*handle));
-	handle->file = find(path, flags & SQLITE_OPEN_CREATE);
-	if (!handle->file || fails())
+	file = find(path, flags & SQLITE_OPEN_CREATE);
+	if (!file || fails())
 		return SQLITE_CANTOPEN;
-	handle->file->exists = true;
+	file->exists = true;
+	handle->file = (uint32_t)(file - files_of());
 	base->pMethods = &methods;
 	if (ret_flags)
 		*ret_flags = flags;
@@ -314,7 +301,7 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync)
 		return SQLITE_IOERR_DELETE;
 	if (!file)
 		return SQLITE_OK;
-	set_size(&file->now, 0);
+	sim_blocks_resize(&file->now, 0);
 	sync_file(file);
 	file->exists = false;
 	return SQLITE_OK;
@@ -401,23 +388,45 @@ void sim_disk_init(void)
 	sqlite3_randomness(0, NULL);
 }
 
-static void drop(struct content *content)
-{
-	free(content->bytes);
-	memset(content, 0, sizeof(*content));
-}
-
-void sim_disk_clear(void)
+static void clear(struct file *files)
 {
 	uint32_t i;
 
 	for (i = 0; i < FILES_MAX; i++) {
-		drop(&files[i].now);
-		drop(&files[i].platter);
+		sim_blocks_free(&files[i].now);
+		sim_blocks_free(&files[i].platter);
 		files[i].name[0] = '\0';
 		files[i].exists = false;
 		files[i].write_count = 0;
 		files[i].cut = false;
+	}
+}
+
+void sim_disk_clear(void)
+{
+	clear(disks[0]);
+	clear(disks[1]);
+}
+
+void sim_disk_drop(void)
+{
+	clear(disks[1]);
+}
+
+/* Nobody kills the old agent together with its host: what it wrote is there. */
+void sim_disk_fork(void)
+{
+	const struct file *from;
+	struct file *to;
+	uint32_t i;
+
+	for (i = 0; i < FILES_MAX; i++) {
+		from = &disks[0][i];
+		to = &disks[1][i];
+		memcpy(to->name, from->name, sizeof(to->name));
+		to->exists = from->exists;
+		sim_blocks_copy(&to->now, &from->now, 0, from->now.size);
+		settle(to, 0, to->now.size);
 	}
 }
 
@@ -437,17 +446,16 @@ void sim_disk_crash(void)
 	struct file *file;
 	uint32_t i, k;
 
-	for (i = 0; i < FILES_MAX; i++) {
-		file = &files[i];
+	for (i = 0; i < FILES_MAX && has_platter(); i++) {
+		file = &disks[0][i];
 		for (k = 0; tears && k < file->write_count; k++)
 			tear(file, &file->writes[k]);
 		if (!file->write_count && !file->cut)
 			continue;
 		file->write_count = 0;
 		file->cut = false;
-		set_size(&file->now, file->platter.size);
-		if (file->platter.size)
-			memcpy(file->now.bytes, file->platter.bytes, file->platter.size);
+		sim_blocks_resize(&file->now, file->platter.size);
+		sim_blocks_copy(&file->now, &file->platter, 0, file->platter.size);
 	}
 }
 

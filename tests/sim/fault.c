@@ -53,6 +53,7 @@ static const char *const names[SIM_FAULTS] = {
 	[SIM_F_MIDWAY] = "emergency midway",
 	[SIM_F_SICK] = "VM is sick",
 	[SIM_F_UNSURE] = "no check can tell",
+	[SIM_F_TWO] = "two agents",
 };
 
 /* How often each is drawn, of all. */
@@ -62,8 +63,8 @@ static const uint8_t weights[SIM_FAULTS] = {
 	[SIM_F_CLOCK] = 3,     [SIM_F_OFF] = 5,	  [SIM_F_OFF_UNTOLD] = 4, [SIM_F_DUPLICATE] = 3,
 	[SIM_F_MIGRATE] = 4,   [SIM_F_SKEW] = 2,  [SIM_F_CORRUPT] = 5,	  [SIM_F_LIAR] = 2,
 	[SIM_F_EMERGENCY] = 5, [SIM_F_TAINT] = 2, [SIM_F_REFUSE] = 7,	  [SIM_F_SLOW] = 3,
-	[SIM_F_PERSON] = 10,   [SIM_F_JOIN] = 3,  [SIM_F_DEPOSED] = 2,	  [SIM_F_BLOCKED] = 2,
-	[SIM_F_MIDWAY] = 4,    [SIM_F_SICK] = 3,  [SIM_F_UNSURE] = 4,
+	[SIM_F_PERSON] = 14,   [SIM_F_JOIN] = 3,  [SIM_F_DEPOSED] = 2,	  [SIM_F_BLOCKED] = 2,
+	[SIM_F_MIDWAY] = 4,    [SIM_F_SICK] = 3,  [SIM_F_UNSURE] = 4,	  [SIM_F_TWO] = 4,
 };
 
 const char *sim_fault_name(uint8_t kind)
@@ -133,22 +134,23 @@ static uint64_t after(uint32_t ms)
 	return sim.now_us + ms * SIM_MS;
 }
 
+/* Mostly of the newest rollout, now and then of one that may not even be there. */
 static void person(const struct sim_fault *fault)
 {
-	static const char *const verbs[] = { "pause",	"resume", "resume", "reverse",
-					     "promote", "abort",  "undo" };
-	uint32_t verb = fault->arg % 10;
-	char path[64];
+	static const uint8_t verbs[] = {
+		SIM_V_PAUSE,  SIM_V_PAUSE,   SIM_V_PAUSE,   SIM_V_RESUME,  SIM_V_RESUME,
+		SIM_V_RESUME, SIM_V_PROMOTE, SIM_V_PROMOTE, SIM_V_PROMOTE, SIM_V_ABORT,
+		SIM_V_ABORT,  SIM_V_REVERSE, SIM_V_RECALL,  SIM_V_UNDO,
+	};
+	uint32_t what = fault->arg % (sizeof(verbs) + 4), whom = fault->arg >> 8;
+	uint64_t rollout = sim.agent ? sim.agent->live_count : 1;
 
-	if (verb == 9) {
-		sim_agent_begin_rollout();
-	} else if (verb >= 7) {
-		sim_agent_post("/v1/allow", "{\"patch\": \"" SIM_PATCH "\"}");
-	} else {
-		snprintf(path, sizeof(path), "/v1/rollouts/%u/%s", 1 + (fault->arg >> 8) % 2,
-			 verbs[verb]);
-		sim_agent_post(path, "{}");
-	}
+	if (what >= sizeof(verbs) + 2)
+		sim_hand_begin();
+	else if (what >= sizeof(verbs))
+		sim_hand_allow_all();
+	else
+		sim_hand_verb(whom % 4 ? rollout : 1 + (whom >> 2) % 3, verbs[what]);
 }
 
 static void power(struct sim_vm *vm, bool on, bool tell)
@@ -162,6 +164,20 @@ static void power(struct sim_vm *vm, bool on, bool tell)
 		sim_due_clear(&vm->guest.due);
 	sim_link_break(vm, true);
 	if (tell)
+		sim_agent_tell(vm);
+}
+
+/* A domain can be renamed while it is off; where no event says that, its start does. */
+static void power_off(struct sim_vm *vm, const struct sim_fault *fault)
+{
+	bool renames = fault->arg % 4 == 0 && vm->exists;
+
+	power(vm, false, fault->kind == SIM_F_OFF && !renames);
+	if (!renames)
+		return;
+	vm->renames++;
+	sim_note("vm-%u is renamed, %u times by now", vm->index, vm->renames);
+	if (fault->kind == SIM_F_OFF)
 		sim_agent_tell(vm);
 }
 
@@ -261,7 +277,7 @@ static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault)
 		break;
 	case SIM_F_OFF:
 	case SIM_F_OFF_UNTOLD:
-		power(vm, false, fault->kind == SIM_F_OFF);
+		power_off(vm, fault);
 		break;
 	case SIM_F_DUPLICATE:
 		sim_agent_tell(vm);
@@ -274,6 +290,9 @@ static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault)
 		break;
 	case SIM_F_PERSON:
 		person(fault);
+		break;
+	case SIM_F_TWO:
+		sim_two_begin(fault->for_ms, 2000 + fault->arg % 20000);
 		break;
 	case SIM_F_SICK:
 		vm->sick = true;
@@ -389,6 +408,7 @@ void sim_plan_end(void)
 	uint32_t i;
 
 	sim_note("no more faults");
+	sim_two_end();
 	sim.faults_over = true;
 	sim.kill_in = 0;
 	sim.fsync_fails = 0;

@@ -252,10 +252,12 @@ static bool admit(struct sim_vm *vm, const struct fth_msg *msg, uint64_t epoch)
 	struct sim_guest *guest = &vm->guest;
 	struct sim_op *op;
 
-	if (epoch < guest->epoch) {
+	if (epoch < guest->epoch && !sim_broken(SIM_BREAK_OBEYS)) {
+		sim_check_command(vm, epoch, false);
 		send_result(vm, msg->op_id, FTH_E_STALE_EPOCH);
 		return false;
 	}
+	sim_check_command(vm, epoch, true);
 	guest->epoch = epoch;
 	op = find_op(guest, msg->op_id);
 	if (op && op->type != msg->type) {
@@ -360,6 +362,7 @@ static void handle_hello(struct sim_vm *vm)
 	struct sim_guest *guest = &vm->guest;
 	uint32_t i;
 
+	sim_check_heard(vm, received.u.hello.epoch);
 	if (guest->epoch < received.u.hello.epoch)
 		guest->epoch = received.u.hello.epoch;
 	send_ack(vm);

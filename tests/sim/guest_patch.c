@@ -16,9 +16,25 @@
 
 static void fire_guest(struct sim_due *due);
 
+/* In all of it, or in some of its tasks. */
+static bool runs_it(const struct sim_guest *guest)
+{
+	return guest->state >= FTH_LC_APPLYING;
+}
+
+static void note_pace(bool ended)
+{
+	struct sim_pace *pace = &sim.pace;
+
+	pace->running += ended ? -1u : 1u;
+	if (pace->recall_us && !pace->recall99_us && pace->running <= pace->patched / 100)
+		pace->recall99_us = sim.now_us - pace->recall_us;
+}
+
 void sim_patch_set_state(struct sim_vm *vm, uint8_t event)
 {
 	struct sim_guest *guest = &vm->guest;
+	bool ran = runs_it(guest);
 
 	if (fth_lifecycle_step(guest->state, event, &guest->state)) {
 		sim_fail("vm-%u: event %u is not possible in state '%s'", vm->index, event,
@@ -27,6 +43,8 @@ void sim_patch_set_state(struct sim_vm *vm, uint8_t event)
 	}
 	guest->reached |= (uint8_t)(1u << guest->state);
 	sim.seen.lifecycle |= 1ull << guest->state;
+	if (runs_it(guest) != ran)
+		note_pace(ran);
 	sim_trace('L', vm->index, guest->state);
 	sim_note("vm-%u is %s", vm->index, fth_lifecycle_name(guest->state));
 }

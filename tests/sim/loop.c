@@ -47,6 +47,7 @@ void fth_timer_free(struct fth_timer *timer)
 
 void fth_timer_set(struct fth_timer *timer, uint64_t after_ms)
 {
+	timer->due.whose = (uint8_t)sim.acting;
 	sim_due_set(&timer->due, sim.now_us + after_ms * SIM_MS);
 }
 

@@ -8,7 +8,6 @@
  * debugging); each such try is a child of its own.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sim.h"
+#include "options.h"
 
-#define VMS_BY_SEED_MAX 32u
 #define RUN_CPU_S 900 /* more of one run is a hang */
 #define SHRINK_TRIES_MAX 400u
 
@@ -37,56 +35,19 @@ struct shared {
 	uint64_t kills;
 	uint64_t virtual_s;
 	uint64_t hash;
+	struct sim_pace pace; /* of the last run */
 	struct sim_seen seen;
 	uint32_t plan_count;
 	bool failed;
 	char why[SIM_WHY_MAX];
 };
 
-struct wish {
-	uint64_t seed;
-	uint64_t count;
-	uint32_t vms;
-	bool calm;
-	bool verbose;
-	bool once;
-	bool shows_seen;
-	bool keep_all;
-	uint32_t breaks;
-	bool has_faults;
-	uint32_t faults[SIM_FAULTS_MAX];
-	uint32_t fault_count;
-};
-
 static struct shared *shared;
-
-static void help(void)
-{
-	uint32_t i;
-
-	printf("usage: sim [OPTION]...\n"
-	       "Runs the real agent against simulated guests, wires, disks and clocks.\n\n"
-	       "  --seed=S      first seed, decimal or 0x... (default 1)\n"
-	       "  --n=N         number of seeds, one after the other (default 1)\n"
-	       "  --vms=V       guests of each run, 1 ... %u (default: 1 ... %u, by the seed)\n"
-	       "  --faults=L    of the seed's faults only these: numbers and ranges, as 3,7-9; or none\n"
-	       "  --calm        no faults: to measure\n"
-	       "  --once        run each seed once, not twice to compare\n"
-	       "  --seen        say at the end what the runs came by; what never did is a failure\n"
-	       "  --no-shrink   leave the faults of a failing run as they are\n"
-	       "  --break=WHAT  break the agent on purpose: ",
-	       SIM_VMS_MAX, VMS_BY_SEED_MAX);
-	for (i = 1; i < SIM_BREAKS; i++)
-		printf("%s%s", i > 1 ? ", " : "", sim_break_name(i));
-	printf("\n  --verbose     say what happens\n"
-	       "  --help        this\n\n"
-	       "Exit status: 0 all invariants held, 1 one was violated (its run is printed), 2 usage.\n");
-}
 
 static uint32_t vms_of(const struct wish *wish, uint64_t seed)
 {
 	return wish->vms ? wish->vms
-			 : 1 + (uint32_t)((seed * 0xd1342543de82ef95ull >> 33) % VMS_BY_SEED_MAX);
+			 : 1 + (uint32_t)((seed * 0xd1342543de82ef95ull >> 33) % WISH_VMS_MAX);
 }
 
 static bool run_once(const struct wish *wish, uint64_t seed, const uint32_t *faults, uint32_t count)
@@ -95,6 +56,7 @@ static bool run_once(const struct wish *wish, uint64_t seed, const uint32_t *fau
 		.seed = seed,
 		.vms = vms_of(wish, seed),
 		.calm = wish->calm,
+		.defaults = wish->defaults,
 		.verbose = wish->verbose,
 		.breaks = wish->breaks,
 		.faults = faults,
@@ -108,6 +70,7 @@ static bool run_once(const struct wish *wish, uint64_t seed, const uint32_t *fau
 	shared->kills += sim.kills;
 	shared->virtual_s += sim.now_us / SIM_S;
 	shared->plan_count = sim.plan_count;
+	shared->pace = sim.pace;
 	sim_seen_add(&shared->seen, &sim.seen);
 	if (!good) {
 		shared->failed = true;
@@ -290,6 +253,7 @@ static void print_plan(const struct wish *wish, uint64_t seed, const uint32_t *f
 		.seed = seed,
 		.vms = vms_of(wish, seed),
 		.calm = wish->calm,
+		.defaults = wish->defaults,
 	};
 	uint32_t i;
 
@@ -329,117 +293,16 @@ static void explain(const struct wish *wish)
 	print_list(faults, count);
 	if (wish->breaks)
 		printf(" BREAK=%s", sim_break_name(wish->breaks));
-	printf("%s\n", wish->calm ? " CALM=1" : "");
+	printf("%s%s\n", wish->calm ? " CALM=1" : "", wish->defaults ? " DEFAULTS=1" : "");
 }
 
-/* ---- options */
-
-static int bad_usage(const char *what, const char *text)
-{
-	fprintf(stderr, "sim: %s: found '%s'; see sim --help\n", what, text);
-	return 2;
-}
-
-static int parse_number(const char *text, uint64_t most, uint64_t *ret_number)
-{
-	char *end;
-
-	errno = 0;
-	*ret_number = strtoull(text, &end, 0);
-	return errno || end == text || *end || *text == '-' || *ret_number > most ? -EINVAL : 0;
-}
-
-static int parse_faults(const char *text, struct wish *wish)
-{
-	unsigned long from, to;
-	char *end;
-
-	wish->has_faults = true;
-	if (!strcmp(text, "none"))
-		return 0;
-	while (*text) {
-		from = strtoul(text, &end, 10);
-		if (end == text)
-			return -EINVAL;
-		to = from;
-		text = end;
-		if (*text == '-') {
-			to = strtoul(text + 1, &end, 10);
-			if (end == text + 1)
-				return -EINVAL;
-			text = end;
-		}
-		for (; from <= to; from++) {
-			if (from >= SIM_FAULTS_MAX || wish->fault_count == SIM_FAULTS_MAX)
-				return -EINVAL;
-			wish->faults[wish->fault_count++] = (uint32_t)from;
-		}
-		if (*text == ',')
-			text++;
-		else if (*text)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-static int parse_break(const char *text, struct wish *wish)
-{
-	for (wish->breaks = 1; wish->breaks < SIM_BREAKS; wish->breaks++)
-		if (!strcmp(sim_break_name(wish->breaks), text))
-			return 0;
-	return -EINVAL;
-}
-
-static const struct option long_options[] = {
-	{ "seed", required_argument, NULL, 's' },  { "n", required_argument, NULL, 'n' },
-	{ "vms", required_argument, NULL, 'v' },   { "faults", required_argument, NULL, 'f' },
-	{ "break", required_argument, NULL, 'b' }, { "calm", no_argument, NULL, 'c' },
-	{ "once", no_argument, NULL, 'o' },	   { "no-shrink", no_argument, NULL, 'k' },
-	{ "seen", no_argument, NULL, 'e' },	   { "verbose", no_argument, NULL, 'V' },
-	{ "help", no_argument, NULL, 'h' },	   { NULL, 0, NULL, 0 },
-};
-
-static int parse(int argc, char **argv, struct wish *wish)
-{
-	uint64_t number = 0;
-	int option;
-
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
-		if (option == 's' && parse_number(optarg, UINT64_MAX, &wish->seed))
-			return bad_usage("expected a seed, decimal or 0x...", optarg);
-		if (option == 'n' &&
-		    (parse_number(optarg, UINT32_MAX, &wish->count) || !wish->count))
-			return bad_usage("expected how many seeds", optarg);
-		if (option == 'v') {
-			if (parse_number(optarg, SIM_VMS_MAX, &number) || !number)
-				return bad_usage("expected 1 ... 1000000 VMs", optarg);
-			wish->vms = (uint32_t)number;
-		}
-		if (option == 'f' && parse_faults(optarg, wish))
-			return bad_usage("expected numbers of faults, as 3,7-9, or none", optarg);
-		if (option == 'b' && parse_break(optarg, wish))
-			return bad_usage("no such thing to break", optarg);
-		wish->calm |= option == 'c';
-		wish->once |= option == 'o';
-		wish->shows_seen |= option == 'e';
-		wish->keep_all |= option == 'k';
-		wish->verbose |= option == 'V';
-		if (option == 'h') {
-			help();
-			exit(0);
-		}
-		if (option == '?')
-			return 2;
-	}
-	return optind < argc ? bad_usage("no such argument", argv[optind]) : 0;
-}
-
-/* User time: what the host does beside is not the simulator's. */
-static double cpu_s(void)
+/* What the children took of the machine. */
+static double cpu_s(double *ret_mib)
 {
 	struct rusage usage;
 
 	getrusage(RUSAGE_CHILDREN, &usage);
+	*ret_mib = (double)usage.ru_maxrss / 1024;
 	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
@@ -457,11 +320,21 @@ static void run_all(const struct wish *wish)
 	sim_agent_remove_folder();
 }
 
+/* In virtual time, and of guests that need up to 0.2 s for a transition. */
+static void print_pace(const struct sim_pace *pace)
+{
+	if (pace->rollout_ms && pace->recall99_us)
+		printf("sim: %u VMs: rollout %.1f virtual s, recall to 99 %% %.2f virtual s, share %.4f\n",
+		       pace->patched, (double)pace->rollout_ms / 1e3,
+		       (double)pace->recall99_us / 1e6,
+		       (double)pace->recall99_us / 1e3 / (double)pace->rollout_ms);
+}
+
 int main(int argc, char **argv)
 {
 	struct wish wish = { .seed = 1, .count = 1 };
-	int error = parse(argc, argv, &wish);
-	double seconds;
+	int error = sim_options_parse(argc, argv, &wish);
+	double seconds, mib;
 	pid_t child;
 
 	if (error)
@@ -489,12 +362,14 @@ int main(int argc, char **argv)
 		       (unsigned long long)shared->done);
 		return 1;
 	}
-	seconds = cpu_s();
+	if (wish.calm)
+		print_pace(&shared->pace);
+	seconds = cpu_s(&mib);
 	printf("sim: %llu seeds held: %llu events, %llu steps, %llu frames, %llu kills, "
-	       "%llu virtual s; %.2f s CPU, %.0f events/s; trace %016llx\n",
+	       "%llu virtual s; %.2f s CPU, %.0f events/s, %.0f MiB; trace %016llx\n",
 	       (unsigned long long)shared->done, (unsigned long long)shared->events,
 	       (unsigned long long)shared->steps, (unsigned long long)shared->frames,
 	       (unsigned long long)shared->kills, (unsigned long long)shared->virtual_s, seconds,
-	       (double)shared->events / seconds, (unsigned long long)shared->hash);
+	       (double)shared->events / seconds, mib, (unsigned long long)shared->hash);
 	return 0;
 }

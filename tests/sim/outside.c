@@ -39,7 +39,7 @@ struct fth_fetch {
 	struct fth_fetch_end end;
 };
 
-static struct fth_libvirt libvirt;
+static struct fth_libvirt libvirts[SIM_OLD + 1]; /* by who asks */
 
 static const struct sim_vm *vm_of(const char *text)
 {
@@ -56,14 +56,24 @@ static uint64_t answer_us(void)
 
 /* ---- libvirt */
 
+void sim_vm_name(const struct sim_vm *vm, char *ret_name)
+{
+	if (vm->renames)
+		snprintf(ret_name, SIM_NAME_MAX, "vm-%u.%u", vm->index, vm->renames);
+	else
+		snprintf(ret_name, SIM_NAME_MAX, "vm-%u", vm->index);
+}
+
 static void tell(const struct fth_inventory_hooks *hooks, void *context, struct sim_vm *vm)
 {
-	struct fth_inventory_vm row = { .running = vm->running };
-	char name[32], host[32], group[32], path[32];
+	uint8_t uuid[FTH_UUID_SIZE] = { 1 };
+	struct fth_inventory_vm row = { .running = vm->running, .uuid = uuid };
+	char name[SIM_NAME_MAX], host[32], group[32], path[32];
 
 	if (!vm->exists)
 		return;
-	snprintf(name, sizeof(name), "vm-%u", vm->index);
+	sim_vm_name(vm, name);
+	memcpy(uuid + 1, &vm->index, sizeof(vm->index));
 	snprintf(host, sizeof(host), "host-%u", vm->host);
 	snprintf(group, sizeof(group), "group-%u", vm->group);
 	snprintf(path, sizeof(path), "/sim/vm-%u", vm->index);
@@ -76,17 +86,28 @@ static void tell(const struct fth_inventory_hooks *hooks, void *context, struct 
 
 void sim_agent_tell(struct sim_vm *vm)
 {
+	enum sim_whose acting = sim_act(SIM_OURS);
+
 	if (sim.agent)
 		tell(&fth_guest_hooks, sim.agent, vm);
+	sim_act(acting);
 }
 
 void sim_agent_gone(struct sim_vm *vm)
 {
-	char name[32];
+	enum sim_whose acting = sim_act(SIM_OURS);
+	char name[SIM_NAME_MAX];
 
-	snprintf(name, sizeof(name), "vm-%u", vm->index);
+	sim_vm_name(vm, name);
 	if (sim.agent)
-		fth_guest_hooks.gone(sim.agent, INVENTORY, name);
+		fth_guest_hooks.gone(sim.agent, INVENTORY, name, NULL);
+	sim_act(acting);
+}
+
+/* It hears no more of events; what it asks is answered. */
+void sim_outside_fork(void)
+{
+	libvirts[SIM_OLD] = libvirts[SIM_OURS];
 }
 
 int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inventory_hooks *hooks,
@@ -96,10 +117,10 @@ int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inv
 
 	(void)loop;
 	(void)uri;
-	libvirt = (struct fth_libvirt){ hooks, context };
+	libvirts[sim.acting] = (struct fth_libvirt){ hooks, context };
 	for (i = 0; i < sim.vm_count; i++)
 		tell(hooks, context, &sim.vms[i]);
-	*ret_libvirt = &libvirt;
+	*ret_libvirt = &libvirts[sim.acting];
 	return 0;
 }
 
@@ -108,10 +129,20 @@ void fth_libvirt_free(struct fth_libvirt *unused)
 	(void)unused;
 }
 
+void fth_libvirt_retell(struct fth_libvirt *unused)
+{
+	const struct fth_libvirt *libvirt = &libvirts[sim.acting];
+	uint32_t i;
+
+	(void)unused;
+	for (i = 0; i < sim.vm_count; i++)
+		tell(libvirt->hooks, libvirt->context, &sim.vms[i]);
+}
+
 struct sample {
 	struct sim_due due;
 	char name[32];
-	uint32_t kills; /* of a life of the agent's that is over: nobody is told */
+	uint32_t life; /* of the agent's; when that is over nobody is told */
 };
 
 static void answer_sample(struct sim_due *due)
@@ -123,12 +154,13 @@ static void answer_sample(struct sim_due *due)
 		.has_vcpu = true,
 		.vcpu_ns = vm && vm->sick ? 1 : sim.now_us * 100,
 	};
-	bool told = vm && sim.agent && sample->kills == sim.kills;
+	const struct fth_libvirt *libvirt = &libvirts[due->whose];
+	bool told = vm && sim_agent_is_alive(due->whose, sample->life);
 
 	snprintf(answer.state, sizeof(answer.state), "%s", vm && vm->running ? "running" : "off");
 	if (told)
-		libvirt.hooks->sampled(libvirt.context, sample->name, vm->unsure ? NULL : &answer,
-				       vm->unsure ? "libvirt does not answer" : "");
+		libvirt->hooks->sampled(libvirt->context, sample->name, vm->unsure ? NULL : &answer,
+					vm->unsure ? "libvirt does not answer" : "");
 	free(sample);
 }
 
@@ -140,7 +172,8 @@ int fth_libvirt_sample(struct fth_libvirt *unused, const char *name)
 	if (!sample)
 		return -EAGAIN;
 	sample->due.fire = answer_sample;
-	sample->kills = sim.kills;
+	sample->due.whose = (uint8_t)sim.acting;
+	sample->life = sim.acting == SIM_OLD ? sim.old_life : sim.lives;
 	snprintf(sample->name, sizeof(sample->name), "%s", name);
 	sim_due_set(&sample->due, answer_us());
 	return 0;
@@ -172,6 +205,7 @@ int fth_process_start(struct fth_loop *loop, const char *const *argv, const char
 	if (!process)
 		return -ENOMEM;
 	process->due.fire = end_process;
+	process->due.whose = (uint8_t)sim.acting;
 	process->done = done;
 	process->context = context;
 	process->end.timed_out = vm && vm->unsure;
@@ -223,6 +257,7 @@ int fth_fetch_start(struct fth_fetcher *fetcher, const char *url, uint64_t timeo
 	if (!fetch)
 		return -ENOMEM;
 	fetch->due.fire = end_fetch;
+	fetch->due.whose = (uint8_t)sim.acting;
 	fetch->done = done;
 	fetch->context = context;
 	fetch->end.status = vm && vm->unsure ? 0 : vm && vm->sick ? 503 : 200;

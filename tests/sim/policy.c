@@ -95,8 +95,12 @@ void sim_policy_write(char *ret_text, size_t size)
 {
 	struct text text = { ret_text, size };
 
-	add(&text, "version: 1\npatch: {name: %s, file: /sim/%s.ko}\ntransition: {deadline: %s}\n",
-	    SIM_PATCH, SIM_PATCH, ONE_OF("3s", "5s", "20s"));
+	add(&text, "version: 1\npatch: {name: %s, file: /sim/%s.ko}\n", SIM_PATCH, SIM_PATCH);
+	if (sim.options.defaults) {
+		sim_note("policy:\n%s", ret_text);
+		return;
+	}
+	add(&text, "transition: {deadline: %s}\n", ONE_OF("3s", "5s", "20s"));
 	if (sim.vm_count >= LARGE_VMS)
 		write_large(&text);
 	else

@@ -48,6 +48,9 @@ static bool step(void)
 	/* It may also end itself, from anywhere. */
 	if (!setjmp(sim_agent_died) && !sim_world_step())
 		return false;
+	sim.acting = SIM_WORLD;
+	if (sim.old_ends)
+		sim_two_end();
 	if (sim.dead)
 		sim_agent_reap();
 	return !sim.failed;
@@ -63,7 +66,6 @@ static void run_until(uint64_t until_us)
 
 static void resume_all(void)
 {
-	char path[64];
 	uint32_t i;
 
 	for (i = 0; sim.agent && i < sim.agent->live_count; i++) {
@@ -72,10 +74,8 @@ static void resume_all(void)
 		if (sim.agent->lives[i]->superseded ||
 		    (rollout->phase != FTH_RO_PAUSED && rollout->phase != FTH_RO_GATED))
 			continue;
-		snprintf(path, sizeof(path), "/v1/rollouts/%llu/%s",
-			 (unsigned long long)rollout->id,
-			 ++sim.resumes > RESUMES_MAX ? "reverse" : "resume");
-		sim_agent_post(path, "{}");
+		sim_hand_verb(rollout->id,
+			      ++sim.resumes > RESUMES_MAX ? SIM_V_REVERSE : SIM_V_RESUME);
 		if (sim.dead)
 			sim_agent_reap();
 	}
@@ -118,7 +118,7 @@ static void begin_rollout(void)
 	for (tries = 0; tries < 100 && status != 201 && !sim.failed; tries++) {
 		if (sim.agent && sim.agent->live_count)
 			return; /* a person of the plan was first */
-		status = sim_agent_begin_rollout();
+		status = sim_hand_begin();
 		if (sim.dead)
 			sim_agent_reap();
 		if (status == 400)
@@ -134,13 +134,15 @@ static void begin_rollout(void)
 
 static void recall(void)
 {
-	char path[64];
+	const struct fth_rollout *rollout;
 
 	if (!sim.agent || !sim.agent->live_count)
 		return;
-	snprintf(path, sizeof(path), "/v1/rollouts/%llu/reverse",
-		 (unsigned long long)sim.agent->lives[sim.agent->live_count - 1]->rollout->id);
-	sim_agent_post(path, "{}");
+	rollout = sim.agent->lives[sim.agent->live_count - 1]->rollout;
+	sim.pace.rollout_ms = rollout->ended_ms - rollout->started_ms;
+	sim.pace.recall_us = sim.now_us;
+	sim.pace.patched = sim.pace.running;
+	sim_hand_verb(rollout->id, sim_chance(SIM_RANDOM_PLAN, 50) ? SIM_V_REVERSE : SIM_V_RECALL);
 	settle();
 }
 
@@ -149,8 +151,11 @@ static void begin_again(void)
 {
 	uint32_t count = sim.agent ? sim.agent->live_count : 0;
 
-	if (!count || sim.agent->lives[count - 1]->rollout->phase != FTH_RO_REVERSED ||
-	    sim_agent_begin_rollout() != 201)
+	if (sim_chance(SIM_RANDOM_PLAN, 50))
+		sim_hand_allow_all();
+	if (!count || !sim.agent ||
+	    sim.agent->lives[count - 1]->rollout->phase != FTH_RO_REVERSED ||
+	    sim_hand_begin() != 201)
 		return;
 	settle();
 }
@@ -179,6 +184,7 @@ bool sim_run(const struct sim_options *options)
 	sim_disk_init();
 	sim_disk_clear();
 	sim_check_init();
+	sim_hand_init();
 	sim_agent_init();
 	make_fleet();
 	sim_plan_make();
@@ -190,7 +196,7 @@ bool sim_run(const struct sim_options *options)
 		sim_plan_end();
 	if (!sim.failed)
 		settle();
-	if (!sim.failed && sim_chance(SIM_RANDOM_PLAN, 70))
+	if (!sim.failed && (sim_chance(SIM_RANDOM_PLAN, 70) || sim.options.calm))
 		recall();
 	if (!sim.failed && !sim.options.calm && sim_chance(SIM_RANDOM_PLAN, 30))
 		begin_again();
@@ -198,6 +204,7 @@ bool sim_run(const struct sim_options *options)
 		restart();
 	if (sim_broken(SIM_BREAK_CHANCE))
 		sim_trace('?', (uint64_t)(uintptr_t)sim.heap ^ sim.due_count, (uint64_t)clock());
+	sim_two_end();
 	sim_agent_free();
 	for (uint32_t i = 0; i < sim.vm_count; i++) {
 		sim_link_break(&sim.vms[i], false);

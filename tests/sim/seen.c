@@ -13,6 +13,8 @@ void sim_seen_add(struct sim_seen *sum, const struct sim_seen *more)
 	sum->codes |= more->codes;
 	sum->faults |= more->faults;
 	sum->lifecycle |= more->lifecycle;
+	sum->verbs |= more->verbs;
+	sum->old |= more->old;
 }
 
 static const char *event_name(uint8_t kind)
@@ -25,6 +27,7 @@ static const char *event_name(uint8_t kind)
 		[FTH_RE_REVERSE] = "reverse",	  [FTH_RE_HEARTBEAT] = "heartbeat",
 		[FTH_RE_EMERGENCY] = "emergency", [FTH_RE_PROMOTE] = "promote",
 		[FTH_RE_ABORT] = "abort",	  [FTH_RE_HEALTH] = "health",
+		[FTH_RE_CLOCK] = "clock",	  [FTH_RE_RENAME] = "rename",
 	};
 
 	return kind < sizeof(names) / sizeof(*names) && names[kind] ? names[kind] : "?";
@@ -71,6 +74,17 @@ static const char *code_name(uint8_t code)
 	}
 }
 
+static const char *old_name(uint8_t number)
+{
+	static const char *const names[] = {
+		[SIM_OLD_GREETED] = "greets who knows better",
+		[SIM_OLD_REFUSED] = "is refused",
+		[SIM_OLD_OBEYED] = "is obeyed by who can't know",
+	};
+
+	return number < sizeof(names) / sizeof(*names) ? names[number] : "?";
+}
+
 bool sim_seen_print(const struct sim_seen *seen)
 {
 	bool complete = true;
@@ -81,5 +95,7 @@ bool sim_seen_print(const struct sim_seen *seen)
 	complete &= print("results", seen->codes, code_name);
 	complete &= print("guests", seen->lifecycle, fth_lifecycle_name);
 	complete &= print("faults", seen->faults, sim_fault_name);
+	complete &= print("people", seen->verbs, sim_verb_name);
+	complete &= print("an old agent", seen->old, old_name);
 	return complete;
 }

@@ -31,17 +31,26 @@
 #define SIM_FAULTS_MAX 256u
 #define SIM_GUEST_OPS_MAX 16u /* commands that a guest remembers */
 #define SIM_WHY_MAX 512u
+#define SIM_NAME_MAX 32u	      /* bytes of a VM's name, with its NUL */
 #define SIM_START_MS 1700000000000ull /* wall clock when a run begins */
 #define SIM_SHADOW_VMS_MAX 20000u     /* larger fleets have no second rollout beside */
 
 #define SIM_MS 1000ull /* us */
 #define SIM_S (1000 * SIM_MS)
 
+/* Who acts: the world, the agent, or an older one that believes it still is the agent. */
+enum sim_whose {
+	SIM_WORLD = 0,
+	SIM_OURS = 1,
+	SIM_OLD = 2,
+};
+
 /* Something that happens at a time; of those at one time, the one set first. */
 struct sim_due {
 	uint64_t at_us;
 	uint64_t number;
 	uint32_t heap_at; /* + 1; 0: not set */
+	uint8_t whose;	  /* enum sim_whose: who acts when it fires */
 	void (*fire)(struct sim_due *due);
 };
 
@@ -99,6 +108,7 @@ struct sim_incident {
  * @confirm_us: when it reverts unless confirmed, 0: it doesn't
  * @confirm_by_us: the same as the invariant has it, whatever the guest makes of it
  * @confirmed: a host confirmed it, and nobody asked for its end since
+ * @heard_epoch: newest of any agent's that it heard, as the invariant has it
  * @reached: bit per lifecycle state that it ever was in
  * @lies: what it says of itself is made up
  * @fails_next: what its next apply comes to
@@ -113,6 +123,7 @@ struct sim_guest {
 	uint32_t boot;
 	uint64_t booted_us;
 	uint64_t epoch;
+	uint64_t heard_epoch;
 	uint64_t taint;
 	uint64_t capabilities;
 	uint64_t hits;
@@ -162,6 +173,7 @@ struct fth_stream;
  * @sick: whoever looks at it from outside says so
  * @unsure: nobody can tell
  * @lied: it has been lying in this run: what it was believed is not judged
+ * @old_stream: an agent's that was cut off and has not noticed yet, or NULL
  */
 struct sim_vm {
 	uint32_t index;
@@ -170,9 +182,11 @@ struct sim_vm {
 	bool lied;
 	bool sick;
 	bool unsure;
+	uint32_t renames; /* its domain's: the name follows, the uuid stays */
 	uint32_t host;
 	uint32_t group;
 	struct fth_stream *stream;
+	struct fth_stream *old_stream;
 	struct sim_link to_guest;
 	struct sim_link to_host;
 	struct sim_guest guest;
@@ -190,7 +204,7 @@ enum sim_fault_kind {
 	SIM_F_DISK_FULL = 7,   /* for a while */
 	SIM_F_FSYNC = 8,       /* some fail */
 	SIM_F_CLOCK = 9,       /* the host's wall clock jumps */
-	SIM_F_OFF = 10,	       /* a domain is off for a while */
+	SIM_F_OFF = 10,	       /* a domain is off for a while; now and then renamed meanwhile */
 	SIM_F_OFF_UNTOLD = 11, /* the same, and no event says so */
 	SIM_F_DUPLICATE = 12,  /* libvirt's events come twice */
 	SIM_F_MIGRATE = 13,    /* the domain goes to another host */
@@ -201,14 +215,15 @@ enum sim_fault_kind {
 	SIM_F_TAINT = 18,      /* a WARN or an oops that reverts nothing */
 	SIM_F_REFUSE = 19,     /* its next apply fails */
 	SIM_F_SLOW = 20,       /* its next transition misses its deadline */
-	SIM_F_PERSON = 21,     /* pause, resume, reverse, allow */
+	SIM_F_PERSON = 21,     /* any verb, allow, another rollout */
 	SIM_F_JOIN = 22,       /* a VM that was not there appears */
 	SIM_F_DEPOSED = 23,    /* a guest hears of a newer agent than ours */
 	SIM_F_BLOCKED = 24,    /* a guest's owner blocks the payload */
 	SIM_F_MIDWAY = 25,     /* an emergency in the middle of the next transition */
 	SIM_F_SICK = 26,       /* a VM is not well, as seen from outside */
 	SIM_F_UNSURE = 27,     /* nobody can tell */
-	SIM_FAULTS = 28,
+	SIM_F_TWO = 28,	       /* the agent stands still, another takes over, it comes back */
+	SIM_FAULTS = 29,
 };
 
 /**
@@ -230,12 +245,14 @@ struct sim_fault {
  * struct sim_options - of one run
  * @faults: which of the plan, by number; @fault_count of them; NULL: all
  * @calm: no faults at all
+ * @defaults: the policy is the one that says nothing
  * @breaks: which part is broken on purpose, by its number in breaks.c; 0: none
  */
 struct sim_options {
 	uint64_t seed;
 	uint32_t vms;
 	bool calm;
+	bool defaults;
 	bool verbose;
 	uint32_t breaks;
 	const uint32_t *faults;
@@ -250,6 +267,31 @@ struct sim_seen {
 	uint64_t codes;
 	uint64_t faults;
 	uint64_t lifecycle;
+	uint64_t verbs; /* of people, carried out */
+	uint64_t old;	/* enum sim_old_seen */
+};
+
+/* What became of an old agent that came back. */
+enum sim_old_seen {
+	SIM_OLD_GREETED = 0, /* a guest that knows of the newer one */
+	SIM_OLD_REFUSED = 1, /* its command by such a guest */
+	SIM_OLD_OBEYED = 2,  /* by one that could not know */
+};
+
+/**
+ * struct sim_pace - how fast a calm run was
+ * @running: guests that run the patch now
+ * @patched: that ran it when the recall began
+ * @rollout_ms: from its start until it was complete
+ * @recall_us: when the recall began, 0: not yet
+ * @recall99_us: how long it took until a hundredth of them ran it still
+ */
+struct sim_pace {
+	uint32_t running;
+	uint32_t patched;
+	uint64_t rollout_ms;
+	uint64_t recall_us;
+	uint64_t recall99_us;
 };
 
 struct fth_agent;
@@ -261,6 +303,14 @@ struct fth_agent;
  * @disk_full_until_us, @fsync_fails: faults of the disk
  * @faults_end_us: from here on none happens
  * @replaying: a journal is being replayed: steps are no live ones
+ * @acting: whose code is running
+ * @old_agent: one that stood still while @agent took over, or NULL
+ * @old_due: it comes back, then it ends
+ * @old_frozen: it has not come back yet
+ * @old_ends: it ended itself, from anywhere
+ * @old_for_ms: how long it lives from then on
+ * @lives, @old_life: how often an agent began, and which one of them the old one is
+ * @epoch_max: newest that an agent had
  */
 struct sim {
 	struct sim_options options;
@@ -271,6 +321,7 @@ struct sim {
 	uint64_t steps;
 	uint64_t frames;
 	struct sim_seen seen;
+	struct sim_pace pace;
 	uint64_t due_count;
 	struct sim_slot *heap;
 	uint32_t heap_size;
@@ -287,6 +338,15 @@ struct sim {
 	uint32_t kill_down_ms;
 	uint32_t kills;
 	bool replaying;
+	enum sim_whose acting;
+	struct fth_agent *old_agent;
+	struct sim_due old_due;
+	bool old_frozen;
+	bool old_ends;
+	uint32_t old_for_ms;
+	uint32_t lives;
+	uint32_t old_life;
+	uint64_t epoch_max;
 	int64_t clock_skew_ms;
 	uint64_t disk_full_until_us;
 	uint32_t fsync_fails;
@@ -302,6 +362,15 @@ struct sim {
 };
 
 extern struct sim sim;
+
+/** sim_act() - from here on it is @whose code that runs; returns whose it was. */
+static inline enum sim_whose sim_act(enum sim_whose whose)
+{
+	enum sim_whose before = sim.acting;
+
+	sim.acting = whose;
+	return before;
+}
 
 /* world.c: time, chance, trace */
 void sim_world_init(const struct sim_options *options);
@@ -325,7 +394,9 @@ void sim_loop_free(void);
 void sim_link_init(struct sim_vm *vm);
 void sim_link_write(struct sim_vm *vm, bool to_guest, const uint8_t *bytes, uint32_t length);
 void sim_link_break(struct sim_vm *vm, bool tell);
-void sim_links_cut(void); /* the agent's process is gone */
+void sim_links_cut(void);    /* the agent's process is gone */
+void sim_links_leave(void);  /* it stands still, and its host is cut off */
+void sim_links_return(void); /* it notices */
 
 /* guest.c */
 void sim_guest_boot(struct sim_vm *vm);
@@ -353,6 +424,8 @@ extern const uint8_t sim_sha256[FTH_SHA256_SIZE];
 void sim_disk_init(void);
 void sim_disk_clear(void);
 void sim_disk_crash(void); /* unsynced bytes are lost, or some of them */
+void sim_disk_fork(void);  /* what the old agent sees is its own from now on */
+void sim_disk_drop(void);  /* ... and is not needed any more */
 bool sim_disk_is_synced(void);
 
 /* agent.c: the process fotherd, and what talks to it */
@@ -366,11 +439,21 @@ extern jmp_buf sim_agent_died;
 /** sim_agent_call() - a system call of the agent's; false: it is dead, nothing happens. */
 bool sim_agent_call(void);
 void sim_agent_kill(uint32_t down_ms);
+bool sim_agent_is_alive(uint8_t whose, uint32_t life);
+void sim_agent_unlock(void);
 int sim_agent_post(const char *path, const char *body); /* HTTP status; 0: no agent */
+
+/* two.c: an agent that stands still, and comes back when another one took over */
+void sim_two_begin(uint32_t still_ms, uint32_t then_ms);
+void sim_two_end(void);
 
 /* outside.c: libvirt, the operator's programs and servers */
 void sim_agent_tell(struct sim_vm *vm); /* what libvirt says of it now */
 void sim_agent_gone(struct sim_vm *vm);
+
+/** sim_vm_name() - what its domain is called now; SIM_NAME_MAX bytes. */
+void sim_vm_name(const struct sim_vm *vm, char *ret_name);
+void sim_outside_fork(void); /* the old agent's libvirt */
 
 /* policy.c */
 void sim_policy_write(char *text, size_t size);
@@ -390,6 +473,29 @@ void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length);
 void sim_check_restarted(void);
 bool sim_check_settled(char *ret_why, size_t size);
 void sim_check_confirm_timers(void);
+void sim_check_epoch(uint64_t epoch); /* of an agent that begins */
+void sim_check_heard(struct sim_vm *vm, uint64_t epoch);
+void sim_check_command(struct sim_vm *vm, uint64_t epoch, bool obeyed);
+
+/* check_hand.c: what people were told is so */
+enum sim_verb {
+	SIM_V_PAUSE = 0,
+	SIM_V_RESUME = 1,
+	SIM_V_PROMOTE = 2,
+	SIM_V_ABORT = 3,
+	SIM_V_REVERSE = 4,
+	SIM_V_RECALL = 5,
+	SIM_V_UNDO = 6,
+	SIM_VERBS = 7,
+};
+const char *sim_verb_name(uint8_t verb);
+void sim_hand_init(void);
+/** sim_hand_verb() - a person asks for it; HTTP status, 0: no agent. */
+int sim_hand_verb(uint64_t rollout, enum sim_verb verb);
+void sim_hand_allow_all(void);
+int sim_hand_begin(void);
+void sim_hand_check_sent(const struct sim_vm *vm, uint64_t rollout, uint8_t op, uint32_t number);
+void sim_hand_check_history(void);
 
 /* breaks.c: broken on purpose */
 enum sim_break {
@@ -406,7 +512,12 @@ enum sim_break {
 	SIM_BREAK_NO_TIMER = 10,  /* 7: a guest does not revert by itself */
 	SIM_BREAK_FORGETS = 11,	  /* 7: a guest forgets that it was confirmed */
 	SIM_BREAK_CHANCE = 12,	  /* two runs of one seed differ */
-	SIM_BREAKS = 13,
+	SIM_BREAK_EPOCH = 13,	  /* 8: an agent begins with the epoch of the one before */
+	SIM_BREAK_OBEYS = 14,	  /* 8: guests obey an agent that was replaced */
+	SIM_BREAK_PAUSE = 15,	  /* 9: a pause is none */
+	SIM_BREAK_ANSWER = 16,	  /* 9: people are answered before the commit */
+	SIM_BREAK_ALLOWED = 17,	  /* 4: a recall blocks nothing */
+	SIM_BREAKS = 18,
 };
 const char *sim_break_name(uint32_t number);
 static inline bool sim_broken(uint32_t number)

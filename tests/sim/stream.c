@@ -25,6 +25,7 @@ struct fth_stream {
 	const struct fth_stream_hooks *hooks;
 	void *context;
 	bool tell; /* @drained is asked for */
+	enum sim_whose whose;
 };
 
 static uint32_t queued(const struct sim_link *link)
@@ -99,6 +100,7 @@ static void deliver_to_guest(struct sim_due *due)
 	struct sim_vm *vm = (struct sim_vm *)((char *)due - offsetof(struct sim_vm, to_guest.due));
 	struct sim_link *link = &vm->to_guest;
 	uint32_t before = output_of(link), length = piece(link);
+	enum sim_whose acting;
 	uint8_t *bytes = link->bytes;
 	uint32_t begin = link->begin;
 
@@ -110,7 +112,9 @@ static void deliver_to_guest(struct sim_due *due)
 	if (!vm->stream || output_of(link) || !(before || vm->stream->tell))
 		return;
 	vm->stream->tell = false;
+	acting = sim_act(vm->stream->whose);
 	vm->stream->hooks->drained(vm->stream->context);
+	sim_act(acting);
 }
 
 static void deliver_to_host(struct sim_due *due)
@@ -120,11 +124,13 @@ static void deliver_to_host(struct sim_due *due)
 	struct fth_stream *stream = vm->stream;
 	uint8_t bytes[FTH_STREAM_READ_MAX];
 	uint32_t left, length;
+	enum sim_whose acting;
 
 	if (!stream) {
 		empty(link);
 		return;
 	}
+	acting = sim_act(stream->whose);
 	left = piece(link);
 	sim_trace_bytes('H', link->bytes + link->begin, left);
 	while (left && vm->stream == stream && sim_agent_call()) {
@@ -134,6 +140,7 @@ static void deliver_to_host(struct sim_due *due)
 		left -= length;
 		stream->hooks->readable(stream->context, bytes, length);
 	}
+	sim_act(acting);
 	schedule(link);
 }
 
@@ -149,6 +156,14 @@ void sim_link_init(struct sim_vm *vm)
 	vm->to_host.due.fire = deliver_to_host;
 }
 
+static void break_stream(struct fth_stream *stream)
+{
+	enum sim_whose acting = sim_act(stream->whose);
+
+	stream->hooks->broken(stream->context, "end of file");
+	sim_act(acting);
+}
+
 void sim_link_break(struct sim_vm *vm, bool tell)
 {
 	struct fth_stream *stream = vm->stream;
@@ -156,11 +171,28 @@ void sim_link_break(struct sim_vm *vm, bool tell)
 	empty(&vm->to_guest);
 	empty(&vm->to_host);
 	if (stream && tell)
-		stream->hooks->broken(stream->context, "end of file");
+		break_stream(stream);
 }
 
 /* What is in the kernel's buffers still arrives; what was the stream's does not. */
+static void cut(struct sim_vm *vm)
+{
+	vm->stream = NULL;
+	empty(&vm->to_host);
+	if (sim_chance(SIM_RANDOM_NET, 50))
+		empty(&vm->to_guest);
+}
+
 void sim_links_cut(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < sim.vm_count; i++)
+		if (sim.vms[i].stream && sim.vms[i].stream->whose == SIM_OURS)
+			cut(&sim.vms[i]);
+}
+
+void sim_links_leave(void)
 {
 	struct sim_vm *vm;
 	uint32_t i;
@@ -169,10 +201,24 @@ void sim_links_cut(void)
 		vm = &sim.vms[i];
 		if (!vm->stream)
 			continue;
-		vm->stream = NULL;
-		empty(&vm->to_host);
+		vm->old_stream = vm->stream;
+		vm->old_stream->whose = SIM_OLD;
+		cut(vm);
+	}
+}
+
+/* Of some guests it gets hold before the newer agent does. */
+void sim_links_return(void)
+{
+	struct sim_vm *vm;
+	uint32_t i;
+
+	for (i = 0; i < sim.vm_count; i++) {
+		vm = &sim.vms[i];
 		if (sim_chance(SIM_RANDOM_NET, 50))
-			empty(&vm->to_guest);
+			sim_link_break(vm, true);
+		if (vm->old_stream)
+			break_stream(vm->old_stream);
 	}
 }
 
@@ -195,6 +241,7 @@ int fth_stream_new(struct fth_loop *loop, const struct sockaddr_un *address,
 	stream->vm = &sim.vms[index];
 	stream->hooks = hooks;
 	stream->context = context;
+	stream->whose = sim.acting;
 	sim.vms[index].stream = stream;
 	*ret_stream = stream;
 	return 0;
@@ -207,7 +254,9 @@ void fth_stream_free(struct fth_stream *stream)
 	if (!stream)
 		return;
 	vm = stream->vm;
-	if (!sim.dead && vm->stream == stream) {
+	if (vm->old_stream == stream)
+		vm->old_stream = NULL;
+	if ((stream->whose == SIM_OLD || !sim.dead) && vm->stream == stream) {
 		empty(&vm->to_host);
 		if (queued(&vm->to_guest) > SOCKET_BUFFER)
 			vm->to_guest.end = vm->to_guest.begin + SOCKET_BUFFER;
@@ -218,7 +267,7 @@ void fth_stream_free(struct fth_stream *stream)
 
 int fth_stream_write(struct fth_stream *stream, const void *bytes, uint32_t length, bool tell)
 {
-	if (!sim_agent_call())
+	if (!sim_agent_call() || stream->vm->stream != stream)
 		return 0;
 	sim_check_sent(stream->vm, bytes, length);
 	sim.frames++;
@@ -229,5 +278,5 @@ int fth_stream_write(struct fth_stream *stream, const void *bytes, uint32_t leng
 
 size_t fth_stream_queued(const struct fth_stream *stream)
 {
-	return output_of(&stream->vm->to_guest);
+	return stream->vm->stream == stream ? output_of(&stream->vm->to_guest) : 0;
 }

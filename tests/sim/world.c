@@ -98,7 +98,14 @@ bool sim_world_step(void)
 	sim.now_us = due->at_us;
 	sim_due_clear(due);
 	sim.events++;
+	/* Who stands still is late with all that he has. */
+	if (due->whose == SIM_OLD && sim.old_frozen) {
+		sim_due_set(due, sim.old_due.at_us);
+		return true;
+	}
+	sim.acting = due->whose;
 	due->fire(due);
+	sim.acting = SIM_WORLD;
 	return true;
 }
 

@@ -372,6 +372,52 @@ static void a_locked_journal_loses_nothing(void **unused)
 	replay_equals_live();
 }
 
+/* What its rollouts were told of it went with the commit: they are told again. */
+static void a_jump_outlives_a_failed_commit(void **unused)
+{
+	struct fth_rollout_event tick = { .kind = FTH_RE_TICK };
+	const struct fth_rollout *rollout;
+
+	(void)unused;
+	rollout = af_create()->rollout;
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+	af.agent->jumped_ms += 3600000;
+	assert_int_equal(fth_live_step(af.agent->lives[0], &tick), 0);
+	assert_int_equal(rollout->jumped_ms, 3600000);
+	fth_agent_fail_store(af.agent, "a test's");
+	AF_UNTIL(!af.agent->rebuild_due);
+	assert_int_equal(rollout->jumped_ms, 0);
+	AF_UNTIL(af.agent->store_ok && af.agent->lives[0]->synced);
+	memset(&tick, 0, sizeof(tick));
+	tick.kind = FTH_RE_TICK;
+	assert_int_equal(fth_live_step(af.agent->lives[0], &tick), 0);
+	assert_int_equal(rollout->jumped_ms, 3600000);
+	assert_int_equal(fth_live_step(af.agent->lives[0], &tick), 0);
+	assert_int_equal(rollout->jumped_ms, 3600000);
+	AF_UNTIL(!af.agent->dirty);
+	replay_equals_live();
+}
+
+/* The journal has what jumped before: that is not owed to anybody. */
+static void a_restart_owes_no_jump(void **unused)
+{
+	struct fth_rollout_event tick = { .kind = FTH_RE_TICK };
+
+	(void)unused;
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+	af.agent->jumped_ms += 3600000;
+	assert_int_equal(fth_live_step(af.agent->lives[0], &tick), 0);
+	AF_UNTIL(!af.agent->dirty);
+	af_stop();
+	af_start();
+	AF_UNTIL(af.agent->lives[0]->synced);
+	memset(&tick, 0, sizeof(tick));
+	tick.kind = FTH_RE_TICK;
+	assert_int_equal(fth_live_step(af.agent->lives[0], &tick), 0);
+	assert_int_equal(af.agent->lives[0]->rollout->jumped_ms, 3600000);
+}
+
 static void a_module_for_another_kernel_is_refused(void **unused)
 {
 	char module[96];
@@ -502,6 +548,8 @@ int main(void)
 		AF_TEST(a_full_disk_refuses_new_work),
 		AF_TEST(a_disk_that_fills_midway_loses_nothing),
 		AF_TEST(a_locked_journal_loses_nothing),
+		AF_TEST(a_jump_outlives_a_failed_commit),
+		AF_TEST(a_restart_owes_no_jump),
 		AF_TEST(a_module_for_another_kernel_is_refused),
 		AF_TEST(the_module_names_the_model),
 		AF_TEST(effect_is_asked_for),

@@ -149,11 +149,33 @@ static void recalled_by_hand(void **unused)
 	af_create(); /* an undo blocks nothing */
 }
 
+/* A window that opens in some hours: nothing is patched, and it is said until when. */
+static void a_closed_window_is_told(void **unused)
+{
+	uint64_t opens_ms = fth_agent_now(af.agent) + 7200000;
+	unsigned int from = (unsigned int)(opens_ms / 60000 % 1440);
+	char more[96];
+	json_t *json;
+	int64_t said_ms;
+
+	(void)unused;
+	snprintf(more, sizeof(more), "  windows: [{from: \"%02u:%02u\", to: \"%02u:%02u\"}]\n",
+		 from / 60, from % 60, (from + 1) % 1440 / 60, (from + 1) % 60);
+	af_write_policy("0s", more);
+	af_create();
+	json = get("/v1/rollouts/1");
+	said_ms = json_integer_value(json_object_get(json, "window_opens_ms"));
+	assert_int_equal(said_ms, opens_ms / 60000 * 60000);
+	json_decref(json);
+	assert_int_equal(AF_SUM(staged), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		AF_TEST(promoted_aborted_undone),
 		AF_TEST(recalled_by_hand),
+		AF_TEST(a_closed_window_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 static const struct fth_rollout_node *node_at(const struct fth_rollout *rollout, uint32_t number)
 {
-	return &rollout->vms[number / 2].nodes[number % 2];
+	return &rollout->slots[number / 2].nodes[number % 2];
 }
 
 static const struct fth_rollout_node *leaf_of(const struct fth_rollout *rollout,
@@ -159,7 +159,7 @@ static bool check_forgotten(const struct fth_rollout *rollout, uint64_t now_ms, 
 	uint64_t opens_ms;
 	uint32_t i;
 
-	starts = starts && fth_budget_window_open(&rollout->policy, now_ms, &opens_ms);
+	starts = starts && fth_policy_window_open(&rollout->policy, now_ms, &opens_ms);
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[i];
 		if (vm->op && (vm->reachable || !vm->inconclusive) &&

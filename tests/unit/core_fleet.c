@@ -106,8 +106,10 @@ void fleet_init(struct fleet *fleet, uint64_t seed)
 	random_policy(fleet);
 	if (fth_policy_validate(&fleet->policy, &fault))
 		fleet_fail(fleet, "policy: %s: %s", fault.key, fault.why);
-	fth_rollout_init(&fleet->live, 7, &fleet->policy, seed, fleet->live_vms, FLEET_VMS_MAX);
-	fth_rollout_init(&fleet->shadow, 7, &fleet->policy, seed, fleet->shadow_vms, FLEET_VMS_MAX);
+	fth_rollout_init(&fleet->live, 7, &fleet->policy, seed, fleet->live_vms, fleet->live_slots,
+			 FLEET_VMS_MAX);
+	fth_rollout_init(&fleet->shadow, 7, &fleet->policy, seed, fleet->shadow_vms,
+			 fleet->shadow_slots, FLEET_VMS_MAX);
 	for (i = 0; i < fleet->vm_count; i++) {
 		fleet->guests[i].boot = i + 1;
 		fleet->guests[i].bad = chance(fleet, 6);
@@ -246,7 +248,8 @@ static bool same(const struct fth_rollout *one, const struct fth_rollout *other)
 	size_t head = offsetof(struct fth_rollout, vms);
 
 	return !memcmp(one, other, head) &&
-	       !memcmp(one->vms, other->vms, sizeof(*one->vms) * FLEET_VMS_MAX);
+	       !memcmp(one->vms, other->vms, sizeof(*one->vms) * one->vm_count) &&
+	       !memcmp(one->slots, other->slots, sizeof(*one->slots) * FLEET_VMS_MAX);
 }
 
 /* What was changed goes through the bytes of a record into the shadow. */

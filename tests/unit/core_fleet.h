@@ -55,7 +55,8 @@ struct fleet {
 	struct fth_rollout shadow; /* stepped with decoded records only */
 	struct fth_rollout_vm live_vms[FLEET_VMS_MAX];
 	struct fth_rollout_vm shadow_vms[FLEET_VMS_MAX];
-	struct fth_rollout_vm before_vms[FLEET_VMS_MAX];
+	struct fth_rollout_slot live_slots[FLEET_VMS_MAX];
+	struct fth_rollout_slot shadow_slots[FLEET_VMS_MAX];
 	struct fth_rollout_action entries[FTH_ROLLOUT_ACTIONS_MAX];
 };
 

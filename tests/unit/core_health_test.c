@@ -68,6 +68,21 @@ static void test_vcpu(void **state)
 	assert_int_equal(judge(FTH_CHECK_VCPU_PROGRESS), FTH_VERDICT_INCONCLUSIVE);
 }
 
+/* As when QEMU was started anew: to be compared with what came before would be wrong. */
+static void test_numbers_that_begin_anew(void **state)
+{
+	(void)state;
+	assert_false(fth_health_began_anew(&first, &last));
+	last.vcpu_ns = first.vcpu_ns - 1;
+	assert_true(fth_health_began_anew(&first, &last));
+	last.has_vcpu = false;
+	assert_false(fth_health_began_anew(&first, &last));
+	last.io_requests = first.io_requests - 1;
+	assert_true(fth_health_began_anew(&first, &last));
+	first.has_io = false;
+	assert_false(fth_health_began_anew(&first, &last));
+}
+
 static void test_state(void **state)
 {
 	(void)state;
@@ -121,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_vcpu, set_up),
+		cmocka_unit_test_setup(test_numbers_that_begin_anew, set_up),
 		cmocka_unit_test_setup(test_state, set_up),
 		cmocka_unit_test_setup(test_io, set_up),
 		cmocka_unit_test_setup(test_memory, set_up),

@@ -166,7 +166,7 @@ void m_begin(int count)
 	char host[16];
 	int i;
 
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	for (i = 0; i < count; i++) {
 		snprintf(host, sizeof(host), "h%d", i);
 		m_add(i, host, "", true);

@@ -18,6 +18,7 @@ struct machine {
 	struct fth_policy policy;
 	struct fth_rollout rollout;
 	struct fth_rollout_vm vms[VMS_MAX];
+	struct fth_rollout_slot slots[VMS_MAX];
 	struct fth_rollout_action entries[FTH_ROLLOUT_ACTIONS_MAX];
 	struct fth_rollout_actions actions;
 	uint64_t now_ms;

@@ -18,7 +18,7 @@ static void plan(uint64_t seed, int count, int hosts, bool backwards)
 	char host[16];
 	int i;
 
-	fth_rollout_init(&m.rollout, 3, &m.policy, seed, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, seed, m.vms, m.slots, VMS_MAX);
 	for (i = 0; i < count; i++) {
 		int vm = backwards ? count - 1 - i : i;
 

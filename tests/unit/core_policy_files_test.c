@@ -149,9 +149,26 @@ static void test_extend_set_survives_the_copy(void **state)
 	assert_int_equal(policy->guest.extend_set[1].length, strlen("nf_tables:nft_do_chain"));
 	assert_string_equal(policy->extend_set[1], "nf_tables:nft_do_chain");
 	assert_int_equal(policy->sha256[0], 0x9f);
-	assert_int_equal(policy->window_days, 3);
-	assert_int_equal(policy->window_from_min, 22 * 60);
-	assert_int_equal(policy->window_to_min, 4 * 60);
+	assert_int_equal(policy->window_count, 1);
+	assert_int_equal(policy->windows[0].days, 3);
+	assert_int_equal(policy->windows[0].from_min, 22 * 60);
+	assert_int_equal(policy->windows[0].to_min, 4 * 60);
+	test_free(policy);
+}
+
+static void test_windows(void **state)
+{
+	struct fth_policy *policy;
+
+	(void)state;
+	assert_int_equal(load("policies/good/windows.yaml", &policy), 0);
+	assert_int_equal(policy->window_count, 2);
+	assert_int_equal(policy->windows[0].days, 0x1f);
+	assert_int_equal(policy->windows[0].from_min, 22 * 60);
+	assert_int_equal(policy->windows[0].to_min, 5 * 60);
+	assert_int_equal(policy->windows[1].days, 0x60);
+	assert_int_equal(policy->windows[1].from_min, 0);
+	assert_int_equal(policy->windows[1].to_min, 23 * 60 + 59);
 	test_free(policy);
 }
 
@@ -212,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_default_is_default),
 		cmocka_unit_test(test_file_is_beside_the_policy),
 		cmocka_unit_test(test_extend_set_survives_the_copy),
+		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_kept_policies_are_read),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_missing_file),

@@ -134,7 +134,7 @@ static void test_blocked_vm_is_skipped_until_allowed(void **state)
 	int i;
 
 	(void)state;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	for (i = 0; i < 2; i++) {
 		made = m_event(FTH_RE_ADD_VM, i);
 		made.reachable = true;
@@ -212,7 +212,7 @@ static void test_signed_only_needs_a_signature(void **state)
 	struct fth_rollout_event made;
 
 	(void)state;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
 	made = m_seen_event(0, FTH_LC_ABSENT);

@@ -17,7 +17,7 @@ static void test_missing_capability_sends_nothing(void **state)
 
 	(void)state;
 	m.policy.guest.switches = FTH_SWITCH_KERNEL;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
 	assert_int_equal(m_sent(FTH_OP_STAGE), 0); /* nothing before it was seen */
@@ -317,7 +317,7 @@ static void test_foreign_payload_is_left_alone(void **state)
 	struct fth_rollout_event made;
 
 	(void)state;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
 	made = m_seen_event(0, FTH_LC_APPLIED);
@@ -340,7 +340,7 @@ static void test_same_taint_is_no_news(void **state)
 static void test_payload_that_is_there_is_applied(void **state)
 {
 	(void)state;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
 	m_seen(0, FTH_LC_STAGED);
@@ -354,7 +354,7 @@ static void test_adopted_with_old_taint(void **state)
 
 	(void)state;
 	m.policy.failures_then = FTH_THEN_PAUSE;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
 	made = m_seen_event(0, FTH_LC_SOAKING);

@@ -289,6 +289,52 @@ static void test_a_transition_that_is_just_fast_enough(void **state)
 	m_expect(0, FTH_RV_SOAKING);
 }
 
+static void sent_apply(void)
+{
+	m.policy.transition_max_ms = 1000;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_expect(0, FTH_RV_APPLYING);
+}
+
+/* Neither an hour that it was paused nor one that the host slept. */
+static void test_absence_is_no_transition(void **state)
+{
+	struct fth_rollout_event jump = m_event(FTH_RE_CLOCK, -1);
+
+	(void)state;
+	sent_apply();
+	m_tick(500);
+	m_lost(0);
+	m.now_ms += HOUR_MS;
+	m_seen(0, FTH_LC_APPLYING);
+	m_expect(0, FTH_RV_APPLYING);
+	m.now_ms += HOUR_MS;
+	jump.now_ms = m.now_ms;
+	jump.op_id = HOUR_MS;
+	assert_int_equal(m_step(&jump), 0);
+	m_lost(0);
+	m.now_ms += HOUR_MS;
+	m_seen(0, FTH_LC_APPLYING);
+	m_tick(500);
+	m_result(0, FTH_E_OK, FTH_LC_SOAKING);
+	m_expect(0, FTH_RV_SOAKING);
+}
+
+static void test_what_was_seen_of_a_transition_adds_up(void **state)
+{
+	(void)state;
+	sent_apply();
+	m_tick(500);
+	m_lost(0);
+	m.now_ms += HOUR_MS;
+	m_seen(0, FTH_LC_APPLYING);
+	m_tick(501);
+	m_result(0, FTH_E_OK, FTH_LC_SOAKING);
+	assert_string_equal(m_vm_of(0)->why,
+			    "its transition took 1001 ms, health.transition-max is 1000 ms");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +349,8 @@ int main(void)
 		MACHINE_TEST(test_a_failed_wave_goes_back),
 		MACHINE_TEST(test_a_person_goes_on_without_the_check),
 		MACHINE_TEST(test_a_slow_transition),
+		MACHINE_TEST(test_absence_is_no_transition),
+		MACHINE_TEST(test_what_was_seen_of_a_transition_adds_up),
 		MACHINE_TEST(test_a_transition_that_is_just_fast_enough),
 	};
 

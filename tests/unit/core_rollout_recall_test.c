@@ -36,6 +36,36 @@ static void test_reverse_by_hand(void **state)
 	assert_int_equal(m_simple(FTH_RE_REVERSE), -EINVAL);
 }
 
+/* Who took it back plainly may still say that it is to go nowhere any more. */
+static void test_recall_of_what_goes_back_already(void **state)
+{
+	struct fth_rollout_event made;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		m_setup(NULL);
+		m_begin(1);
+		m_to_soaking(0);
+		assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+		if (i) {
+			m_result(0, FTH_E_OK, FTH_LC_STAGED);
+			m_result(0, FTH_E_OK, FTH_LC_ABSENT);
+		}
+		m_expect_phase(i ? FTH_RO_REVERSED : FTH_RO_REVERSING);
+		assert_false(m.rollout.recalled);
+		made = m_event(FTH_RE_REVERSE, -1);
+		made.blocked = true;
+		memcpy(made.why, "it leaks", 9);
+		assert_int_equal(m_step(&made), 0);
+		assert_true(m.rollout.recalled);
+		assert_true(m.actions.changed);
+		assert_string_equal(m.rollout.reverse_why, "by request: it leaks");
+		m_expect_phase(i ? FTH_RO_REVERSED : FTH_RO_REVERSING);
+		assert_int_equal(m_step(&made), -EINVAL);
+	}
+}
+
 static void test_no_patch_is_clean(void **state)
 {
 	(void)state;
@@ -146,7 +176,7 @@ static void test_spent_budget_recalls(void **state)
 	assert_true(m.rollout.recalled);
 	m_setup(NULL);
 	m.policy.failures_max = (struct fth_share){ false, 0 };
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "h", "", true);
 	made = m_seen_event(0, FTH_LC_ABSENT);
 	made.capabilities = FTH_CAP_SIGNED_ONLY; /* so the payload is not sent, or to blame */
@@ -210,6 +240,80 @@ static void test_snapshot_from_before_the_recall(void **state)
 	m_seen(0, FTH_LC_APPLIED);
 	m_expect_phase(FTH_RO_REVERSING);
 	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+}
+
+/* It had failed without the patch; a snapshot has it all the same. */
+static void test_snapshot_of_one_that_failed(void **state)
+{
+	struct fth_rollout_event made;
+	int late;
+
+	(void)state;
+	for (late = 0; late < 2; late++) {
+		m_setup(NULL);
+		m.policy.failures_max = (struct fth_share){ false, 2 };
+		m_begin(2);
+		m_to_done(0);
+		m_seen(0, FTH_LC_ABSENT);
+		m_expect(0, FTH_RV_FAILED);
+		m_seen(0, FTH_LC_ABSENT);
+		assert_false(m_vm_of(0)->touched);
+		made = m_seen_event(0, FTH_LC_SOAKING);
+		made.restored = true;
+		if (late) {
+			m_lost(0);
+			assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+			assert_int_equal(m_step(&made), 0);
+		} else {
+			assert_int_equal(m_step(&made), 0);
+			m_expect(0, FTH_RV_FAILED);
+			assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+		}
+		m_expect(0, FTH_RV_REVERSING);
+		m_result(0, FTH_E_OK, FTH_LC_STAGED);
+		m_result(0, FTH_E_OK, FTH_LC_ABSENT);
+		m_expect(0, FTH_RV_REVERSED);
+	}
+}
+
+/* An agent that this one took over from had come to it. */
+static void test_patched_before_its_turn(void **state)
+{
+	(void)state;
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 1 };
+	m.policy.waves[1] = (struct fth_share){ false, 2 };
+	m_begin(3);
+	m_to_soaking(m_first());
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_expect((int)m.rollout.vms[1].order, FTH_RV_SKIPPED);
+	m_seen((int)m.rollout.vms[1].order, FTH_LC_APPLIED);
+	m_expect((int)m.rollout.vms[1].order, FTH_RV_REVERSING);
+	assert_int_equal(m.rollout.tried, 2);
+	/* This one is none of the rollout's. */
+	m_seen((int)m.rollout.vms[2].order, FTH_LC_APPLIED);
+	m_expect((int)m.rollout.vms[2].order, FTH_RV_SKIPPED);
+}
+
+/* So an op id may be one that the guest knows of that agent. */
+static void test_id_of_another_agents_op(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	m_begin(1);
+	id = m_vm_of(0)->op_id;
+	m_result(0, FTH_E_MALFORMED, FTH_LC_ABSENT);
+	m_tick(FTH_RETRY_AFTER_MS);
+	m_expect(0, FTH_RV_STAGING);
+	assert_true(m_vm_of(0)->op_id > id + FTH_ROLLOUT_OPS_APART);
+	m_to_soaking(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	id = m_vm_of(0)->op_id;
+	m_result(0, FTH_E_MALFORMED, FTH_LC_SOAKING);
+	m_tick(FTH_RETRY_AFTER_MS);
+	m_expect(0, FTH_RV_REVERSING);
+	assert_true(m_vm_of(0)->op_id > id + FTH_ROLLOUT_OPS_APART);
 }
 
 static void test_late_vm_after_recall(void **state)
@@ -314,6 +418,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(test_reverse_by_hand),
+		MACHINE_TEST(test_recall_of_what_goes_back_already),
 		MACHINE_TEST(test_no_patch_is_clean),
 		MACHINE_TEST(test_payload_that_stays_is_reversed),
 		MACHINE_TEST(test_passing_refusal_hides_no_reason),
@@ -323,6 +428,9 @@ int main(void)
 		MACHINE_TEST(test_recall_turns_what_is_unknown),
 		MACHINE_TEST(test_recall_has_its_own_limit),
 		MACHINE_TEST(test_snapshot_from_before_the_recall),
+		MACHINE_TEST(test_snapshot_of_one_that_failed),
+		MACHINE_TEST(test_patched_before_its_turn),
+		MACHINE_TEST(test_id_of_another_agents_op),
 		MACHINE_TEST(test_late_vm_after_recall),
 		MACHINE_TEST(test_refused_reverse_ends_stuck),
 		MACHINE_TEST(test_what_waits_to_be_turned_is_not_sent),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The rollout machine outward: waves, gates, budgets, windows. */
+/* The rollout machine outward: waves, gates, budgets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,7 +134,7 @@ static void test_in_flight_limits(void **state)
 
 	(void)state;
 	m.policy.in_flight = (struct fth_in_flight){ .fleet = 3, .host = 2, .group = 1 };
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	for (i = 0; i < 8; i++) {
 		m_add(i, i < 4 ? "a" : "b", i == 0 || i == 4 ? "g" : "", true);
 		m_seen(i, FTH_LC_ABSENT);
@@ -177,7 +177,7 @@ static void test_migration_moves_the_counts(void **state)
 {
 	(void)state;
 	m.policy.in_flight.host = 1;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	m_add(1, "a", "", true);
 	m_seen(0, FTH_LC_ABSENT);
@@ -194,7 +194,7 @@ static void test_selection(void **state)
 	(void)state;
 	m.policy.select_name.count = 1;
 	memcpy(m.policy.select_name.entries[0].text, "vm-[12]", 8);
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	assert_false(m.actions.changed);
 	m_add(1, "a", "", true);
@@ -230,47 +230,6 @@ static void test_gate_opens(void **state)
 	assert_int_equal(m_sent(FTH_OP_STAGE), 1);
 	m_to_done(1 - m_first());
 	m_expect_phase(FTH_RO_COMPLETE); /* no gate behind the last wave */
-}
-
-static void test_window(void **state)
-{
-	(void)state;
-	m.policy.has_window = true;
-	m.policy.inconclusive_max.value = 2;
-	m.policy.window_days = 1 << 0; /* Monday */
-	m.policy.window_from_min = 22 * 60;
-	m.policy.window_to_min = 4 * 60;
-	m.now_ms = START_MS + 21 * HOUR_MS;
-	m_begin(2);
-	assert_int_equal(m_sent(FTH_OP_STAGE), 0);
-	assert_int_equal(m.actions.wake_at_ms, START_MS + 22 * HOUR_MS);
-	m_tick(HOUR_MS - 1);
-	assert_int_equal(m_sent(FTH_OP_STAGE), 0);
-	m_tick(1);
-	assert_int_equal(m_sent(FTH_OP_STAGE), 2);
-	/* Staged on Tuesday at 03:59, but 04:00 is too late to apply. */
-	m.now_ms = START_MS + 28 * HOUR_MS - MINUTE_MS / 2;
-	m_result(0, FTH_E_OK, FTH_LC_STAGED);
-	assert_int_equal(m_sent(FTH_OP_APPLY), 1);
-	m.now_ms += MINUTE_MS / 2;
-	m_result(1, FTH_E_OK, FTH_LC_STAGED);
-	assert_int_equal(m_sent(FTH_OP_APPLY), 0);
-	m_expect(1, FTH_RV_WAITING);
-	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
-	assert_int_equal(m_sent(FTH_OP_REVERSE), 1); /* going back is always allowed */
-	assert_int_equal(m_sent(FTH_OP_UNSTAGE), 1);
-}
-
-static void test_window_opens_next_week(void **state)
-{
-	(void)state;
-	m.policy.has_window = true;
-	m.policy.window_days = 1 << 0;
-	m.policy.window_from_min = 1 * 60;
-	m.policy.window_to_min = 2 * 60;
-	m.now_ms = START_MS + 2 * HOUR_MS;
-	m_begin(1);
-	assert_int_equal(m.actions.wake_at_ms, START_MS + (7 * 24 + 1) * HOUR_MS);
 }
 
 static void test_pause_starts_nothing_but_confirms(void **state)
@@ -312,7 +271,7 @@ static void test_canary_that_is_away_is_replaced(void **state)
 	m.policy.waves[1] = (struct fth_share){ true, 10000 };
 	m.policy.canary.count = 1;
 	memcpy(m.policy.canary.entries[0].text, "vm-1", 5);
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", true);
 	m_add(1, "a", "", false);
 	m_add(2, "a", "", true);
@@ -332,7 +291,7 @@ static void test_canary_that_is_away_is_replaced(void **state)
 static void test_nobody_there_waits(void **state)
 {
 	(void)state;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	m_add(0, "a", "", false);
 	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
 	m_expect_phase(FTH_RO_RUNNING);
@@ -447,7 +406,7 @@ static void test_full_roster(void **state)
 	int i;
 
 	(void)state;
-	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, VMS_MAX);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
 	for (i = 0; i < (int)VMS_MAX; i++)
 		m_add(i, "a", "", true);
 	made = m_event(FTH_RE_ADD_VM, VMS_MAX);
@@ -518,8 +477,6 @@ int main(void)
 		MACHINE_TEST(test_selection),
 		MACHINE_TEST(test_manual_gate),
 		MACHINE_TEST(test_gate_opens),
-		MACHINE_TEST(test_window),
-		MACHINE_TEST(test_window_opens_next_week),
 		MACHINE_TEST(test_pause_starts_nothing_but_confirms),
 		MACHINE_TEST(test_failures_count_while_paused),
 		MACHINE_TEST(test_canary_that_is_away_is_replaced),

@@ -32,12 +32,13 @@ static void found(void *context, const char *inventory, const struct fth_invento
 		 vm->group, vm->tags, vm->path);
 }
 
-static void gone(void *context, const char *inventory, const char *name)
+static void gone(void *context, const char *inventory, const char *name, const uint8_t *uuid)
 {
 	size_t used = strlen(told);
 
 	assert_ptr_equal(context, &loop);
 	assert_string_equal(inventory, "file");
+	assert_null(uuid); /* a file's VMs are known by their names */
 	snprintf(told + used, sizeof(told) - used, "-%s;", name);
 }
 
@@ -104,6 +105,15 @@ static void test_what_changes_is_told(void **state)
 		"{\"name\": \"web-3\", \"socket\": \"/run/3\", \"host\": \"a\"}]}");
 	until_told();
 	assert_string_equal(told, "-old;+web-2 a  [eu] /run/2;+web-3 a  [] /run/3;");
+	/* Once more for who did not listen. */
+	told[0] = '\0';
+	fth_file_retell(file, "web-3");
+	fth_file_retell(file, "web-9");
+	assert_string_equal(told, "+web-3 a  [] /run/3;");
+	told[0] = '\0';
+	fth_file_retell(file, NULL);
+	assert_string_equal(told,
+			    "+web-1 b g [] /run/1;+web-2 a  [eu] /run/2;+web-3 a  [] /run/3;");
 	/* A broken one takes nobody away. */
 	write_list("version: 1\nvms: [{name: web-9}]\n");
 	told[0] = '\0';

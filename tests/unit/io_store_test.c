@@ -210,6 +210,38 @@ static void a_journal_of_version_1_is_taken_over(void **state)
 	fth_store_close(open_store());
 }
 
+/* By today's rules its replay would end elsewhere than the rollout did. */
+static void events_of_other_rules_are_refused(void **state)
+{
+	struct fth_store *store = open_store();
+	int64_t version = 0;
+	sqlite3_stmt *s;
+	sqlite3 *db;
+
+	(void)state;
+	add_rollout(store, 1);
+	assert_int_equal(append(store, 1, 0), 0);
+	assert_int_equal(fth_store_commit(store), 0);
+	fth_store_close(store);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(
+			db,
+			"DROP INDEX vms_by_uuid; ALTER TABLE rollouts DROP COLUMN pruned; PRAGMA user_version = 5",
+			NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(fth_store_open(path, &store, why), -EINVAL);
+	assert_non_null(strstr(why, "found rollouts in a journal of version 5"));
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	version = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	assert_int_equal(version, 5); /* it is left as it was */
+	assert_int_equal(sqlite3_exec(db, "DELETE FROM events", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	fth_store_close(open_store());
+}
+
 static void a_journal_of_a_newer_agent_is_refused(void **state)
 {
 	struct fth_store *store = open_store();
@@ -439,6 +471,83 @@ static void a_vm_is_remembered_once(void **state)
 	fth_store_close(store);
 }
 
+static int count_history(void *context, const struct fth_store_history *row)
+{
+	uint32_t *counts = context;
+
+	counts[!strcmp(row->vm, "web-2")]++;
+	return 0;
+}
+
+/* What is known of it goes along; of the others nothing is touched. */
+static void a_vm_is_renamed(void **state)
+{
+	static const uint8_t other[FTH_UUID_SIZE] = { 8 };
+	struct fth_store_vm vm = {
+		.name = "web-1", .boot_id = { 9 }, .has_uuid = true, .uuid = { 7 }
+	};
+	struct fth_store_block block = {
+		.vm = "web-1", .has_sha256 = true, .patch = "fix", .why = "oops"
+	};
+	struct fth_store_incident incident = incident_of(1, FTH_EVENT_TRIGGERED);
+	struct fth_store_history history = {
+		.patch = "fix", .vm = "web-1", .kind = "vm", .what = "soaking", .why = "", .who = ""
+	};
+	struct fth_store *store = open_store();
+	char name[64], text[64];
+	uint32_t counts[2] = { 0 };
+
+	(void)state;
+	assert_int_equal(fth_store_put_vm(store, &vm), 0);
+	assert_int_equal(fth_store_add_block(store, &block, false), 0);
+	assert_true(add_incident(store, &incident));
+	assert_int_equal(fth_store_add_history(store, &history), 0);
+	assert_int_equal(fth_store_rename_vm(store, "web-1", "web-2"), 0);
+	assert_int_equal(fth_store_find_vm(store, "web-1", NULL, name, sizeof(name), &vm), -ENOENT);
+	assert_int_equal(fth_store_find_vm(store, NULL, other, name, sizeof(name), &vm), -ENOENT);
+	assert_int_equal(fth_store_find_vm(store, NULL, vm.uuid, name, sizeof(name), &vm), 0);
+	assert_string_equal(vm.name, "web-2");
+	assert_true(vm.has_uuid);
+	assert_int_equal(vm.boot_id[0], 9);
+	assert_false(fth_store_is_blocked(store, "web-1", block.sha256, NULL, text, sizeof(text)));
+	assert_true(fth_store_is_blocked(store, "web-2", block.sha256, NULL, text, sizeof(text)));
+	incident.vm = "web-2";
+	assert_true(fth_store_knows_incident(store, &incident, FTH_EVENT_TRIGGERED));
+	assert_int_equal(fth_store_each_history(store, "web-2", 0, count_history, counts), 0);
+	assert_int_equal(counts[1], 2); /* and the incident */
+	fth_store_close(store);
+}
+
+static void one_vm_does_not_fill_the_history(void **state)
+{
+	struct fth_store_history row = {
+		.patch = "fix",
+		.vm = "web-2",
+		.kind = "vm",
+		.what = "soaking",
+		.why = "",
+		.who = "",
+	};
+	struct fth_store *store = open_store();
+	uint32_t counts[2] = { 0 };
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(fth_store_add_history(store, &row), 0);
+	row.vm = "web-1";
+	for (i = 0; i < FTH_STORE_HISTORY_VM_MAX + 50; i++) {
+		row.at_ms = i;
+		assert_int_equal(fth_store_add_history(store, &row), 0);
+	}
+	row.vm = ""; /* what concerns a rollout as a whole is no VM's */
+	for (i = 0; i < FTH_STORE_HISTORY_VM_MAX + 50; i++)
+		assert_int_equal(fth_store_add_history(store, &row), 0);
+	assert_int_equal(fth_store_each_history(store, NULL, 0, count_history, counts), 0);
+	assert_int_equal(counts[0], 2 * FTH_STORE_HISTORY_VM_MAX + 50);
+	assert_int_equal(counts[1], 1);
+	fth_store_close(store);
+}
+
 static void another_file_is_refused(void **state)
 {
 	FILE *file = fopen(path, "w");
@@ -546,8 +655,11 @@ int main(void)
 		TEST(incidents_of_a_vm_are_bounded),
 		TEST(a_block_holds_until_it_is_dropped),
 		TEST(a_name_is_blocked_whatever_its_hash),
+		TEST(events_of_other_rules_are_refused),
 		TEST(a_journal_of_a_newer_agent_is_refused),
 		TEST(a_vm_is_remembered_once),
+		TEST(a_vm_is_renamed),
+		TEST(one_vm_does_not_fill_the_history),
 		TEST(another_file_is_refused),
 		TEST(a_full_disk_keeps_what_was_committed),
 		TEST(kill_in_the_middle_loses_nothing),

@@ -60,11 +60,15 @@ is "$(missing_words docs/fother-policy.5 rollout.no-such-key)" rollout.no-such-k
 is "$(tools/policy-man | cmp - docs/fother-policy.5 2>&1)" "" \
 	"it is what tools/policy-man makes of policies/README.md: run that again"
 
-mapfile -t commands < <("$bin/fother" complete verbs)
+mapfile -t commands < <("$bin/fother" complete "")
 is "$((${#commands[@]} > 5))" 1 "fother has commands"
 is "$(missing_words docs/fother.1 "${commands[@]}")" "" "fother(1) has each of them"
 mapfile -t options < <("$bin/fotherd" --help | grep -o -- '--[a-z-]*' | grep -vx -- --fault | sort -u)
 is "$(missing_words docs/fotherd.8 "${options[@]}")" "" "fotherd(8) has each option"
+mapfile -t options < <(for command in "${commands[@]}"; do
+	"$bin/fother" "$command" --help
+done | grep -o -- '--[a-z][a-z-]*' | sort -u)
+is "$(missing_words docs/fother.1 "${options[@]}")" "" "and each option of theirs"
 mapfile -t verbs < <("$bin/fother" rollout --help | sed -n 's/^\([a-z]\{4,\}\) .*/\1/p')
 is "$(missing_words docs/fother.1 "${verbs[@]/#/rollout }")" "" "fother(1) has each verb of a rollout"
 

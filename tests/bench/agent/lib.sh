@@ -5,6 +5,9 @@
 #
 # Waits are bounded only to end a hang, and say what they waited for.
 
+# shellcheck source=tests/lib/end.sh
+. tests/lib/end.sh
+
 SCALE_WAIT_S=${SCALE_WAIT_S:-900}
 SCALE_TICKS=$(getconf CLK_TCK)
 SCALE_GUESTS_PID=
@@ -20,21 +23,16 @@ scale_init() {
 	FOTHER=$bin/fother
 	SCALE_GUESTS=$bin/bench/guests
 	export FOTHER_SOCKET=$SCALE_DIR/api.sock
-	trap scale_clean_up EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
+	at_end scale_clean_up
 }
 
 scale_clean_up() {
-	local status=$?
-	trap - EXIT INT TERM
 	scale_stop
-	if [ "$status" != 0 ] && [ -s "$SCALE_DIR/fotherd.log" ]; then
+	if [ "$END_STATUS" != 0 ] && [ -s "$SCALE_DIR/fotherd.log" ]; then
 		echo "--- the end of fotherd's log:" >&2
 		grep -v 'session open' "$SCALE_DIR/fotherd.log" | tail -n 20 >&2
 	fi
 	rm -rf "$SCALE_DIR"
-	exit "$status"
 }
 
 scale_stop() {

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Domains of a real libvirtd that are renamed, and made anew under a known name.  None of
+# them is started: it is about who they are.
+# shellcheck disable=SC2317 # functions are called by ok and its like
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib/libvirt.sh
+. tests/lib/libvirt.sh
+libvirt_namespace "$0"
+
+FIRST=11111111-aaaa-4aaa-8aaa-000000000001
+SECOND=22222222-aaaa-4aaa-8aaa-000000000002
+
+# define NAME UUID: a domain with the channel of fother
+define() {
+	cat >"$FLEET_DIR/$1.xml" <<-END
+		<domain type='qemu'>
+		  <name>$1</name><uuid>$2</uuid><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+		  <os><type arch='x86_64' machine='q35'>hvm</type></os>
+		  <devices>
+		    <controller type='virtio-serial' index='1' ports='2'/>
+		    <channel type='unix'>
+		      <target type='virtio' name='org.fother.0'/>
+		      <address type='virtio-serial' controller='1' bus='0' port='1'/>
+		    </channel>
+		  </devices>
+		</domain>
+	END
+	virsh -q define "$FLEET_DIR/$1.xml" >/dev/null
+}
+
+names() { "$FOTHER" vm list --json | jq -r '[.[].name] | sort | join(" ")'; }
+names_are() { [ "$(names)" = "$1" ]; }
+uuid_of() { "$FOTHER" vm list --json | jq -r ".[] | select(.name == \"$1\").domain_uuid"; }
+told() { "$FOTHER" history "$1" --json | jq -r '[.[] | .what + ": " + .why] | join("; ")'; }
+
+libvirt_fleet identity
+ok "a domain is defined" define db-1 "$FIRST"
+fleet_agent_start
+tap_result $? "the agent starts with libvirt as inventory"
+ok "it finds the domain" fleet_until "db-1" names_are db-1
+is "$(uuid_of db-1)" "$FIRST" "and knows its uuid"
+
+ok "the domain is renamed" virsh -q domrename db-1 db-2
+ok "the agent knows it by its new name only" fleet_until "db-2" names_are db-2
+is "$(told db-2)" "renamed: it was called 'db-1' before" "and its history says so"
+
+fleet_agent_stop
+ok "it is renamed while no agent runs" virsh -q domrename db-2 db-3
+fleet_agent_start
+ok "the agent is told at its start" fleet_until "db-3" names_are db-3
+like "$(told db-3)" "renamed: it was called 'db-1' before; renamed: it was called 'db-2' before" \
+	"and history goes along"
+
+ok "it is undefined" virsh -q undefine db-3
+ok "the agent knows it no more" fleet_until "none" names_are ""
+ok "another domain of that name is defined" define db-3 "$SECOND"
+ok "the agent finds it" fleet_until "db-3" names_are db-3
+is "$(uuid_of db-3)" "$SECOND" "it is the new one"
+is "$(told db-3)" "new: the domain that was called so before is 'db-3/11111111' here" \
+	"which has no other history"
+like "$(told db-3/11111111)" "renamed: *; replaced: another domain is called 'db-3' now" \
+	"what was known of the first is kept"
+ok "the first one is defined again" define db-4 "$FIRST"
+ok "the agent finds it" fleet_until "both" names_are "db-3 db-4"
+like "$(told db-4)" "renamed: *; replaced: *; renamed: it was called 'db-3/11111111' before" \
+	"and knows it again"
+done_testing

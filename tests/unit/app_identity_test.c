@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which VM is this?  What inventories say, and what the journal knows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent_fixture.h"
+
+#define HISTORY_SIZE 1024
+
+static const uint8_t uuids[][FTH_UUID_SIZE] = { { 1 }, { 2 }, { 3 } };
+static char peers[80]; /* the folder of the peers' sockets; "": the agent's own */
+
+/* An inventory's word: VM @name, with the channel of the peer @peer. */
+static void tell(const char *inventory, const char *name, const uint8_t *uuid, int peer)
+{
+	char path[112];
+	const struct fth_inventory_vm vm = {
+		.name = name,
+		.uuid = uuid,
+		.host = "here",
+		.group = "",
+		.path = path,
+		.running = true,
+	};
+
+	snprintf(path, sizeof(path), "%s/web-%d.sock", *peers ? peers : af.sockets, peer);
+	fth_guest_hooks.found(af.agent, inventory, &vm);
+}
+
+static const char *inventory_of(const char *name)
+{
+	const struct fth_guest *guest = fth_guest_find(af.agent, name);
+
+	return guest ? guest->inventory : "none";
+}
+
+static void the_next_inventory_is_heard_when_one_drops_a_vm(void **unused)
+{
+	(void)unused;
+	tell("libvirt", "web-0", NULL, 0);
+	assert_string_equal(inventory_of("web-0"), "sockets"); /* who came first */
+	fth_guest_hooks.gone(af.agent, "libvirt", "web-0", NULL);
+	assert_string_equal(inventory_of("web-0"), "sockets");
+	/* The other way round: the folder's word was refused, and comes once only. */
+	fth_guest_hooks.gone(af.agent, "sockets", "web-1", NULL);
+	tell("libvirt", "web-1", NULL, 1);
+	fth_sockets_retell(af.agent->sockets, "web-1");
+	assert_string_equal(inventory_of("web-1"), "libvirt");
+	fth_guest_hooks.gone(af.agent, "libvirt", "web-1", NULL);
+	assert_string_equal(inventory_of("web-1"), "sockets");
+	AF_UNTIL(af_all_open());
+}
+
+/* From here on libvirt has the VMs: the folder that the agent follows is empty. */
+static void with_libvirt(void)
+{
+	int i;
+
+	af_stop();
+	snprintf(peers, sizeof(peers), "%s", af.sockets);
+	snprintf(af.sockets, sizeof(af.sockets), "%s/none", af.folder);
+	assert_int_equal(mkdir(af.sockets, 0700), 0);
+	af_start();
+	for (i = 0; i < 2; i++)
+		tell("libvirt", i ? "db-1" : "db-0", uuids[i], i);
+	AF_UNTIL(af.agent->open_count == 2);
+}
+
+static void complete(void)
+{
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+	assert_int_equal(AF_SUM(confirmed), 2);
+}
+
+static const struct fth_rollout_vm *vm_of(const char *name)
+{
+	return fth_rollout_find(af.agent->lives[0]->rollout, name);
+}
+
+static int note_history(void *context, const struct fth_store_history *row)
+{
+	char *text = context;
+
+	snprintf(text + strlen(text), HISTORY_SIZE - strlen(text), "%s;", row->what);
+	return 0;
+}
+
+static const char *history_of(const char *name)
+{
+	static char text[HISTORY_SIZE];
+
+	text[0] = '\0';
+	assert_int_equal(fth_store_each_history(af.agent->store, name, 0, note_history, text), 0);
+	return text;
+}
+
+static void block_it(const char *name)
+{
+	const struct fth_store_block row = {
+		.vm = name, .has_sha256 = true, .sha256 = { 5 }, .patch = "other", .why = "oops"
+	};
+
+	assert_int_equal(fth_store_add_block(af.agent->store, &row, true), 0);
+	assert_int_equal(fth_store_commit(af.agent->store), 0);
+}
+
+static bool is_blocked(const char *name)
+{
+	const uint8_t sha256[FTH_SHA256_SIZE] = { 5 };
+	char why[64];
+
+	return fth_store_is_blocked(af.agent->store, name, sha256, "other", why, sizeof(why));
+}
+
+static void expect_renamed(void)
+{
+	AF_UNTIL(af.agent->open_count == 2 && !af.agent->dirty);
+	assert_int_equal(af.agent->lives[0]->rollout->vm_count, 2);
+	assert_null(vm_of("db-1"));
+	assert_non_null(vm_of("web-9"));
+	AF_UNTIL(vm_of("web-9")->reachable);
+	assert_int_equal(vm_of("web-9")->state, FTH_RV_DONE);
+	assert_int_equal(AF_SUM(applied), 2);
+	assert_true(is_blocked("web-9"));
+	assert_false(is_blocked("db-1"));
+	assert_non_null(strstr(history_of("web-9"), "confirm;done;"));
+	assert_non_null(strstr(history_of("web-9"), "renamed;"));
+	assert_string_equal(history_of("db-1"), "");
+	AF_UNTIL(!fth_guest_find(af.agent, "db-1"));
+}
+
+static void a_renamed_domain_is_the_same_vm(void **unused)
+{
+	(void)unused;
+	with_libvirt();
+	complete();
+	block_it("db-1");
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	tell("libvirt", "web-9", uuids[1], 1);
+	expect_renamed();
+	/* An event from before comes late. */
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	af_stop();
+	af_start();
+	tell("libvirt", "db-0", uuids[0], 0);
+	tell("libvirt", "web-9", uuids[1], 1);
+	expect_renamed();
+}
+
+/* Renamed while no agent ran, and nobody said that the old name is gone. */
+static void a_rename_is_found_after_a_restart(void **unused)
+{
+	(void)unused;
+	with_libvirt();
+	complete();
+	block_it("db-1");
+	af_stop();
+	af_start();
+	tell("libvirt", "db-0", uuids[0], 0);
+	tell("libvirt", "web-9", uuids[1], 1);
+	expect_renamed();
+}
+
+static void a_domain_made_anew_is_another_vm(void **unused)
+{
+	(void)unused;
+	with_libvirt();
+	complete();
+	block_it("db-1");
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	tell("libvirt", "db-1", uuids[2], 2);
+	AF_UNTIL(AF_SUM(confirmed) == 3 && !af.agent->dirty);
+	assert_int_equal(af.agent->lives[0]->rollout->vm_count, 3);
+	assert_int_equal(vm_of("db-1")->state, FTH_RV_DONE);
+	assert_non_null(vm_of("db-1/02000000"));
+	assert_false(vm_of("db-1/02000000")->reachable);
+	assert_true(vm_of("db-1/02000000")->touched);
+	assert_false(is_blocked("db-1"));
+	assert_true(is_blocked("db-1/02000000"));
+	assert_non_null(strstr(history_of("db-1/02000000"), "confirm;done;"));
+	assert_non_null(strstr(history_of("db-1/02000000"), "replaced;"));
+	assert_int_equal(strncmp(history_of("db-1"), "new;", 4), 0);
+	/* What is told late of the one before concerns nobody. */
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	assert_true(fth_guest_find(af.agent, "db-1")->present);
+	/* It lives on under another name. */
+	tell("libvirt", "db-2", uuids[1], 1);
+	AF_UNTIL(vm_of("db-2") && vm_of("db-2")->reachable && !af.agent->dirty);
+	assert_int_equal(vm_of("db-2")->state, FTH_RV_DONE);
+	assert_true(is_blocked("db-2"));
+	assert_int_equal(af.agent->lives[0]->rollout->vm_count, 3);
+	assert_int_equal(AF_SUM(applied), 3);
+}
+
+static void names_are_swapped(void **unused)
+{
+	(void)unused;
+	with_libvirt();
+	complete();
+	block_it("db-1");
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-0", uuids[0]);
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	tell("libvirt", "db-1", uuids[0], 0);
+	tell("libvirt", "db-0", uuids[1], 1);
+	AF_UNTIL(af.agent->open_count == 2 && !af.agent->dirty);
+	assert_int_equal(af.agent->lives[0]->rollout->vm_count, 2);
+	assert_int_equal(vm_of("db-0")->state, FTH_RV_DONE);
+	assert_int_equal(vm_of("db-1")->state, FTH_RV_DONE);
+	assert_true(is_blocked("db-0"));
+	assert_false(is_blocked("db-1"));
+	assert_int_equal(AF_SUM(applied), 2);
+}
+
+/* What the journal does not have did not happen. */
+static void a_rename_that_is_not_durable(void **unused)
+{
+	(void)unused;
+	with_libvirt();
+	complete();
+	block_it("db-1");
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	tell("libvirt", "web-9", uuids[1], 1);
+	assert_non_null(vm_of("web-9"));
+	fth_agent_fail_store(af.agent, "a test's");
+	tell("libvirt", "web-9", uuids[1], 1);
+	AF_UNTIL(!af.agent->rebuild_due);
+	assert_null(vm_of("web-9"));
+	assert_non_null(vm_of("db-1"));
+	assert_false(fth_guest_find(af.agent, "web-9")->present);
+	AF_UNTIL(af.agent->store_ok);
+	tell("libvirt", "web-9", uuids[1], 1); /* as libvirt is asked to */
+	expect_renamed();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		AF_TEST(the_next_inventory_is_heard_when_one_drops_a_vm),
+		AF_TEST(a_renamed_domain_is_the_same_vm),
+		AF_TEST(a_rename_is_found_after_a_restart),
+		AF_TEST(a_domain_made_anew_is_another_vm),
+		AF_TEST(names_are_swapped),
+		AF_TEST(a_rename_that_is_not_durable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
