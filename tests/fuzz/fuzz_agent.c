@@ -12,6 +12,7 @@
  * that break.  After each input the books must balance: every request was
  * answered once, no memory is left, what a guest can make us keep is bounded.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@
 #include "bytes.h"
 #include "io/channel.h"
 #include "io/http.h"
+#include "io/inventory.h"
 #include "io/log.h"
 #include "io/loop.h"
 #include "io/stream.h"
@@ -261,6 +263,26 @@ int fth_store_put_vm(struct fth_store *unused, const struct fth_store_vm *vm)
 	return store();
 }
 
+int fth_store_find_vm(struct fth_store *unused, const char *name, const uint8_t *uuid,
+		      char *ret_name, size_t size, struct fth_store_vm *ret_vm)
+{
+	(void)unused;
+	(void)name;
+	(void)uuid;
+	(void)ret_name;
+	(void)size;
+	(void)ret_vm;
+	return -ENOENT;
+}
+
+int fth_store_rename_vm(struct fth_store *unused, const char *from, const char *to)
+{
+	(void)unused;
+	(void)from;
+	(void)to;
+	return store();
+}
+
 int fth_store_add_hand(struct fth_store *unused, const struct fth_store_hand *hand, uint64_t *ret_n)
 {
 	(void)unused;
@@ -377,6 +399,24 @@ uint64_t fth_agent_now(struct fth_agent *agent)
 {
 	agent->now_ms = world.now_ms;
 	return world.now_ms;
+}
+
+/* Its VM is of no inventory that could be asked again. */
+void fth_sockets_retell(struct fth_sockets *sockets, const char *name)
+{
+	(void)name;
+	require(!sockets);
+}
+
+void fth_file_retell(struct fth_file *file, const char *name)
+{
+	(void)name;
+	require(!file);
+}
+
+void fth_libvirt_retell(struct fth_libvirt *libvirt)
+{
+	require(!libvirt);
 }
 
 /* Its policy asks for no checks of ours. */
