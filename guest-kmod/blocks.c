@@ -148,17 +148,6 @@ static void add_names(char *names)
 	}
 }
 
-static void add_parameter(const char *parameter)
-{
-	char *copy = kstrdup(parameter, GFP_KERNEL);
-
-	if (copy)
-		add_names(copy);
-	else
-		fth_blocks_add(FTH_BLOCK_ALL, NULL, FTH_TRIGGER_NONE, 0);
-	kfree(copy);
-}
-
 static void add_words(char *line)
 {
 	size_t length = strlen(FTH_BLOCK_PARAMETER);
@@ -185,20 +174,23 @@ static int read_cmdline(char *line, size_t size)
 	return 0;
 }
 
-void fth_blocks_init(const char *parameter)
+/* Nothing is taken before all is there: blocks outlive a module that is not loaded. */
+int fth_blocks_init(const char *parameter)
 {
+	char *names = kstrdup(parameter ?: "", GFP_KERNEL);
 	char *line = kmalloc(CMDLINE_MAX, GFP_KERNEL);
-	int error = line ? read_cmdline(line, CMDLINE_MAX) : -ENOMEM;
+	int error = names && line ? read_cmdline(line, CMDLINE_MAX) : -ENOMEM;
 
-	if (parameter)
-		add_parameter(parameter);
 	if (error) {
 		/* Who wanted something kept out can't be told from who did not. */
-		pr_warn("init: no effect of '" FTH_BLOCK_PARAMETER
-			"', as the kernel's command line can't be read (%d)\n",
-			error);
+		pr_err("init: the kernel's command line can't be read (%d), and '" FTH_BLOCK_PARAMETER
+		       "' may stand there: not loaded, try again\n",
+		       error);
 	} else {
+		add_names(names);
 		add_words(line);
 	}
 	kfree(line);
+	kfree(names);
+	return error;
 }

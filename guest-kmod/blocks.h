@@ -71,7 +71,9 @@ u32 fth_blocks_list(struct fth_block *blocks, u32 max);
  * @parameter: "NAME[,NAME…]" or "all"; NULL = nothing
  *
  * Context: sleeps; before anything else uses this file.
+ * Return: 0, or an error of reading it: then nothing was taken, and the module is
+ * not to be loaded.
  */
-void fth_blocks_init(const char *parameter);
+int fth_blocks_init(const char *parameter);
 
 #endif /* FOTHER_GUEST_BLOCKS_H */

@@ -415,7 +415,9 @@ int fth_engine_init(const struct fth_engine_client *client,
 	error = fth_lasting_init();
 	if (error)
 		goto err_sysfs;
-	fth_blocks_init(options->block);
+	error = fth_blocks_init(options->block);
+	if (error)
+		goto err_sysfs;
 	error = fth_revert_init(fth_sysfs_root(), options->sysrq_key);
 	if (error)
 		goto err_sysfs;

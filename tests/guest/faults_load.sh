@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Out of memory at each allocation of fother's start: it is refused, and nothing of
-# it stays.
-# vm: --smp 1 --timeout 800 --file tests/lib/faults.sh:/tests/lib/faults.sh
+# it stays; or it starts, and keeps out what the kernel's command line names.
+# vm: --smp 1 --timeout 800 --append fother.block=fth_kept_out --file tests/lib/faults.sh:/tests/lib/faults.sh
 # kernels: debug
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh
@@ -15,7 +15,7 @@ FAULTS_MOST=1000
 load_fother() {
 	faulty_load "$FOTHER"
 	case $outcome in
-	*' ok') rmmod fother ;;
+	*' ok') has $S/blocked 'fth_kept_out - command-line' && rmmod fother ;;
 	*) no_module fother ;;
 	esac && ! grep -q fother $TRACED && [ ! -e $S ]
 }
