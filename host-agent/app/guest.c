@@ -540,6 +540,7 @@ static void found(void *context, const char *inventory, const struct fth_invento
 		fth_log(FTH_LOG_WARNING,
 			"vm '%s': in both inventories, '%s' and '%s'; taken from '%s'", vm->name,
 			guest->inventory, inventory, guest->inventory);
+		guest->contested = true;
 		return;
 	}
 	guest = fth_identity_take(agent, inventory, vm);
@@ -600,14 +601,17 @@ static void gone(void *context, const char *inventory, const char *name, const u
 {
 	struct fth_agent *agent = context;
 	struct fth_guest *guest = fth_guest_find(agent, name);
+	bool contested;
 
 	if (!guest || !guest->present || strcmp(guest->inventory, inventory) != 0 ||
 	    !fth_identity_is(guest, uuid))
 		return;
+	contested = guest->contested;
+	guest->contested = false;
 	fth_guest_part(guest, "gone from the inventory");
 	fth_guest_drop(guest);
-	/* Another inventory may have told of that name already, and was not heard. */
-	fth_guest_retell(agent, inventory, name);
+	if (contested)
+		fth_guest_retell(agent, inventory, name);
 }
 
 const struct fth_inventory_hooks fth_guest_hooks = {

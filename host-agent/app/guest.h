@@ -81,6 +81,7 @@ struct fth_binding {
  * struct fth_guest - a VM that an inventory or a rollout knows
  * @tags: words with a space between two; NULL if none
  * @present: an inventory has it now
+ * @contested: another inventory told of one of this name, and was not heard
  * @relayed: its channel leads to a program in the guest, as the inventory says
  * @heard: it greeted since the agent started, or it can't
  * @known: the fields from @uuid to @patches are its own word
@@ -118,6 +119,7 @@ struct fth_guest {
 	char inventory[FTH_GUEST_INVENTORY_MAX + 1];
 	char *tags;
 	bool present;
+	bool contested;
 	bool running;
 	bool relayed;
 	bool open;

@@ -65,6 +65,8 @@ static void move_bindings(struct fth_guest *from, struct fth_guest *to)
 		}
 		binding->next = to->bindings;
 		to->bindings = binding;
+		/* With a commit that fails it goes back to where the journal has it. */
+		binding->live->uncommitted = true;
 	}
 }
 
@@ -73,6 +75,7 @@ static void move_memory(struct fth_guest *from, struct fth_guest *to)
 	memcpy(to->boot_id, from->boot_id, sizeof(to->boot_id));
 	memcpy(to->id, from->id, sizeof(to->id));
 	to->has_id = from->has_id;
+	to->id_in = to->agent->commits + 1; /* until then it is in doubt */
 	to->uptime_ms = from->uptime_ms;
 	to->remembered = from->remembered;
 	move_bindings(from, to);
@@ -184,6 +187,14 @@ static bool is_anothers(struct fth_agent *agent, const char *name, const char *i
 	return guest && guest->present && strcmp(guest->inventory, inventory) != 0;
 }
 
+/* A rollout may know a name that the journal's list of VMs does not: it was never heard. */
+static bool has_places(struct fth_agent *agent, const char *name)
+{
+	const struct fth_guest *guest = fth_guest_find(agent, name);
+
+	return guest && guest->bindings;
+}
+
 /* After this the journal says that @vm's name is @vm's uuid; @row is what it has of it. */
 static int settle(struct fth_agent *agent, const char *inventory, const struct fth_inventory_vm *vm,
 		  struct fth_store_vm *row)
@@ -203,8 +214,13 @@ static int settle(struct fth_agent *agent, const char *inventory, const struct f
 	}
 	if (!has_same && is_anothers(agent, known, inventory)) {
 		same.has_uuid = false; /* it stays what its name says */
+		fth_guest_find(agent, known)->has_id = false;
 		error = fth_store_put_vm(agent->store, &same);
 		has_same = -ENOENT;
+	}
+	if (!has_same && has_other && has_places(agent, vm->name)) {
+		other = (struct fth_store_vm){ .name = vm->name };
+		has_other = 0;
 	}
 	if (!error && !has_other && (other.has_uuid || !has_same))
 		error = put_aside(agent, &other);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -240,6 +241,63 @@ static void a_rename_that_is_not_durable(void **unused)
 	expect_renamed();
 }
 
+static void journal(const char *sql)
+{
+	char path[112];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* It is in no doubt where the journal has it: neither half of it is believed. */
+static void a_rename_that_fails_half_way(void **unused)
+{
+	(void)unused;
+	with_libvirt();
+	complete();
+	block_it("db-1");
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	AF_UNTIL(!af.agent->dirty);
+	journal("CREATE TRIGGER half_way BEFORE INSERT ON history WHEN new.what = 'renamed'"
+		" BEGIN SELECT RAISE(FAIL, 'no history today'); END");
+	tell("libvirt", "web-9", uuids[1], 1);
+	assert_false(af.agent->store_ok);
+	AF_UNTIL(!af.agent->rebuild_due);
+	assert_null(vm_of("web-9"));
+	assert_non_null(vm_of("db-1"));
+	journal("DROP TRIGGER half_way");
+	AF_UNTIL(af.agent->store_ok);
+	tell("libvirt", "web-9", uuids[1], 1);
+	expect_renamed();
+}
+
+/* A rollout has it on its list, but nobody ever heard it. */
+static void a_rename_to_the_name_of_one_never_heard(void **unused)
+{
+	(void)unused;
+	with_libvirt();
+	tell("sockets", "web-9", NULL, 9);
+	fth_guest_hooks.gone(af.agent, "sockets", "web-9", NULL);
+	AF_UNTIL(!af.agent->dirty);
+	af_create();
+	tell("sockets", "web-9", NULL, 9);
+	AF_UNTIL(vm_of("web-9") && !af.agent->dirty);
+	fth_guest_hooks.gone(af.agent, "sockets", "web-9", NULL);
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	tell("libvirt", "web-9", uuids[1], 1);
+	AF_UNTIL(af.agent->open_count == 2 && !af.agent->dirty);
+	assert_true(af.agent->store_ok);
+	assert_null(vm_of("db-1"));
+	assert_non_null(vm_of("web-9"));
+	AF_UNTIL(vm_of("web-9")->reachable);
+	assert_int_equal(af.agent->lives[0]->rollout->vm_count, 3);
+	assert_non_null(fth_guest_find(af.agent, "web-9")->bindings);
+	assert_null(fth_guest_find(af.agent, "web-9")->bindings->next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +307,8 @@ int main(void)
 		AF_TEST(a_domain_made_anew_is_another_vm),
 		AF_TEST(names_are_swapped),
 		AF_TEST(a_rename_that_is_not_durable),
+		AF_TEST(a_rename_that_fails_half_way),
+		AF_TEST(a_rename_to_the_name_of_one_never_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
