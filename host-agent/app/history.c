@@ -153,6 +153,12 @@ static int add_block(const struct fth_live *live)
 	return fth_store_add_block(live->agent->store, &row, true);
 }
 
+/* A person's, perhaps once more, after it was allowed in between. */
+static bool is_recall(const struct fth_rollout_event *event)
+{
+	return event->kind == FTH_RE_REVERSE && event->blocked;
+}
+
 int fth_history_after(const struct fth_live *live, const struct fth_rollout_event *event,
 		      const struct fth_rollout_actions *actions,
 		      const struct fth_history_mark *mark)
@@ -161,7 +167,7 @@ int fth_history_after(const struct fth_live *live, const struct fth_rollout_even
 	int error = add_verb(live, event);
 	uint32_t i;
 
-	if (!error && rollout->recalled && !mark->recalled)
+	if (!error && rollout->recalled && (!mark->recalled || is_recall(event)))
 		error = add_block(live);
 	if (!error)
 		error = add_vm(live, event, mark);

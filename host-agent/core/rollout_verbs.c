@@ -155,9 +155,12 @@ int fth_rollout_reverse(struct fth_rollout_run *run)
 
 	by_request(run, why);
 	if (rollout->phase == FTH_RO_REVERSING || rollout->phase == FTH_RO_REVERSED) {
-		if (!run->event->blocked || rollout->recalled)
+		if (!run->event->blocked)
 			return -EINVAL;
-		/* It goes back already: what is new is that it may go nowhere any more. */
+		/*
+		 * It goes back already: what is new is that it may go nowhere any more, or
+		 * not again, if it was allowed meanwhile.
+		 */
 		fth_text_copy(rollout->reverse_why, sizeof(rollout->reverse_why), why);
 		rollout->recalled = true;
 		run->actions->changed = true;

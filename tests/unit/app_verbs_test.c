@@ -138,6 +138,10 @@ static void recalled_by_hand(void **unused)
 		af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\", \"vm\": \"web-1\"}"), 404);
 	af_refused(409, "blocked in the whole fleet");
 	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\"}"), 200);
+	/* Nobody believes that it was allowed for good. */
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/recall", "{\"why\": \"bad\"}"), 200);
+	af_refused(409, "blocked in the whole fleet");
+	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\"}"), 200);
 	af_create();
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
 	json = get("/v1/history");
