@@ -218,8 +218,7 @@ err_table:
 void fth_redirector_exit(struct fth_redirector *redirector)
 {
 	WARN_ON_ONCE(redirector->table->count);
-	unregister_ftrace_function(&redirector->ops);
-	ftrace_free_filter(&redirector->ops);
+	fth_ftrace_unregister(&redirector->ops);
 	kvfree(redirector->retired);
 	kvfree(redirector->table);
 	redirector->retired = NULL;

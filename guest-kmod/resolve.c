@@ -94,6 +94,15 @@ int fth_resolve_check(const char *patch, const struct klp_func *klp, struct fth_
 	return 0;
 }
 
+/* Its site is gone from ftrace when the module has started, but not from a filter. */
+static bool is_init_text(const struct module *module, unsigned long address)
+{
+	struct fth_text texts[FTH_MODULE_TEXTS_MAX];
+
+	return fth_module_texts(module, texts) > 1 && address >= texts[1].start &&
+	       address < texts[1].end;
+}
+
 int fth_resolve_function(const char *patch, const struct module *module,
 			 struct fth_function *function, unsigned long *ret_ip,
 			 struct fth_report *ret_report)
@@ -104,6 +113,11 @@ int fth_resolve_function(const char *patch, const struct module *module,
 	error = find(patch, module, function, &old_func, ret_report);
 	if (error)
 		return error;
+	if (module && is_init_text(module, old_func))
+		return fth_report_set(
+			ret_report, FTH_E_UNSUPPORTED, -EINVAL,
+			"patch '%s' refused: '%s' is init text of module '%s', which is freed when that has started",
+			patch, function->name, module->name);
 	ip = fth_symbol_ftrace_ip(old_func);
 	if (!ip)
 		return fth_report_set(

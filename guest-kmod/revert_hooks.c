@@ -148,8 +148,7 @@ static int hook_taints(void)
 
 static void unhook_taints(void)
 {
-	unregister_ftrace_function(&hooks.tainted);
-	ftrace_free_filter(&hooks.tainted);
+	fth_ftrace_unregister(&hooks.tainted);
 }
 
 /* Another module may have the key: then there is none. */

@@ -63,6 +63,5 @@ int fth_takeover_init(struct fth_takeover *takeover)
 
 void fth_takeover_exit(struct fth_takeover *takeover)
 {
-	unregister_ftrace_function(&takeover->ops);
-	ftrace_free_filter(&takeover->ops);
+	fth_ftrace_unregister(&takeover->ops);
 }

@@ -228,9 +228,11 @@ static void begin_uniform(struct flip_stopped *stopped)
 {
 	struct fth_lever *lever = stopped->lever;
 
-	if (lever->roster)
+	/* A lever that nobody looks at has none: the one that is present is another's. */
+	if (lever->roster) {
 		lever->roster->live = false;
-	fth_roster_present(NULL);
+		fth_roster_present(NULL);
+	}
 	WRITE_ONCE(lever->roster, NULL);
 	fth_transition_jump(lever, stopped->flip->to_new);
 }

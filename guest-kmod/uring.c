@@ -31,13 +31,18 @@ static struct {
 	struct ftrace_ops ops;
 } uring = { .lock = __MUTEX_INITIALIZER(uring.lock), .ops = { .func = watch } };
 
-/* On everybody's way to signal delivery: the usual case costs two looks. */
+/*
+ * On everybody's way to signal delivery: the usual case costs two looks.  The roster
+ * stays as long as preemption is off, which ftrace doesn't see to.
+ */
 static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			  struct ftrace_regs *regs)
 {
+	preempt_disable_notrace();
 	if (atomic_read(&uring.expelled))
 		fth_nudge_deliver();
 	fth_roster_deliver();
+	preempt_enable_notrace();
 }
 
 static int register_watch(void)
@@ -105,6 +110,5 @@ void fth_uring_exit(void)
 	if (!uring.on)
 		return;
 	WRITE_ONCE(uring.on, false);
-	unregister_ftrace_function(&uring.ops);
-	ftrace_free_filter(&uring.ops);
+	fth_ftrace_unregister(&uring.ops);
 }

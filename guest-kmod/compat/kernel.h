@@ -15,6 +15,7 @@
 #include "module.h"
 
 struct callback_head;
+struct ftrace_ops;
 struct klp_patch;
 struct task_struct;
 
@@ -122,6 +123,16 @@ unsigned long fth_symbol_ftrace_ip(unsigned long address);
  * site, whatever an ftrace handler says.
  */
 bool fth_ftrace_is_direct(unsigned long ip);
+
+/**
+ * fth_ftrace_unregister() - its handler is called nowhere any more, and its filter is freed
+ *
+ * When ftrace has found something wrong it switches itself off for good, and its
+ * sites go on calling what they call.  Then this does not return: whoever unloads
+ * this module waits, and the module's text stays.
+ * Context: sleeps.
+ */
+void fth_ftrace_unregister(struct ftrace_ops *ops);
 
 /**
  * fth_klp_owner() - the in-tree livepatch that patches a function

@@ -247,6 +247,19 @@ unsigned long fth_symbol_ftrace_ip(unsigned long address)
 	return static_call(fth_ftrace_location)(address);
 }
 
+void fth_ftrace_unregister(struct ftrace_ops *ops)
+{
+	int error = unregister_ftrace_function(ops);
+
+	if (error) {
+		pr_crit("ftrace has switched itself off (%d) and still calls this module, which stays for ever; see the log for why, and reboot\n",
+			error);
+		for (;;)
+			schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+	}
+	ftrace_free_filter(ops);
+}
+
 bool fth_ftrace_is_direct(unsigned long ip)
 {
 	return data.has_direct_calls && static_call(fth_ftrace_find_rec_direct)(ip);

@@ -63,6 +63,13 @@ ok "it goes" rmmod $OBJ
 revert fth_test_gen_p1
 noted >/dev/null
 
+# Its init text is freed when it has started, and ftrace's sites with it.
+apply fth_test_gen_p1 functions=none module=$OBJ module_function=fth_obj_init
+nok "a module whose init function is to be replaced is refused" insmod $MOD/$OBJ.ko
+ok "the log says why" said "'fth_obj_init' is init text of module '$OBJ'"
+revert fth_test_gen_p1
+dmesg -c >/dev/null
+
 # A pre-patch callback that fails, at the enable.
 ok "the module loads" insmod $MOD/$OBJ.ko
 nok "an enable whose second pre_patch fails is refused" \

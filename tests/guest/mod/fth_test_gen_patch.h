@@ -41,6 +41,10 @@ MODULE_PARM_DESC(module, "also patch fth_obj_value() of this module");
 static char *module2;
 module_param(module2, charp, 0444);
 
+static char *module_function = "fth_obj_value";
+module_param(module_function, charp, 0444);
+MODULE_PARM_DESC(module_function, "the function of `module` to be replaced");
+
 static bool replace;
 module_param(replace, bool, 0444);
 
@@ -187,6 +191,7 @@ static void fill(void)
 		object++->funcs = kernel_functions;
 	if (module) {
 		object->name = module;
+		module_functions[0][0].old_name = module_function;
 		object++->funcs = module_functions[0];
 	}
 	if (module2) {
