@@ -41,7 +41,8 @@ libvirt_start() {
 		cgroup_controllers = []
 		remember_owner = 0
 	END
-	libvirtd --timeout 0 >"$root/libvirtd.log" 2>&1 &
+	# Its usual pid file is in /run, where another test's may be.
+	libvirtd --timeout 0 --pid-file "$root/libvirtd.pid" >"$root/libvirtd.log" 2>&1 &
 	LIBVIRTD_PID=$!
 	export LIBVIRT_DEFAULT_URI=qemu:///system
 	fleet_until "libvirtd to answer" virsh -q list
