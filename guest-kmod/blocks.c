@@ -183,9 +183,8 @@ int fth_blocks_init(const char *parameter)
 
 	if (error) {
 		/* Who wanted something kept out can't be told from who did not. */
-		pr_err("init: the kernel's command line can't be read (%d), and '" FTH_BLOCK_PARAMETER
-		       "' may stand there: not loaded, try again\n",
-		       error);
+		pr_err("init: the kernel's command line can't be read (%d), and '%s' may stand there: not loaded, try again\n",
+		       error, FTH_BLOCK_PARAMETER);
 	} else {
 		add_names(names);
 		add_words(line);
