@@ -31,9 +31,9 @@ int fth_policy_validate_windows(const struct fth_policy *policy, struct fth_poli
 		window = &policy->windows[i];
 		if (!(window->days & FTH_WINDOW_DAYS_ALL))
 			return fault(policy, i, ".days",
-				     "found no day, expected at least one of mon … sun", ret_fault);
+				     "found no day, expected one or more: mon … sun", ret_fault);
 		if (window->from_min >= DAY_MIN || window->to_min >= DAY_MIN)
-			return fault(policy, i, "", "found no time of day, expected 00:00 … 23:59",
+			return fault(policy, i, "", "found no time, expected 00:00 … 23:59",
 				     ret_fault);
 		if (window->to_min == window->from_min)
 			return fault(policy, i, ".to",

@@ -90,8 +90,8 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 		return;
 	case FTH_RV_FAILED:
 		/* It may also come back out of a snapshot with the patch: then it is to go back. */
-		if (vm->touched != (ours != FTH_LC_ABSENT)) {
-			vm->touched = ours != FTH_LC_ABSENT;
+		if (ours == FTH_LC_ABSENT ? vm->touched : !vm->touched) {
+			vm->touched = !vm->touched;
 			run->actions->changed = true;
 		}
 		return;

@@ -323,11 +323,11 @@ static void run_all(const struct wish *wish)
 /* In virtual time, and of guests that need up to 0.2 s for a transition. */
 static void print_pace(const struct sim_pace *pace)
 {
-	if (pace->rollout_ms && pace->recall99_us)
-		printf("sim: %u VMs: rollout %.1f virtual s, recall to 99 %% %.2f virtual s, share %.4f\n",
-		       pace->patched, (double)pace->rollout_ms / 1e3,
-		       (double)pace->recall99_us / 1e6,
-		       (double)pace->recall99_us / 1e3 / (double)pace->rollout_ms);
+	if (!pace->rollout_ms || !pace->recall99_us)
+		return;
+	printf("sim: %u VMs: rollout %.1f virtual s, recall to 99 %% %.2f virtual s, share %.4f\n",
+	       pace->patched, (double)pace->rollout_ms / 1e3, (double)pace->recall99_us / 1e6,
+	       (double)pace->recall99_us / 1e3 / (double)pace->rollout_ms);
 }
 
 int main(int argc, char **argv)

@@ -141,8 +141,10 @@ static void hang_up_for_good(int peer)
 		  !fth_guest_find(af.agent, "web-2")->present));
 }
 
-/* A VM is gone with the patch that was to be taken back: a newer rollout may begin, and the
- * history names the VM.  What ended so is never pruned: nothing else says who was left. */
+/*
+ * A VM is gone with the patch that was to be taken back: a newer rollout may begin, and the
+ * history names the VM.  What ended so is never pruned: nothing else says who was left.
+ */
 static void what_is_stuck_is_forgotten_and_kept(void **unused)
 {
 	(void)unused;

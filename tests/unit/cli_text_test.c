@@ -20,8 +20,7 @@ static void test_control_characters(void **state)
 
 	(void)state;
 	assert_non_null(file);
-	fth_cli_put_text(file, "a\033[2Jb\r\nc\x7f d\xc2\x9b"
-			       "31m \xc3\xa4\xc2\xb5");
+	fth_cli_put_text(file, "a\033[2Jb\r\nc\x7f d\302\23331m \xc3\xa4\xc2\xb5");
 	assert_int_equal(fclose(file), 0);
 	assert_string_equal(text, "a?[2Jb??c? d?31m \xc3\xa4\xc2\xb5");
 	free(text);
