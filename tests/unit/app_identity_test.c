@@ -121,6 +121,14 @@ static bool is_blocked(const char *name)
 	return fth_store_is_blocked(af.agent->store, name, sha256, "other", why, sizeof(why));
 }
 
+/* What is known of "db-1": a patch that is in force, and a block. */
+static void complete_and_block(void)
+{
+	with_libvirt();
+	complete();
+	block_it("db-1");
+}
+
 static void expect_renamed(void)
 {
 	AF_UNTIL(af.agent->open_count == 2 && !af.agent->dirty);
@@ -141,9 +149,7 @@ static void expect_renamed(void)
 static void a_renamed_domain_is_the_same_vm(void **unused)
 {
 	(void)unused;
-	with_libvirt();
-	complete();
-	block_it("db-1");
+	complete_and_block();
 	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
 	tell("libvirt", "web-9", uuids[1], 1);
 	expect_renamed();
@@ -160,9 +166,7 @@ static void a_renamed_domain_is_the_same_vm(void **unused)
 static void a_rename_is_found_after_a_restart(void **unused)
 {
 	(void)unused;
-	with_libvirt();
-	complete();
-	block_it("db-1");
+	complete_and_block();
 	af_stop();
 	af_start();
 	tell("libvirt", "db-0", uuids[0], 0);
@@ -173,9 +177,7 @@ static void a_rename_is_found_after_a_restart(void **unused)
 static void a_domain_made_anew_is_another_vm(void **unused)
 {
 	(void)unused;
-	with_libvirt();
-	complete();
-	block_it("db-1");
+	complete_and_block();
 	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
 	tell("libvirt", "db-1", uuids[2], 2);
 	AF_UNTIL(AF_SUM(confirmed) == 3 && !af.agent->dirty);
@@ -204,9 +206,7 @@ static void a_domain_made_anew_is_another_vm(void **unused)
 static void names_are_swapped(void **unused)
 {
 	(void)unused;
-	with_libvirt();
-	complete();
-	block_it("db-1");
+	complete_and_block();
 	fth_guest_hooks.gone(af.agent, "libvirt", "db-0", uuids[0]);
 	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
 	tell("libvirt", "db-1", uuids[0], 0);
@@ -224,9 +224,7 @@ static void names_are_swapped(void **unused)
 static void a_rename_that_is_not_durable(void **unused)
 {
 	(void)unused;
-	with_libvirt();
-	complete();
-	block_it("db-1");
+	complete_and_block();
 	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
 	tell("libvirt", "web-9", uuids[1], 1);
 	assert_non_null(vm_of("web-9"));
@@ -256,9 +254,7 @@ static void journal(const char *sql)
 static void a_rename_that_fails_half_way(void **unused)
 {
 	(void)unused;
-	with_libvirt();
-	complete();
-	block_it("db-1");
+	complete_and_block();
 	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
 	AF_UNTIL(!af.agent->dirty);
 	journal("CREATE TRIGGER half_way BEFORE INSERT ON history WHEN new.what = 'renamed'"
