@@ -216,6 +216,15 @@ static void set_origin(struct fth_patch *patch, bool expected, const struct orig
 	patch->has_sha256 = true;
 }
 
+static void set_entering(struct fth_patch *patch)
+{
+	mutex_lock(&fth_engine.lock);
+	spin_lock(&fth_engine.members);
+	fth_engine.entering = patch;
+	spin_unlock(&fth_engine.members);
+	mutex_unlock(&fth_engine.lock);
+}
+
 /* Moves held, which keep the list of patches as it is. */
 static int create(struct klp_patch *klp, bool expected, struct fth_patch **ret_patch,
 		  struct fth_report *ret_report)
@@ -241,9 +250,7 @@ static int create(struct klp_patch *klp, bool expected, struct fth_patch **ret_p
 	}
 	set_origin(patch, expected, &origin);
 	/* From here on a module that is loaded, and that it names, waits for us. */
-	mutex_lock(&fth_engine.lock);
-	fth_engine.entering = patch;
-	mutex_unlock(&fth_engine.lock);
+	set_entering(patch);
 	*ret_patch = patch;
 	return 0;
 }
@@ -345,8 +352,10 @@ err_callbacks:
 static void enlist(struct fth_patch *patch)
 {
 	mutex_lock(&fth_engine.lock);
+	spin_lock(&fth_engine.members);
 	fth_engine.entering = NULL;
 	list_add_tail(&patch->list, &fth_engine.patches);
+	spin_unlock(&fth_engine.members);
 	fth_engine.patch_count++;
 	patch->since_ns = fth_clock_lived_ns();
 	fth_revert_watch(patch);
@@ -388,9 +397,7 @@ err_sysfs:
 err_objects:
 	unload_objects(patch);
 err_patch:
-	mutex_lock(&fth_engine.lock);
-	fth_engine.entering = NULL;
-	mutex_unlock(&fth_engine.lock);
+	set_entering(NULL);
 	fth_patch_free(patch);
 	return error;
 }

@@ -38,6 +38,7 @@
 struct fth_engine fth_engine = {
 	.moves = __MUTEX_INITIALIZER(fth_engine.moves),
 	.lock = __MUTEX_INITIALIZER(fth_engine.lock),
+	.members = __SPIN_LOCK_UNLOCKED(fth_engine.members),
 	.patches = LIST_HEAD_INIT(fth_engine.patches),
 	.rosters = LIST_HEAD_INIT(fth_engine.rosters),
 	.takeover = { .wanted = fth_adopt_wanted,

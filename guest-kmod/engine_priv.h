@@ -16,6 +16,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include "advance.h"
@@ -95,6 +96,8 @@ struct fth_expect {
  * @lock: protects all below but the redirector's table and the rosters, which
  *	have rules of their own; the patches' lists and states are changed with
  *	both.  Never held over anything that waits for others.
+ * @members: taken inside @lock to change who is in @patches and @entering, and
+ *	alone by any module that comes or goes: nothing can go wrong under it
  * @armed: patches are let in; read by the hook without the lock
  * @client: who is told, without any mutex
  * @queue: of both workers
@@ -111,6 +114,7 @@ struct fth_expect {
 struct fth_engine {
 	struct mutex moves;
 	struct mutex lock;
+	spinlock_t members;
 	bool armed;
 	const struct fth_engine_client *client;
 	struct workqueue_struct *queue;

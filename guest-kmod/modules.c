@@ -3,7 +3,8 @@
  * Modules that come and go are patched and unpatched.
  *
  * DESIGN
- * A module that no patch names is not kept waiting.  One that is named waits
+ * A module that no patch names is not kept waiting, not even by a mutex that a task
+ * may have died with.  One that is named waits
  * for the mutex for moves, then for each patch in order: resolve, pre-patch,
  * redirect, post-patch unless the patch is in transition.  If one fails, the
  * module is refused and what the patches before it did is undone.
@@ -12,6 +13,7 @@
  * its callbacks and its relocations for every patch before the failing one.
  */
 
+#include <linux/delay.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
@@ -21,6 +23,8 @@
 #include "engine_priv.h"
 #include "object.h"
 #include "states.h"
+
+#define STRAYS_RETRY_MS 20u
 
 static bool names(const struct fth_patch *patch, const char *module)
 {
@@ -32,11 +36,11 @@ static bool is_named(const char *module)
 	struct fth_patch *patch;
 	bool found;
 
-	mutex_lock(&fth_engine.lock);
+	spin_lock(&fth_engine.members);
 	found = fth_engine.entering && names(fth_engine.entering, module);
 	list_for_each_entry(patch, &fth_engine.patches, list)
-		found = found || (!patch->out && names(patch, module));
-	mutex_unlock(&fth_engine.lock);
+		found = found || (!READ_ONCE(patch->out) && names(patch, module));
+	spin_unlock(&fth_engine.members);
 	return found;
 }
 
@@ -160,6 +164,23 @@ static int enter(struct module *module, struct fth_report *ret_report)
 	return 0;
 }
 
+/*
+ * Until ftrace has the memory to forget its sites.  Without a patch of its name too:
+ * the patch may be out, and its sites not.
+ */
+static void let_go(const struct module *module)
+{
+	int error = 0;
+
+	do {
+		if (error)
+			msleep(STRAYS_RETRY_MS);
+		mutex_lock(&fth_engine.moves);
+		error = fth_redirector_let_go(&fth_engine.redirector, module);
+		mutex_unlock(&fth_engine.moves);
+	} while (error);
+}
+
 static int coming(struct module *module)
 {
 	struct fth_report *report = kzalloc(sizeof(*report), GFP_KERNEL);
@@ -172,8 +193,10 @@ static int coming(struct module *module)
 	error = enter(module, report);
 	fth_states_end();
 	mutex_unlock(&fth_engine.moves);
-	if (error)
+	if (error) {
 		pr_warn("module '%s' refused: %s\n", module->name, report->detail);
+		let_go(module);
+	}
 	kfree(report);
 	return error;
 }
@@ -191,12 +214,16 @@ static int notify(struct notifier_block *block, unsigned long state, void *data)
 {
 	struct module *module = data;
 
-	if (module == THIS_MODULE || !is_named(module->name))
+	if (module == THIS_MODULE)
 		return NOTIFY_DONE;
-	if (state == MODULE_STATE_COMING)
+	if (state == MODULE_STATE_COMING && is_named(module->name))
 		return notifier_from_errno(coming(module));
-	if (state == MODULE_STATE_GOING)
-		going(module);
+	if (state == MODULE_STATE_GOING) {
+		if (is_named(module->name))
+			going(module);
+		if (fth_redirector_has_strays(&fth_engine.redirector))
+			let_go(module);
+	}
 	return NOTIFY_DONE;
 }
 

@@ -3,6 +3,7 @@
 #include "redirect.h"
 
 #include <linux/log2.h>
+#include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -11,14 +12,10 @@
 #include "compat/kernel.h"
 #include "compat/regs.h"
 
-/*
- * Open addressing by patch site; at most half of the slots are used.  A sweep has room
- * for as many sites from the beginning: it is on the way back, where memory may be short.
- */
+/* Open addressing by patch site; at most half of the slots are used. */
 struct fth_redirect_table {
 	u32 mask; /* slots less one */
 	u32 count;
-	unsigned long *swept; /* behind the slots */
 	struct fth_redirect *slots[];
 };
 
@@ -117,16 +114,12 @@ static noinline void keep_filter_used(void)
 
 static struct fth_redirect_table *table_alloc(u32 count)
 {
-	u32 bits = ilog2(roundup_pow_of_two(2 * count + 2));
+	u32 slots = roundup_pow_of_two(2 * count + 2);
 	struct fth_redirect_table *table;
 
-	table = kvzalloc(struct_size(table, slots, 1ul << bits) +
-				 (sizeof(*table->swept) << (bits - 1)),
-			 GFP_KERNEL);
-	if (!table)
-		return NULL;
-	table->mask = (1u << bits) - 1;
-	table->swept = (unsigned long *)&table->slots[1ul << bits];
+	table = kvzalloc(struct_size(table, slots, slots), GFP_KERNEL);
+	if (table)
+		table->mask = slots - 1;
 	return table;
 }
 
@@ -221,36 +214,54 @@ void fth_redirector_exit(struct fth_redirector *redirector)
 	fth_ftrace_unregister(&redirector->ops);
 	kvfree(redirector->retired);
 	kvfree(redirector->table);
+	kvfree(redirector->sites);
 	redirector->retired = NULL;
 	redirector->table = NULL;
+	redirector->sites = NULL;
+	redirector->room = 0;
+	redirector->strays = 0;
 }
 
 /*
- * Memory may be short, and a way back must not fail: then the sites are taken
- * out one by one.  A site that stays in the filter is in no table: calls there
- * go where they always went, only slower.
+ * Take the first @count of the sites out of the filter.  Memory may be short, and a
+ * way back must not fail: then it is done one by one, and those that stay are strays.
+ * Return: 0, or the error of the last one that stays.
  */
-static void unfilter(struct fth_redirector *redirector, unsigned long *ips, u32 count)
+static int unfilter(struct fth_redirector *redirector, u32 count)
 {
-	u32 stay = 0;
+	unsigned long *sites = redirector->sites;
+	u32 before = redirector->strays, stay = 0;
+	int last = 0;
 
-	if (!count || !ftrace_set_filter_ips(&redirector->ops, ips, count, 1, 0))
-		return;
-	for (u32 i = 0; i < count; i++)
-		stay += !!ftrace_set_filter_ips(&redirector->ops, &ips[i], 1, 1, 0);
-	if (stay)
-		pr_warn("redirect: %u sites stay traced though no patch uses them\n", stay);
+	if (count && ftrace_set_filter_ips(&redirector->ops, sites, count, 1, 0)) {
+		for (u32 i = 0; i < count; i++) {
+			int error = ftrace_set_filter_ips(&redirector->ops, &sites[i], 1, 1, 0);
+
+			if (!error)
+				continue;
+			sites[stay++] = sites[i];
+			last = error;
+		}
+	}
+	WRITE_ONCE(redirector->strays, stay);
+	if (stay > before)
+		pr_warn("redirect: %u sites stay traced for now though no patch uses them (%d)\n",
+			stay, last);
+	return last;
 }
 
 /* Which one?  ftrace does not say, so they are tried one by one. */
-static unsigned long find_refused(struct fth_redirector *redirector, unsigned long *ips, u32 count)
+static unsigned long find_refused(struct fth_redirector *redirector, u32 count)
 {
+	unsigned long refused;
 	u32 added = 0;
 
-	while (added < count && !ftrace_set_filter_ips(&redirector->ops, &ips[added], 1, 0, 0))
+	while (added < count &&
+	       !ftrace_set_filter_ips(&redirector->ops, &redirector->sites[added], 1, 0, 0))
 		added++;
-	unfilter(redirector, ips, added);
-	return ips[added < count ? added : 0];
+	refused = redirector->sites[added < count ? added : 0];
+	unfilter(redirector, added);
+	return refused;
 }
 
 /*
@@ -266,27 +277,45 @@ static unsigned long find_direct(const unsigned long *ips, u32 count)
 	return 0;
 }
 
-/* Filter the sites that no patch had before.  Return: as fth_redirector_add(). */
-static int filter(struct fth_redirector *redirector, unsigned long *ips, u32 count,
-		  unsigned long *ret_refused)
+/* Filter the first @count of the sites, no patch's before.  Return: as fth_redirector_add(). */
+static int filter(struct fth_redirector *redirector, u32 count, unsigned long *ret_refused)
 {
 	unsigned long direct;
 	int error;
 
 	if (!count)
 		return 0;
-	error = ftrace_set_filter_ips(&redirector->ops, ips, count, 0, 0);
+	error = ftrace_set_filter_ips(&redirector->ops, redirector->sites, count, 0, 0);
+	if (!error && fth_ftrace_is_dead())
+		error = -ENODEV;
 	if (error == -EBUSY)
-		*ret_refused = find_refused(redirector, ips, count);
+		*ret_refused = find_refused(redirector, count);
 	if (error)
 		return error;
 	/* From here on a trampoline that comes is told to share. */
-	direct = find_direct(ips, count);
+	direct = find_direct(redirector->sites, count);
 	if (!direct)
 		return 0;
-	unfilter(redirector, ips, count);
+	unfilter(redirector, count);
 	*ret_refused = direct;
 	return -EBUSY;
+}
+
+/* No stray, and room for the sites of a table of @count. */
+static int make_room(struct fth_redirector *redirector, u32 count)
+{
+	unsigned long *sites;
+	int error = unfilter(redirector, redirector->strays);
+
+	if (error || count <= redirector->room)
+		return error;
+	sites = kvmalloc_array(count, sizeof(*sites), GFP_KERNEL);
+	if (!sites)
+		return -ENOMEM;
+	kvfree(redirector->sites);
+	redirector->sites = sites;
+	redirector->room = count;
+	return 0;
 }
 
 static u32 count_new(const struct fth_redirect *entries, u32 count)
@@ -329,27 +358,24 @@ static int add(struct fth_redirector *redirector, struct fth_redirect *entries, 
 {
 	u32 added = count_new(entries, count), sites;
 	struct fth_redirect_table *table;
-	unsigned long *ips, refused;
+	unsigned long refused;
 	int error;
 
 	if (!added)
 		return 0;
 	if (redirector->table->count + added > FTH_REDIRECTS_MAX)
 		return -ENOSPC;
-	ips = kvmalloc_array(added, sizeof(*ips), GFP_KERNEL);
-	if (!ips)
-		return -ENOMEM;
+	error = make_room(redirector, redirector->table->count + added);
+	if (error)
+		return error;
 	table = table_with(redirector->table, entries, count, added);
-	if (!table) {
-		kvfree(ips);
+	if (!table)
 		return -ENOMEM;
-	}
-	sites = new_sites(entries, count, ips);
+	sites = new_sites(entries, count, redirector->sites);
 	/* Their levers say OLD, so calls go on as before whichever comes first. */
-	error = filter(redirector, ips, sites, &refused);
+	error = filter(redirector, sites, &refused);
 	if (error == -EBUSY)
 		*ret_refused = entry_of(entries, refused);
-	kvfree(ips);
 	if (error) {
 		kvfree(table);
 		return error;
@@ -443,26 +469,44 @@ static int sweep_stopped(void *arg)
 	return 0;
 }
 
-static u32 unused_sites(struct fth_redirect_table *table)
+/* They come behind the strays: a site is never both. */
+static u32 unused_sites(struct fth_redirector *redirector)
 {
-	u32 sites = 0;
+	const struct fth_redirect_table *table = redirector->table;
+	u32 sites = redirector->strays;
 
 	for (u32 i = 0; i <= table->mask; i++) {
 		if (table->slots[i] && !next_wanted(table->slots[i]))
-			table->swept[sites++] = table->slots[i]->ip;
+			redirector->sites[sites++] = table->slots[i]->ip;
 	}
 	return sites;
 }
 
 void fth_redirector_sweep(struct fth_redirector *redirector)
 {
-	struct fth_redirect_table *table = redirector->table;
-	u32 sites = unused_sites(table);
+	u32 sites = unused_sites(redirector);
 
-	stop_machine(sweep_stopped, table, NULL);
+	stop_machine(sweep_stopped, redirector->table, NULL);
 	kvfree(redirector->retired);
 	redirector->retired = NULL;
-	unfilter(redirector, table->swept, sites);
+	unfilter(redirector, sites);
+}
+
+int fth_redirector_let_go(struct fth_redirector *redirector, const struct module *module)
+{
+	int error = unfilter(redirector, redirector->strays);
+
+	/* With another error ftrace is dead, and reads no filter any more. */
+	for (u32 i = 0; error == -ENOMEM && i < redirector->strays; i++) {
+		if (within_module(redirector->sites[i], module))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+bool fth_redirector_has_strays(const struct fth_redirector *redirector)
+{
+	return READ_ONCE(redirector->strays);
 }
 
 struct fth_redirect *fth_redirector_top(const struct fth_redirector *redirector, unsigned long ip)

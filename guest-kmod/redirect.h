@@ -11,6 +11,9 @@
  * with all CPUs stopped, which needs no memory and so can't fail.  The handler
  * reads with preemption off and without a lock.
  * The filter keeps a site of our own: an empty one would mean every function.
+ * A site that ftrace has no memory to take out of the filter is a stray: calls
+ * there go where they always went, only slower.  Every edit tries again, and so
+ * must whoever lets a module go: a filter must not name sites that are gone.
  */
 #ifndef FOTHER_GUEST_REDIRECT_H
 #define FOTHER_GUEST_REDIRECT_H
@@ -19,6 +22,8 @@
 #include <linux/types.h>
 
 #include "transition.h"
+
+struct module;
 
 #define FTH_REDIRECTS_MAX 65536u /* different functions of all patches together */
 
@@ -53,11 +58,18 @@ struct fth_redirect_table;
  * @table: what the handler reads
  * @retired: the table before, which a handler may read until the CPUs are
  *	stopped again; or NULL
+ * @sites: of an edit of the filter; room for all of the table: a way back can't
+ *	ask for memory
+ * @room: in @sites
+ * @strays: the first ones of @sites, in no table
  */
 struct fth_redirector {
 	struct ftrace_ops ops;
 	struct fth_redirect_table *table;
 	struct fth_redirect_table *retired;
+	unsigned long *sites;
+	u32 room;
+	u32 strays;
 };
 
 /** fth_redirector_init() - register the ops.  Return: 0 or -errno. */
@@ -77,8 +89,8 @@ void fth_redirector_exit(struct fth_redirector *redirector);
  * @ret_refused: the one whose site has another owner, on -EBUSY only
  *
  * Context: sleeps; one edit at a time.
- * Return: 0; -EBUSY; -ENOMEM; -ENOSPC more than FTH_REDIRECTS_MAX; another
- * -errno of ftrace.  On an error all is as before and none of those is wanted.
+ * Return: 0; -EBUSY; -ENOMEM, also while there are strays; -ENOSPC more than
+ * FTH_REDIRECTS_MAX; another -errno of ftrace.  On an error all is as before and none of those is wanted.
  */
 int fth_redirector_add(struct fth_redirector *redirector, struct fth_redirect *entries, u32 count,
 		       const struct fth_redirect **ret_refused);
@@ -94,6 +106,18 @@ int fth_redirector_add(struct fth_redirector *redirector, struct fth_redirect *e
  * Context: sleeps; one edit at a time.
  */
 void fth_redirector_sweep(struct fth_redirector *redirector);
+
+/**
+ * fth_redirector_let_go() - no stray is left in a module
+ * @module: goes when this says so; no patch has a function of it in the table
+ *
+ * Context: sleeps; one edit at a time.
+ * Return: 0; -ENOMEM some are, ask again.
+ */
+int fth_redirector_let_go(struct fth_redirector *redirector, const struct module *module);
+
+/** fth_redirector_has_strays() - any at all, just now?  Any context. */
+bool fth_redirector_has_strays(const struct fth_redirector *redirector);
 
 /** fth_redirector_top() - the newest entry of a patch site, or NULL. */
 struct fth_redirect *fth_redirector_top(const struct fth_redirector *redirector, unsigned long ip);

@@ -166,7 +166,9 @@ static struct fth_patch *take_unused(u64 *ret_due_ns)
 	if (!found)
 		return NULL;
 	mutex_lock(&fth_engine.lock);
+	spin_lock(&fth_engine.members);
 	list_del_init(&found->list);
+	spin_unlock(&fth_engine.members);
 	fth_engine.patch_count--;
 	WRITE_ONCE(found->state, FTH_LC_ABSENT);
 	mutex_unlock(&fth_engine.lock);

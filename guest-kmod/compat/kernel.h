@@ -125,6 +125,14 @@ unsigned long fth_symbol_ftrace_ip(unsigned long address);
 bool fth_ftrace_is_direct(unsigned long ip);
 
 /**
+ * fth_ftrace_is_dead() - has ftrace switched itself off?
+ *
+ * It does so for good where it finds something wrong, also in the middle of an edit
+ * of a filter, whose return tells nothing of it: the new sites call nobody.
+ */
+bool fth_ftrace_is_dead(void);
+
+/**
  * fth_ftrace_unregister() - its handler is called nowhere any more, and its filter is freed
  *
  * When ftrace has found something wrong it switches itself off for good, and its

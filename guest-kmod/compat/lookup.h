@@ -20,6 +20,9 @@ int fth_lookup(const char *name, unsigned long *ret_address);
 /** fth_text_widen() - for a search of symbols: @text comes to hold them all.  Return: 0. */
 int fth_text_widen(void *text, unsigned long address);
 
+/* kernel/trace/trace.h, which modules don't see: not 0 once ftrace has switched itself off. */
+int ftrace_is_dead(void);
+
 /** fth_lookup_module() - look up what compat/module.c calls.  Return: as above. */
 int fth_lookup_module(void);
 

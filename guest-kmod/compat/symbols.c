@@ -24,6 +24,7 @@
 	X(kallsyms_lookup_size_offset)   \
 	X(kallsyms_on_each_match_symbol) \
 	X(ftrace_location)               \
+	X(ftrace_is_dead)                \
 	X(stack_trace_save_tsk_reliable) \
 	X(task_call_func)                \
 	X(task_curr)                     \
@@ -245,6 +246,11 @@ unsigned long fth_symbol_size(unsigned long address)
 unsigned long fth_symbol_ftrace_ip(unsigned long address)
 {
 	return static_call(fth_ftrace_location)(address);
+}
+
+bool fth_ftrace_is_dead(void)
+{
+	return static_call(fth_ftrace_is_dead)();
 }
 
 void fth_ftrace_unregister(struct ftrace_ops *ops)

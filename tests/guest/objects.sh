@@ -22,7 +22,7 @@ patched() { # PATCH TEXT: its module's object is, or isn't
 	has "$PATCHES/$1/$OBJ/patched" "$2"
 }
 
-need $MOD/$OBJ.ko $MOD/${OBJ}2.ko $MOD/fth_test_rela.ko /tests/fth_klprela
+need $MOD/$OBJ.ko $MOD/${OBJ}2.ko $MOD/fth_test_nofilter.ko $MOD/fth_test_rela.ko /tests/fth_klprela
 fother_in
 witness_in 0
 for name in fth_test_gen_p1 fth_test_gen_p2 fth_test_gen_p3 fth_test_rela; do
@@ -170,6 +170,59 @@ is "$(generation $OBJ)" 1000 "relocations were done"
 revert fth_test_rela
 ok "the module goes" rmmod $OBJ
 ok "the other one too" rmmod ${OBJ}2
+
+# ftrace has no memory to take the module's sites out of its filter: they stay until
+# it has, but no longer than the module.
+unfiltered() { # it has none, or has some again
+	write "$1" /sys/module/fth_test_nofilter/parameters/refuse
+}
+traced() { # the module's function
+	grep -q '^fth_obj_value ' "$TRACED"
+}
+waits_to_go() { # NAME: the module does, until there is memory
+	eventually 20 "$1: it waits" has /sys/module/$OBJ/initstate going
+	ok "$1: an unrelated module loads" insmod $MOD/${OBJ}2.ko
+	ok "$1: and unloads" rmmod ${OBJ}2
+	is "$(cat /sys/module/$OBJ/initstate)" going "$1: it still waits"
+	ok "$1: there is memory again" unfiltered 0
+	wait "$background"
+	is $? "$2" "$1: and it goes"
+	nok "$1: no site is left" traced
+}
+ok "the filter can be refused memory" insmod $MOD/fth_test_nofilter.ko
+ok "the module loads" insmod $MOD/$OBJ.ko
+apply fth_test_gen_p1 module=$OBJ
+ok "there is none" unfiltered 1
+revert fth_test_gen_p1
+is "$(generation $OBJ)" 0 "without it a patch is taken back"
+ok "its sites stay traced" traced
+ok "the log says so" said "stay traced for now though no patch uses them (-12)"
+nok "no patch comes meanwhile" insmod $MOD/fth_test_gen_p1.ko module=$OBJ
+ok "the log says why" said "'fth_test_gen_p1' refused: no memory to redirect its functions"
+background /tmp/rmmod rmmod $OBJ
+waits_to_go "a module whose patch is gone" 0
+ok "the module loads" insmod $MOD/$OBJ.ko
+apply fth_test_gen_p1 module=$OBJ
+is "$(generation $OBJ)" 1 "a patch comes again"
+ok "there is no memory" unfiltered 1
+background /tmp/rmmod rmmod $OBJ
+waits_to_go "a module with its patch" 0
+apply fth_test_gen_p2 callbacks=1 module=$OBJ functions=none fail_pre=$OBJ
+ok "there is no memory" unfiltered 1
+background /tmp/insmod insmod $MOD/$OBJ.ko
+eventually 20 "a module that is refused waits too" traced
+eventually 20 "after its refusal" said "module '$OBJ' refused"
+ok "there is memory again" unfiltered 0
+wait "$background"
+nok "it is refused" [ $? -eq 0 ]
+nok "none of its sites is left" traced
+revert fth_test_gen_p2
+ok "the module loads" insmod $MOD/$OBJ.ko
+is "$(generation $OBJ)" 1 "it is patched again"
+revert fth_test_gen_p1
+ok "the module can be unloaded" rmmod $OBJ
+ok "the filter is left alone" rmmod fth_test_nofilter
+noted >/dev/null
 
 # The module comes and goes while transitions run.
 comes_and_goes() {
