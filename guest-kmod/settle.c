@@ -101,7 +101,7 @@ static void set_out(struct fth_patch *patch)
 	patch->klp->enabled = false;
 	fth_patch_publish(patch, false);
 	mutex_lock(&fth_engine.lock);
-	patch->out = true;
+	WRITE_ONCE(patch->out, true);
 	mutex_unlock(&fth_engine.lock);
 }
 
@@ -222,8 +222,9 @@ void fth_settle_drop(struct fth_patch *patch, struct fth_outcome *outcome)
 	struct fth_settled *settled = &outcome->settled;
 
 	mutex_lock(&fth_engine.lock);
-	WRITE_ONCE(patch->state, FTH_LC_REVERTING);
+	/* In this order for whoever reads them without the lock; see fth_work_turn(). */
 	WRITE_ONCE(patch->settled, false);
+	smp_store_release(&patch->state, FTH_LC_REVERTING);
 	WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_IMMEDIATE);
 	mutex_unlock(&fth_engine.lock);
 	fth_states_begin(patch);

@@ -85,7 +85,9 @@ void fth_work_turn(struct fth_patch *patch, bool to_new, bool self, u16 code, co
 	u8 next = patch->state;
 
 	WARN_ON_ONCE(fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next));
-	WRITE_ONCE(patch->state, next);
+	/* Who sees the new direction must not see the end of the one before. */
+	WRITE_ONCE(patch->settled, false);
+	smp_store_release(&patch->state, next);
 	/* What somebody asked for is no turn; what nobody asked for is one. */
 	if (!fth_engine_busy())
 		begin_run(patch, to_new != self);
@@ -95,7 +97,6 @@ void fth_work_turn(struct fth_patch *patch, bool to_new, bool self, u16 code, co
 	run->force = false;
 	strscpy(run->why, why, sizeof(run->why));
 	WRITE_ONCE(run->turned, true);
-	WRITE_ONCE(patch->settled, false);
 }
 
 int fth_work_renew_sets(struct fth_patch *patch, struct fth_report *ret_report)
