@@ -222,8 +222,8 @@ void fth_settle_drop(struct fth_patch *patch, struct fth_outcome *outcome)
 	struct fth_settled *settled = &outcome->settled;
 
 	mutex_lock(&fth_engine.lock);
-	/* In this order for whoever reads them without the lock; see fth_work_turn(). */
 	WRITE_ONCE(patch->settled, false);
+	/* For whoever reads both without the lock; see fth_work_turn(). */
 	smp_store_release(&patch->state, FTH_LC_REVERTING);
 	WRITE_ONCE(patch->flags, patch->flags | FTH_PATCH_IMMEDIATE);
 	mutex_unlock(&fth_engine.lock);

@@ -85,8 +85,8 @@ void fth_work_turn(struct fth_patch *patch, bool to_new, bool self, u16 code, co
 	u8 next = patch->state;
 
 	WARN_ON_ONCE(fth_lifecycle_step(patch->state, FTH_LC_EV_REVERSE, &next));
-	/* Who sees the new direction must not see the end of the one before. */
 	WRITE_ONCE(patch->settled, false);
+	/* Who reads the new direction must not read the end of the one before after it. */
 	smp_store_release(&patch->state, next);
 	/* What somebody asked for is no turn; what nobody asked for is one. */
 	if (!fth_engine_busy())
