@@ -90,7 +90,8 @@ void fth_redirector_exit(struct fth_redirector *redirector);
  *
  * Context: sleeps; one edit at a time.
  * Return: 0; -EBUSY; -ENOMEM, also while there are strays; -ENOSPC more than
- * FTH_REDIRECTS_MAX; another -errno of ftrace.  On an error all is as before and none of those is wanted.
+ * FTH_REDIRECTS_MAX; another -errno of ftrace.  On an error all is as before and
+ * none of those is wanted.
  */
 int fth_redirector_add(struct fth_redirector *redirector, struct fth_redirect *entries, u32 count,
 		       const struct fth_redirect **ret_refused);
