@@ -82,10 +82,14 @@ struct search {
 
 static bool is_it(const struct search *search, const char *name)
 {
-	size_t length = strlen(name), wanted = strlen(search->name);
+	size_t length, wanted;
 
-	if (search->ends && length > wanted)
-		name += length - wanted;
+	/* Each function of a patch walks all of its module's symbols: no more than must be. */
+	if (search->ends) {
+		length = strlen(name);
+		wanted = strlen(search->name);
+		name += length > wanted ? length - wanted : 0;
+	}
 	return !strcmp(name, search->name);
 }
 
