@@ -54,9 +54,11 @@ static const char *const names[SIM_FAULTS] = {
 	[SIM_F_SICK] = "VM is sick",
 	[SIM_F_UNSURE] = "no check can tell",
 	[SIM_F_TWO] = "two agents",
+	[SIM_F_REMADE] = "domain made anew",
+	[SIM_F_FORGET] = "forgotten, and back",
 };
 
-/* How often each is drawn, of all. */
+/* How often each is drawn, of all; those of identity are drawn apart. */
 static const uint8_t weights[SIM_FAULTS] = {
 	[SIM_F_CHOP] = 4,      [SIM_F_RESET] = 8, [SIM_F_STALL] = 6,	  [SIM_F_REBOOT] = 8,
 	[SIM_F_SNAPSHOT] = 8,  [SIM_F_KILL] = 16, [SIM_F_DISK_FULL] = 3,  [SIM_F_FSYNC] = 3,
@@ -98,6 +100,22 @@ static uint8_t draw_kind(void)
 	return (uint8_t)kind;
 }
 
+/* With random numbers of their own: what else is in a seed's plan stays as it was. */
+static void add_identity_faults(void)
+{
+	uint32_t count = sim.options.calm ? 0 : sim_random(SIM_RANDOM_IDENTITY, 4);
+	struct sim_fault *fault;
+
+	while (count-- && sim.plan_count < SIM_FAULTS_MAX) {
+		fault = &sim.plan[sim.plan_count++];
+		fault->kind = sim_chance(SIM_RANDOM_IDENTITY, 50) ? SIM_F_REMADE : SIM_F_FORGET;
+		fault->at_ms = sim_random(SIM_RANDOM_IDENTITY, FAULTS_SPAN_MS);
+		fault->vm = sim_random(SIM_RANDOM_IDENTITY, sim.vm_count);
+		fault->for_ms = 100 + sim_random(SIM_RANDOM_IDENTITY, 40000);
+		fault->arg = sim_random(SIM_RANDOM_IDENTITY, 1u << 16);
+	}
+}
+
 /* Early is when most happens: half of the faults come in the first 20 s. */
 void sim_plan_make(void)
 {
@@ -116,6 +134,7 @@ void sim_plan_make(void)
 		fault->arg = draw(1u << 16);
 	}
 	sim.plan_count = count;
+	add_identity_faults();
 	sim.faults_end_us = (sim.options.calm ? 0 : FAULTS_SPAN_MS + 45000) * SIM_MS;
 }
 
@@ -179,6 +198,39 @@ static void power_off(struct sim_vm *vm, const struct sim_fault *fault)
 	sim_note("vm-%u is renamed, %u times by now", vm->index, vm->renames);
 	if (fault->kind == SIM_F_OFF)
 		sim_agent_tell(vm);
+}
+
+/* Its disk and its memory are another one's; that the first is gone is not always told. */
+static void make_anew(struct sim_vm *vm, const struct sim_fault *fault)
+{
+	if (!vm->exists)
+		return;
+	power(vm, false, false);
+	if (fault->arg & 1)
+		sim_agent_gone(vm);
+	sim_guest_free(vm);
+	vm->made++;
+	sim_note("vm-%u is made anew, %u times by now", vm->index, vm->made);
+}
+
+/* It runs on, where our agent has no word of it. */
+static void leave(struct sim_vm *vm)
+{
+	char name[SIM_NAME_MAX];
+
+	if (!vm->exists || vm->away)
+		return;
+	vm->away = true;
+	sim_agent_gone(vm);
+	sim_link_break(vm, true);
+	sim_vm_name(vm, name);
+	sim_hand_forget(name);
+}
+
+static void come_back(struct sim_vm *vm)
+{
+	vm->away = false;
+	sim_agent_tell(vm);
 }
 
 static void skew(struct sim_vm *vm, uint32_t arg)
@@ -294,6 +346,12 @@ static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault)
 	case SIM_F_TWO:
 		sim_two_begin(fault->for_ms, 2000 + fault->arg % 20000);
 		break;
+	case SIM_F_REMADE:
+		make_anew(vm, fault);
+		break;
+	case SIM_F_FORGET:
+		leave(vm);
+		break;
 	case SIM_F_SICK:
 		vm->sick = true;
 		break;
@@ -361,7 +419,11 @@ static void end(struct sim_due *due)
 		break;
 	case SIM_F_OFF:
 	case SIM_F_OFF_UNTOLD:
+	case SIM_F_REMADE:
 		power(vm, true, true);
+		break;
+	case SIM_F_FORGET:
+		come_back(vm);
 		break;
 	case SIM_F_MIGRATE:
 		sim_agent_tell(vm);
@@ -419,6 +481,7 @@ void sim_plan_end(void)
 		vm->to_host.corrupt = false;
 		vm->sick = false;
 		vm->unsure = false;
+		vm->away = false;
 		if (vm->running && is_faulty(&vm->guest))
 			sim_guest_reboot(vm);
 		power(vm, true, true);
