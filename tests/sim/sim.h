@@ -69,7 +69,7 @@ enum sim_random {
 	SIM_RANDOM_GUEST = 3,
 	SIM_RANDOM_DISK = 4,
 	SIM_RANDOM_AGENT = 5,
-	SIM_RANDOM_IDENTITY = 6,
+	SIM_RANDOM_LATER = 6,
 	SIM_RANDOMS = 7,
 };
 
@@ -229,7 +229,8 @@ enum sim_fault_kind {
 	SIM_F_TWO = 28,	       /* the agent stands still, another takes over, it comes back */
 	SIM_F_REMADE = 29,     /* undefined, and made anew under its name: another VM */
 	SIM_F_FORGET = 30,     /* it leaves, a person says for good, and it comes back */
-	SIM_FAULTS = 31,
+	SIM_F_EXCUSE = 31,     /* a person says to go on, whoever is inconclusive */
+	SIM_FAULTS = 32,
 };
 
 /**
@@ -530,7 +531,8 @@ enum sim_break {
 	SIM_BREAK_ALLOWED = 17,	  /* 4: a recall blocks nothing */
 	SIM_BREAK_FORGET = 18,	  /* 9: who is forgotten is waited for */
 	SIM_BREAK_STRAY = 19,	  /* 6: who comes back with what was recalled keeps it */
-	SIM_BREAKS = 20,
+	SIM_BREAK_EXCUSE = 20,	  /* 1: who is excused goes on to count */
+	SIM_BREAKS = 21,
 };
 const char *sim_break_name(uint32_t number);
 static inline bool sim_broken(uint32_t number)
