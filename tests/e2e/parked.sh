@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # While all programs of a guest are held for a transition, its host is answered.
 # kernels: 6.1 6.12
+# debug: yes
 # timeout: 420
 # shellcheck disable=SC2317 # a trap calls it
 set -uo pipefail
