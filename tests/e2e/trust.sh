@@ -4,6 +4,7 @@
 # signed is accepted, and nothing else, each refusal with its own error.  Keys at load,
 # a key at build, both; a kernel and its algorithms; thousands of broken signatures.
 # kernels: 6.1 6.12
+# debug: yes
 # timeout: 900
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
