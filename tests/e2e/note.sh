@@ -51,6 +51,23 @@ test_found() {
 	kill_host
 }
 
+# A patch goes for it: the note tells of that, and nothing tells of it again.
+test_told_once() {
+	local by_hand=fother_demo_version
+	ok "a patch that an oops reverts is put in by hand" guest \
+		"echo '$by_hand revert-on=oops confirm-within=none' >/sys/kernel/fother/policy &&
+		insmod /tests/examples/$by_hand.ko"
+	eventually "$WAIT_S" "it is in force" guest \
+		"grep -qx soaking /sys/kernel/fother/patches/$by_hand/state"
+	begin_host
+	fault oops 0
+	told "the host is told of its revert" "^event 2 $by_hand .* trigger=2 "
+	is "$(grep -c "^event 4 $by_hand " "$DIR/peer.out")" 1 "that it began is told once"
+	is "$(grep -c "^event 2 $by_hand " "$DIR/peer.out")" 1 "and so is that it is over"
+	is "$(counter notes_sent)" 2 "the first of them by a note"
+	kill_host
+}
+
 # oops HOW NAME: the note comes, the channel goes on.
 oops() {
 	begin_host
@@ -156,6 +173,7 @@ test_warn_while_sending
 debug_kernel end "so far it found nothing"
 test_panic panic "a panic" 0
 test_found
+test_told_once
 test_oopses
 debug_kernel leaks "an oops leaks nothing"
 test_panic held "an oops in a softirq, which is a panic" 1
