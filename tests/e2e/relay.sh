@@ -5,6 +5,7 @@
 # stopped and started again; its port unplugged; fother.ko replaced under it; a host that does
 # not read, or sends garbage; and both ways in one guest.
 # kernels: 6.1 6.12
+# debug: yes
 # timeout: 600
 # shellcheck disable=SC2317,SC2016 # functions are called by ok; the guest expands
 set -uo pipefail
