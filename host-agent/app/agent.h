@@ -56,6 +56,7 @@ struct fth_watch;
  *	step: what it was not told yet follows from its journalled state alone
  * @uncommitted: it has stepped since the last commit
  * @stored: its row is committed
+ * @recall_began: who has its payload and is none of its VMs was not looked for yet
  * @full: there was no place for a VM that its policy selects
  * @wave_watch: checks of its wave, or NULL
  * @checks_running: programs and GETs of its checks
@@ -74,6 +75,7 @@ struct fth_live {
 	bool synced;
 	bool uncommitted;
 	bool stored;
+	bool recall_began;
 	bool full;
 	struct fth_watch *wave_watch;
 	uint32_t checks_running;
@@ -297,8 +299,8 @@ struct fth_asker {
  * fth_forget_vm() - a person says that the VM is no more
  * @name: its guest is gone afterwards, on 0
  * @ret_count: in how many rollouts it had a place
- * Return: 0, durable; -ENOENT; -EBUSY: an inventory has it; -EIO: the journal can't be
- * written.
+ * Return: 0, durable; -ENOENT; -EBUSY: an inventory has it; -EAGAIN: libvirt may have it,
+ * and has not told its domains yet; -EIO: the journal can't be written.
  */
 int fth_forget_vm(struct fth_agent *agent, const char *name, const struct fth_asker *asker,
 		  uint32_t *ret_count);

@@ -195,6 +195,12 @@ static void forget(struct fth_agent *agent, const char *name, struct fth_http_re
 			"vm '%s' is in inventory '%s': it is there, so it can't be forgotten; take it out of there first",
 			name, fth_guest_find(agent, name)->inventory);
 		return;
+	case -EAGAIN:
+		fth_http_error(
+			request, 503, "unavailable",
+			"libvirt has not told its domains since the agent started: vm '%s' may be there; see that libvirtd runs, and try again",
+			name);
+		return;
 	case -ENOENT:
 		no_such_vm(request, name);
 		return;

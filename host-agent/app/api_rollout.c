@@ -94,7 +94,6 @@ static int carry_out(struct fth_live *live, const struct verb *verb, const struc
 	event.uid = asker->uid;
 	memcpy(event.who, asker->who, sizeof(event.who));
 	memcpy(event.why, asker->why, sizeof(event.why));
-	fth_live_sync(live);
 	if (!error)
 		error = fth_live_step(live, &event);
 	fth_live_rank(live->agent);

@@ -49,7 +49,6 @@ static int tell_rollouts(struct fth_guest *guest, const struct fth_asker *asker,
 		strcpy(event.vm, guest->name);
 		memcpy(event.who, asker->who, sizeof(event.who));
 		memcpy(event.why, asker->why, sizeof(event.why));
-		fth_live_sync(binding->live);
 		error = fth_live_step(binding->live, &event);
 		++*ret_count;
 	}
@@ -58,7 +57,7 @@ static int tell_rollouts(struct fth_guest *guest, const struct fth_asker *asker,
 
 static void add_present(struct fth_guest *guest, void *live)
 {
-	if (guest->present)
+	if (guest->present && !((struct fth_live *)live)->full)
 		fth_live_add_guest(live, guest);
 }
 
@@ -106,6 +105,8 @@ int fth_forget_vm(struct fth_agent *agent, const char *name, const struct fth_as
 		return -ENOENT;
 	if (guest->present)
 		return -EBUSY;
+	if (agent->libvirt && !fth_libvirt_has_told(agent->libvirt))
+		return -EAGAIN;
 	error = commit(guest, asker, ret_count);
 	if (error)
 		return error;

@@ -100,6 +100,7 @@ static int step(struct fth_live *live, struct fth_rollout_event *event)
 		.entries = agent->actions,
 	};
 	struct fth_history_mark mark;
+	bool recalled = live->rollout->recalled;
 	uint32_t i;
 	int error;
 
@@ -111,6 +112,7 @@ static int step(struct fth_live *live, struct fth_rollout_event *event)
 	if (error || !actions.changed)
 		return error;
 	error = journal(live, event, &actions, &mark);
+	live->recall_began = live->recall_began || live->rollout->recalled != recalled;
 	for (i = 0; !error && i < actions.count; i++)
 		carry_out(live, &actions.entries[i]);
 	return error;
@@ -331,9 +333,16 @@ void fth_live_turn(struct fth_agent *agent)
 	bool late = fth_agent_now(agent) >= agent->started_ms + FTH_AGENT_SYNC_WITHIN_MS;
 	uint32_t i;
 
-	for (i = 0; agent->store_ok && i < agent->live_count; i++)
-		if (!agent->lives[i]->synced && (late || all_heard(agent->lives[i])))
-			fth_live_sync(agent->lives[i]);
+	for (i = 0; agent->store_ok && i < agent->live_count; i++) {
+		struct fth_live *live = agent->lives[i];
+
+		if (!live->synced && (late || all_heard(live)))
+			fth_live_sync(live);
+		if (!live->recall_began || !live->synced)
+			continue;
+		live->recall_began = false;
+		fth_live_take_back(live, NULL);
+	}
 }
 
 void fth_live_tick_due(struct fth_agent *agent)

@@ -251,6 +251,8 @@ struct fth_rollout {
 	uint32_t in_flight;	   /* VMs with an op in flight */
 	uint32_t selected;	   /* VMs that the waves' shares are taken of */
 	uint32_t tried;		   /* VMs that the failure budgets' are */
+	uint32_t past_tried;	   /* of those: VMs whose places others have now */
+	uint32_t past_failures;	   /* ... and of @failures */
 	/* Checks of the wave as a whole, as those of a VM */
 	uint8_t checks_pending;
 	uint8_t checks_passed;

@@ -4,9 +4,9 @@
  *
  * DESIGN
  * An entry never leaves the roster, since others know it by its number.  One that is
- * forgotten is a free place: it takes part in nothing, keeps its wave and its part of what
- * was tried and what failed, and is given to who comes under its name, or to anybody
- * when the roster is full.  Who gets it begins with a clean sheet: nothing that was
+ * forgotten is a free place: it takes part in nothing, keeps its wave, and is given to who
+ * comes under its name, or to anybody when the roster is full.  What was tried and what
+ * failed there goes on to count.  Who gets it begins with a clean sheet: nothing that was
  * known of the VM before is believed of the new one.
  */
 #include "core/planner.h"
@@ -119,20 +119,23 @@ static void add_new(struct fth_rollout_run *run)
 	begin_vm(run, vm);
 }
 
-/* A place that is free, where that of a VM which failed is the last to be given away. */
 static uint32_t find_free(const struct fth_rollout *rollout)
 {
-	uint32_t found = FTH_VM_NONE;
 	uint32_t i;
 
-	for (i = 0; i < rollout->vm_count; i++) {
-		if (rollout->vms[i].state != FTH_RV_FORGOTTEN)
-			continue;
-		if (!rollout->vms[i].failure_counted)
+	for (i = 0; i < rollout->vm_count; i++)
+		if (rollout->vms[i].state == FTH_RV_FORGOTTEN)
 			return i;
-		found = i;
-	}
-	return found;
+	return FTH_VM_NONE;
+}
+
+/* What the VM before it came to still counts; what the new one comes to counts too. */
+static void begin_anew(struct fth_rollout *rollout, struct fth_rollout_vm *vm)
+{
+	rollout->past_tried += vm->tried;
+	rollout->past_failures += vm->failure_counted;
+	vm->tried = false;
+	vm->failure_counted = false;
 }
 
 int fth_rollout_add_vm(struct fth_rollout_run *run)
@@ -158,6 +161,7 @@ int fth_rollout_add_vm(struct fth_rollout_run *run)
 		return -ENOSPC;
 	if (set_place(&rollout->vms[at], event))
 		rebuild(run);
+	begin_anew(rollout, &rollout->vms[at]);
 	begin_vm(run, &rollout->vms[at]);
 	return 0;
 }

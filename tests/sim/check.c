@@ -109,7 +109,8 @@ static void check_shown(const struct fth_rollout *rollout)
 
 static void check_counts(const struct fth_rollout *rollout)
 {
-	uint32_t inconclusive = 0, in_flight = 0, failures = 0, tried = 0, i;
+	uint32_t inconclusive = 0, in_flight = 0, i;
+	uint32_t failures = rollout->past_failures, tried = rollout->past_tried;
 	const struct fth_rollout_vm *vm;
 
 	for (i = 0; i < rollout->vm_count; i++) {

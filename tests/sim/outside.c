@@ -139,6 +139,12 @@ void fth_libvirt_free(struct fth_libvirt *unused)
 	(void)unused;
 }
 
+bool fth_libvirt_has_told(const struct fth_libvirt *unused)
+{
+	(void)unused;
+	return true;
+}
+
 void fth_libvirt_retell(struct fth_libvirt *unused)
 {
 	const struct fth_libvirt *libvirt = &libvirts[sim.acting];

@@ -136,6 +136,21 @@ static void one_that_is_to_have_it(void **unused)
 	assert_int_equal(live_of(1)->rollout->vm_count, AF_PEERS);
 }
 
+/* Who has not spoken since the start is not away because another one is forgotten. */
+static void right_after_a_start(void **unused)
+{
+	(void)unused;
+	complete();
+	leave(1, true);
+	af_stop();
+	af.peers[0].mute = true;
+	af_start();
+	assert_int_equal(forget("web-1"), 200);
+	assert_true(vm_of(1, "web-0")->reachable);
+	assert_int_equal(vm_of(1, "web-1")->state, FTH_RV_FORGOTTEN);
+	af.peers[0].mute = false;
+}
+
 /* What can't be written down was not done. */
 static void not_while_the_journal_fails(void **unused)
 {
@@ -281,6 +296,7 @@ int main(void)
 		AF_TEST(one_that_has_what_was_recalled),
 		AF_TEST(one_that_has_what_was_undone),
 		AF_TEST(one_that_is_to_have_it),
+		AF_TEST(right_after_a_start),
 		AF_TEST(not_while_the_journal_fails),
 		AF_TEST(a_full_roster_is_told),
 		AF_TEST(recalled_from_who_is_not_selected),

@@ -121,6 +121,30 @@ static void test_a_forgotten_vm_holds_nothing_up(void **state)
 	assert_false(m.actions.changed);
 }
 
+static void fails(int vm)
+{
+	m_expect(vm, FTH_RV_STAGING);
+	m_result(vm, FTH_E_OK, FTH_LC_STAGED);
+	m_result(vm, FTH_E_SYMBOL_UNKNOWN, FTH_LC_STAGED);
+}
+
+/* Or VMs that are made anew each time they fail would never spend the budget. */
+static void test_who_gets_a_place_may_fail_too(void **state)
+{
+	(void)state;
+	m.policy.failures_max = (struct fth_share){ false, 1 };
+	m_begin(3);
+	fails(0);
+	assert_int_equal(forget(0, ""), 0);
+	m_add(0, "h0", "", true);
+	m_seen(0, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_RUNNING);
+	fails(0);
+	assert_int_equal(m.rollout.failures, 2);
+	assert_int_equal(m.rollout.tried, 4);
+	m_expect_phase(FTH_RO_REVERSING);
+}
+
 /* What is said of it is of nobody, until it is added: then it is a new one. */
 static void test_a_forgotten_vm_comes_back_as_a_new_one(void **state)
 {
@@ -245,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(test_a_forgotten_vm_holds_nothing_up),
+		MACHINE_TEST(test_who_gets_a_place_may_fail_too),
 		MACHINE_TEST(test_a_forgotten_vm_comes_back_as_a_new_one),
 		MACHINE_TEST(test_a_forgotten_vm_comes_back_with_the_patch),
 		MACHINE_TEST(test_what_is_recalled_goes_back_from_anybody),
