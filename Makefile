@@ -202,7 +202,8 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 SIM_WRAPS := time abort fth_rollout_step fth_store_append fth_store_commit \
 	fth_store_rollback fth_replay_all fth_replay_again fth_budget_full fth_executor_queue \
 	fth_journal_encode fth_rollout_pending fth_incident_fill fth_guest_fill_seen fth_live_tick_due \
-	fth_store_raise_epoch fth_rollout_pause fth_agent_flush fth_store_add_block
+	fth_store_raise_epoch fth_rollout_pause fth_agent_flush fth_store_add_block \
+	fth_rollout_forget_vm fth_rollout_resume fth_live_take_back
 $(H)/sim: $(call obj,$(sim_src) tests/unit/core_agenda.c) $(H)/libfotherd.a $(H)/libfother.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAPS)) -o $@ $^ $(lib_ldlibs)
@@ -235,8 +236,8 @@ $(H)/fuzz/%: tests/fuzz/%.c $(wildcard protocol/*.c protocol/*.h include/fother/
 
 # The agent's side that guests see; but for io/channel.c it makes io/ up.
 fuzz_agent_src := $(wildcard host-agent/core/*.c) $(patsubst %,host-agent/app/%.c,allow api_json \
-	executor extend fault guest guest_tasks guest_word hand history identity incident live) \
-	host-agent/io/channel.c
+	executor extend fault guest guest_inventory guest_tasks guest_word hand history identity \
+	incident live) host-agent/io/channel.c
 $(H)/fuzz/fuzz_agent: tests/fuzz/fuzz_agent.c $(fuzz_agent_src) \
 		$(wildcard host-agent/*/*.h protocol/*.c protocol/*.h include/fother/*.h)
 	$(call say,FUZZ)

@@ -102,7 +102,9 @@ static void run_load(struct work_struct *work)
 static void run_unload(struct work_struct *work)
 {
 	struct fth_payload *payload = container_of(work, struct fth_payload, unload_work);
-	int status = unload(payload);
+	/* What was replaced says farewell late: it may have been applied anew. */
+	bool anew = fth_engine_state(payload->name) != FTH_LC_ABSENT;
+	int status = anew ? 0 : unload(payload);
 
 	if (status)
 		pr_warn("patch '%s': reverted, but its module stays loaded: '%s' failed (%d)\n",

@@ -63,7 +63,7 @@ void fth_agent_plan_wake(struct fth_agent *agent)
 
 	for (i = 0; agent->store_ok && i < agent->live_count; i++) {
 		live = agent->lives[i];
-		if (!live->superseded && live->synced && live->rollout->wake_at_ms &&
+		if (fth_live_is_told(live) && live->synced && live->rollout->wake_at_ms &&
 		    live->rollout->wake_at_ms < due_ms)
 			due_ms = live->rollout->wake_at_ms;
 	}

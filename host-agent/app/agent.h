@@ -47,13 +47,17 @@ struct fth_watch;
 /**
  * struct fth_live - a rollout with what it needs
  * @payload: bytes are NULL when a reversed one no longer needs them
- * @superseded: a newer rollout has the same patch name: gets no events
+ * @superseded: a newer rollout has the same patch name
+ * @takes_back: it is, but its payload was recalled and newer ones have others: whoever
+ *	still has it is taken back
  * @synced: all its guests were heard, or given up, since the agent started;
  *	before that its clock stands still at @last_ms
  * @jump_base_ms: the agent's @jumped_ms less the rollout's, when the two were in
  *	step: what it was not told yet follows from its journalled state alone
  * @uncommitted: it has stepped since the last commit
  * @stored: its row is committed
+ * @recall_began: who has its payload and is none of its VMs was not looked for yet
+ * @full: there was no place for a VM that its policy selects
  * @wave_watch: checks of its wave, or NULL
  * @checks_running: programs and GETs of its checks
  */
@@ -67,9 +71,11 @@ struct fth_live {
 	uint64_t last_ms;
 	uint64_t jump_base_ms;
 	bool superseded;
+	bool takes_back;
 	bool synced;
 	bool uncommitted;
 	bool stored;
+	bool recall_began;
 	bool full;
 	struct fth_watch *wave_watch;
 	uint32_t checks_running;
@@ -207,6 +213,12 @@ int fth_history_after(const struct fth_live *live, const struct fth_rollout_even
 /** fth_live_find() - by id, or NULL. */
 struct fth_live *fth_live_find(struct fth_agent *agent, uint64_t id);
 
+/** fth_live_newest() - the newest rollout of its patch. */
+struct fth_live *fth_live_newest(const struct fth_live *live);
+
+/** fth_live_of_payload() - the newest rollout of its very payload. */
+struct fth_live *fth_live_of_payload(const struct fth_live *live);
+
 /**
  * fth_live_step() - one event in
  * @event: now_ms is filled in
@@ -215,8 +227,31 @@ struct fth_live *fth_live_find(struct fth_agent *agent, uint64_t id);
  */
 int fth_live_step(struct fth_live *live, struct fth_rollout_event *event);
 
-/** fth_live_add_guest() - offer a guest to a rollout. */
+/** fth_live_is_told() - does it get events?  Of one patch's rollouts the newest does. */
+static inline bool fth_live_is_told(const struct fth_live *live)
+{
+	return !live->superseded || live->takes_back;
+}
+
+/** fth_live_add_guest() - offer a guest to a rollout, also one that is to go back. */
 int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest);
+
+/** fth_live_unbind() - the rollout knows the guest no more. */
+void fth_live_unbind(struct fth_live *live, struct fth_guest *guest);
+
+/**
+ * fth_live_wake() - one that is superseded may be told of events again
+ *
+ * After its payload was recalled: its VMs are asked once more, as at a start.
+ * Return: 0 or -ENOMEM.
+ */
+int fth_live_wake(struct fth_live *live);
+
+/**
+ * fth_live_take_back() - who has the payload of one that goes back, and is none of its VMs?
+ * @guest: that may have it; NULL: any may
+ */
+void fth_live_take_back(struct fth_live *live, struct fth_guest *guest);
 
 /** fth_live_sync() - the guests of a replayed rollout: heard or lost. */
 void fth_live_sync(struct fth_live *live);
@@ -234,7 +269,11 @@ void fth_live_free(struct fth_live *live);
 int fth_live_bind_all(struct fth_live *live);
 void fth_live_unbind_all(struct fth_live *live);
 
-/** fth_live_rank() - the newest of each name counts, the others are superseded. */
+/**
+ * fth_live_rank() - the newest of each name counts, the others are superseded
+ *
+ * Also after a replay, and after a recall: see @takes_back.
+ */
 void fth_live_rank(struct fth_agent *agent);
 
 /* prune.c */
@@ -253,6 +292,18 @@ struct fth_asker {
 	char who[FTH_WHO_MAX];
 	char why[FTH_WHY_MAX];
 };
+
+/* forget.c */
+
+/**
+ * fth_forget_vm() - a person says that the VM is no more
+ * @name: its guest is gone afterwards, on 0
+ * @ret_count: in how many rollouts it had a place
+ * Return: 0, durable; -ENOENT; -EBUSY: an inventory has it; -EAGAIN: libvirt may have it,
+ * and has not told its domains yet; -EIO: the journal can't be written.
+ */
+int fth_forget_vm(struct fth_agent *agent, const char *name, const struct fth_asker *asker,
+		  uint32_t *ret_count);
 
 struct fth_create_error {
 	int status;	  /* HTTP */

@@ -13,6 +13,7 @@
 #include "app/api_internal.h"
 #include "app/api_json.h"
 #include "io/http.h"
+#include "io/user.h"
 
 static void get_status(struct fth_agent *agent, struct fth_http_request *request)
 {
@@ -95,6 +96,32 @@ bool fth_api_refuse_writes(struct fth_agent *agent, struct fth_http_request *req
 		"the journal in '%s' can't be written: %s; this request was not taken: repeat it when 'fother status' says ok",
 		agent->state_folder, agent->store_why);
 	return true;
+}
+
+void fth_api_fill_asker(const struct fth_http_request *request, const char *why,
+			struct fth_asker *ret_asker)
+{
+	ret_asker->uid = fth_http_uid(request);
+	fth_user_name(ret_asker->uid, ret_asker->who, sizeof(ret_asker->who));
+	snprintf(ret_asker->why, sizeof(ret_asker->why), "%s", why);
+}
+
+int fth_api_take_asker(struct fth_http_request *request, struct fth_asker *ret_asker)
+{
+	const char *why = "";
+	json_t *body;
+	int error;
+
+	if (fth_http_body(request, &body))
+		return -EINVAL;
+	error = json_unpack(body, "{s?s !}", "why", &why);
+	if (error)
+		fth_http_error(request, 400, "bad_request",
+			       "expected {} or {\"why\": \"text\"} and no other member");
+	else
+		fth_api_fill_asker(request, why, ret_asker);
+	json_decref(body);
+	return error ? -EINVAL : 0;
 }
 
 static const char *behind(const char *path, const char *prefix)

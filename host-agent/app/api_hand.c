@@ -140,6 +140,12 @@ static void refuse_unable(const struct fth_guest *guest, const struct fth_hand_o
 			       : "");
 }
 
+static void no_such_vm(struct fth_http_request *request, const char *name)
+{
+	fth_http_error(request, 404, "not_found",
+		       "no VM '%s'; 'fother vm list' shows those that are known", name);
+}
+
 static void begin_hand(struct fth_guest *guest, const struct command *command,
 		       struct fth_http_request *request)
 {
@@ -170,6 +176,39 @@ static void begin_hand(struct fth_guest *guest, const struct command *command,
 	}
 }
 
+static void forget(struct fth_agent *agent, const char *name, struct fth_http_request *request)
+{
+	struct fth_asker asker;
+	uint32_t count = 0;
+
+	if (fth_api_take_asker(request, &asker) || fth_api_refuse_writes(agent, request))
+		return;
+	switch (fth_forget_vm(agent, name, &asker, &count)) {
+	case 0:
+		fth_http_reply(request, 200,
+			       json_pack("{s:o, s:I}", "vm", fth_http_json_text(name, strlen(name)),
+					 "rollouts", (json_int_t)count));
+		return;
+	case -EBUSY:
+		fth_http_error(
+			request, 409, "conflict",
+			"vm '%s' is in inventory '%s': it is there, so it can't be forgotten; take it out of there first",
+			name, fth_guest_find(agent, name)->inventory);
+		return;
+	case -EAGAIN:
+		fth_http_error(
+			request, 503, "unavailable",
+			"libvirt has not told its domains since the agent started: vm '%s' may be there; see that libvirtd runs, and try again",
+			name);
+		return;
+	case -ENOENT:
+		no_such_vm(request, name);
+		return;
+	default:
+		fth_api_refuse_writes(agent, request);
+	}
+}
+
 /* A VM's name may hold a slash: the command is what is behind the last one. */
 void fth_api_post_vm(struct fth_agent *agent, struct fth_http_request *request, const char *rest)
 {
@@ -177,24 +216,27 @@ void fth_api_post_vm(struct fth_agent *agent, struct fth_http_request *request, 
 	const char *slash = strrchr(rest, '/');
 	const struct command *command = NULL;
 	struct fth_guest *guest;
+	bool forgets;
 	size_t i;
 
 	for (i = 0; slash && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(slash, commands[i].word))
 			command = &commands[i];
-	if (!command) {
+	forgets = slash && !strcmp(slash, "/forget");
+	if (!command && !forgets) {
 		fth_http_error(
 			request, 405, "bad_method",
-			"expected GET /v1/vms/NAME, or POST with /nudge, /force, /confirm or /revert");
+			"expected GET /v1/vms/NAME, or POST with /nudge, /force, /confirm, /revert or /forget");
 		return;
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)(slash - rest), rest);
 	guest = fth_guest_find(agent, name);
-	if (guest)
-		begin_hand(guest, command, request);
+	if (!guest)
+		no_such_vm(request, name);
+	else if (forgets)
+		forget(agent, name, request);
 	else
-		fth_http_error(request, 404, "not_found",
-			       "no VM '%s'; 'fother vm list' shows those that are known", name);
+		begin_hand(guest, command, request);
 }
 
 static int add_hand(void *list, const struct fth_store_hand *hand)

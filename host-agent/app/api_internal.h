@@ -8,6 +8,13 @@
 /** fth_api_refuse_writes() - answered with an error when the journal can't be written. */
 bool fth_api_refuse_writes(struct fth_agent *agent, struct fth_http_request *request);
 
+/** fth_api_fill_asker() - who asks, and @why as the request says. */
+void fth_api_fill_asker(const struct fth_http_request *request, const char *why,
+			struct fth_asker *ret_asker);
+
+/** fth_api_take_asker() - the same of a body {} or {"why": ".."}; else answered, -EINVAL. */
+int fth_api_take_asker(struct fth_http_request *request, struct fth_asker *ret_asker);
+
 /* api_hand.c: what a person does to one VM, and what became of it */
 void fth_api_post_vm(struct fth_agent *agent, struct fth_http_request *request, const char *rest);
 void fth_api_post_allow(struct fth_agent *agent, struct fth_http_request *request);

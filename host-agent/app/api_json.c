@@ -275,13 +275,14 @@ static json_t *counts_json(const struct fth_rollout *rollout)
 	struct fth_rollout_counts counts;
 
 	fth_rollout_count(rollout, &counts);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "total",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "total",
 			 (json_int_t)counts.total, "waiting", (json_int_t)counts.waiting,
 			 "deferred", (json_int_t)counts.deferred, "in_flight",
 			 (json_int_t)counts.in_flight, "unknown", (json_int_t)counts.unknown,
 			 "soaking", (json_int_t)counts.soaking, "done", (json_int_t)counts.done,
 			 "failed", (json_int_t)counts.failed, "reversed",
-			 (json_int_t)counts.reversed, "skipped", (json_int_t)counts.skipped);
+			 (json_int_t)counts.reversed, "skipped", (json_int_t)counts.skipped,
+			 "forgotten", (json_int_t)counts.forgotten);
 }
 
 static json_t *checks_json(const struct fth_rollout *rollout, uint32_t vm_index)
@@ -360,6 +361,8 @@ json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 		json_object_set_new(json, "tried", json_integer(rollout->tried));
 		json_object_set_new(json, "recall", recall_json(live));
 		json_object_set_new(json, "window_opens_ms", window_json(live));
+		json_object_set_new(json, "superseded", json_boolean(live->superseded));
+		json_object_set_new(json, "roster_full", json_boolean(live->full));
 	}
 	if (!json || !with_vms)
 		return json;

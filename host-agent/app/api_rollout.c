@@ -18,14 +18,6 @@ void fth_api_get_rollouts(struct fth_agent *agent, struct fth_http_request *requ
 	fth_http_reply(request, 200, list);
 }
 
-static void fill_asker(const struct fth_http_request *request, const char *why,
-		       struct fth_asker *ret_asker)
-{
-	ret_asker->uid = fth_http_uid(request);
-	fth_user_name(ret_asker->uid, ret_asker->who, sizeof(ret_asker->who));
-	snprintf(ret_asker->why, sizeof(ret_asker->why), "%s", why);
-}
-
 void fth_api_post_rollouts(struct fth_agent *agent, struct fth_http_request *request)
 {
 	const char *path = NULL, *why = "";
@@ -41,7 +33,7 @@ void fth_api_post_rollouts(struct fth_agent *agent, struct fth_http_request *req
 			request, 400, "bad_request",
 			"expected {\"policy\": \"/absolute/path.yaml\"}, also \"why\": \"text\"");
 	} else if (!fth_api_refuse_writes(agent, request)) {
-		fill_asker(request, why, &asker);
+		fth_api_fill_asker(request, why, &asker);
 		live = fth_create_rollout(agent, path, &asker, &error);
 		if (live)
 			fth_http_reply(request, 201, fth_api_json_live(live, true));
@@ -70,34 +62,16 @@ static const struct verb verbs[] = {
 	{ "undo", FTH_RE_REVERSE, false, true },
 };
 
-/* The body is {} or {"why": ".."}. */
-static int take_why(struct fth_http_request *request, struct fth_asker *ret_asker)
-{
-	const char *why = "";
-	json_t *body;
-	int error;
-
-	if (fth_http_body(request, &body))
-		return -EINVAL;
-	error = json_unpack(body, "{s?s !}", "why", &why);
-	if (error)
-		fth_http_error(request, 400, "bad_request",
-			       "expected {} or {\"why\": \"text\"} and no other member");
-	else
-		fill_asker(request, why, ret_asker);
-	json_decref(body);
-	return error ? -EINVAL : 0;
-}
-
 static bool refuse_verb(const struct fth_live *live, struct fth_http_request *request,
 			const struct verb *verb)
 {
 	const struct fth_rollout *rollout = live->rollout;
 	uint8_t phase = rollout->phase == FTH_RO_PAUSED ? rollout->paused_phase : rollout->phase;
 
-	if (live->superseded) {
+	if (live->superseded && !verb->recalls) {
 		fth_http_error(request, 409, "conflict",
-			       "rollout %llu is over: a newer one of patch '%s' began after it",
+			       "rollout %llu is over: a newer one of patch '%s' began after it; "
+			       "recall still blocks its payload and takes it back",
 			       (unsigned long long)rollout->id, rollout->policy.name);
 		return true;
 	}
@@ -112,22 +86,54 @@ static bool refuse_verb(const struct fth_live *live, struct fth_http_request *re
 	return false;
 }
 
-static void steer(struct fth_live *live, struct fth_http_request *request, const struct verb *verb)
+static int carry_out(struct fth_live *live, const struct verb *verb, const struct fth_asker *asker)
 {
 	struct fth_rollout_event event = { .kind = verb->kind, .blocked = verb->recalls };
+	int error = verb->recalls ? fth_live_wake(live) : 0;
+
+	event.uid = asker->uid;
+	memcpy(event.who, asker->who, sizeof(event.who));
+	memcpy(event.why, asker->why, sizeof(event.why));
+	if (!error)
+		error = fth_live_step(live, &event);
+	fth_live_rank(live->agent);
+	fth_live_take_back(live, NULL); /* also who is none of its VMs */
+	return error;
+}
+
+/*
+ * A recall is about a payload: where a newer rollout brings the same one, that one is to
+ * go back; where newer ones have others, this one is told of its VMs again, until
+ * nobody has it.
+ */
+static struct fth_live *whom_to_recall(struct fth_live *live, struct fth_asker *asker)
+{
+	struct fth_live *newest = fth_live_of_payload(live);
+	char why[FTH_WHY_MAX];
+
+	if (newest == live)
+		return live;
+	snprintf(why, sizeof(why), "asked of rollout %llu%s%.200s",
+		 (unsigned long long)live->rollout->id, *asker->why ? ": " : "", asker->why);
+	memcpy(asker->why, why, sizeof(asker->why));
+	return newest;
+}
+
+static void steer(struct fth_live *live, struct fth_http_request *request, const struct verb *verb)
+{
 	struct fth_agent *agent = live->agent;
 	struct fth_asker asker;
 	int error;
 
-	if (take_why(request, &asker) || fth_api_refuse_writes(agent, request) ||
+	if (fth_api_take_asker(request, &asker) || fth_api_refuse_writes(agent, request) ||
 	    refuse_verb(live, request, verb))
 		return;
-	event.uid = asker.uid;
-	memcpy(event.who, asker.who, sizeof(event.who));
-	memcpy(event.why, asker.why, sizeof(event.why));
-	fth_live_sync(live);
-	error = fth_live_step(live, &event);
-	if (error == -EINVAL)
+	if (verb->recalls)
+		live = whom_to_recall(live, &asker);
+	error = carry_out(live, verb, &asker);
+	if (error == -ENOMEM)
+		fth_http_error(request, 500, "internal", "out of memory; nothing was done");
+	else if (error == -EINVAL)
 		fth_http_error(request, 409, "conflict", "rollout %llu is %s: it can't %s now",
 			       (unsigned long long)live->rollout->id,
 			       fth_rollout_phase_name(live->rollout->phase), verb->word);

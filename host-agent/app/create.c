@@ -147,7 +147,7 @@ static bool is_moving(const struct fth_live *live)
 {
 	uint8_t phase = live->rollout->phase;
 
-	return !live->superseded && phase != FTH_RO_COMPLETE && phase != FTH_RO_REVERSED &&
+	return fth_live_is_told(live) && phase != FTH_RO_COMPLETE && phase != FTH_RO_REVERSED &&
 	       phase != FTH_RO_STUCK && phase != FTH_RO_ABORTED;
 }
 
@@ -311,8 +311,10 @@ static int note_forgotten(const struct draft *draft, const struct fth_live *live
 	uint32_t i;
 	int error = 0;
 
+	/* One that was recalled goes on to take them back, unless this is its payload again. */
 	if (live->superseded || old->phase != FTH_RO_STUCK ||
-	    strcmp(old->policy.name, draft->policy->name) != 0)
+	    strcmp(old->policy.name, draft->policy->name) != 0 ||
+	    (old->recalled && memcmp(old->policy.sha256, draft->policy->sha256, FTH_SHA256_SIZE)))
 		return 0;
 	for (i = 0; !error && i < old->vm_count; i++) {
 		if (!old->vms[i].touched && !old->vms[i].op)

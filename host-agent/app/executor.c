@@ -21,7 +21,7 @@ static uint64_t wire_op(const struct fth_agent *agent, uint64_t op_id)
 
 static bool pending(const struct fth_binding *binding, struct fth_rollout_action *ret_action)
 {
-	return !binding->live->superseded &&
+	return fth_live_is_told(binding->live) &&
 	       fth_rollout_pending(binding->live->rollout, binding->vm_index, ret_action);
 }
 

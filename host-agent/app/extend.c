@@ -26,8 +26,8 @@ static uint32_t extension_ms(const struct fth_guest *guest, const struct fth_bin
 	const struct fth_rollout *rollout = binding->live->rollout;
 	const struct fth_guest_patch *patch = fth_guest_patch(guest, rollout->policy.name);
 
-	if (binding->live->superseded || !binding->live->synced || !patch || !patch->has_sha256 ||
-	    !patch->confirm_left_ms || patch->state != FTH_LC_SOAKING ||
+	if (!fth_live_is_told(binding->live) || !binding->live->synced || !patch ||
+	    !patch->has_sha256 || !patch->confirm_left_ms || patch->state != FTH_LC_SOAKING ||
 	    memcmp(patch->sha256, rollout->policy.sha256, FTH_SHA256_SIZE) != 0)
 		return 0;
 	return fth_rollout_extends(rollout, binding->vm_index, left_ms(guest, patch));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guests: found by inventories, spoken to through channels.
+ * Guests: spoken to through channels, told of to rollouts.
  *
  * DESIGN
- * Inputs: inventories, channels, API requests that wait for an answer.
+ * Inputs: channels, API requests that wait for an answer.
  * Outputs: SEEN, LOST and HEARTBEAT events.  What a guest sends is its own word
  * about itself and never reaches another guest's record.  A guest that talks
  * much is asked at most once in FTH_GUEST_QUERY_EVERY_MS, so it can't make the
@@ -115,6 +115,39 @@ static void free_guest(void *memory)
 	free(guest);
 }
 
+/* It may be queued still, and so outlive its name's change of hands. */
+void fth_guest_clear(struct fth_guest *guest)
+{
+	guest->heard = false;
+	guest->known = false;
+	guest->remembered = false;
+	guest->has_id = false;
+	guest->has_uuid = false;
+	guest->retell = false;
+	guest->allow_due = false;
+	guest->release[0] = '\0';
+	guest->engine[0] = '\0';
+	guest->build_id_size = 0;
+	guest->capabilities = 0;
+	guest->uptime_ms = 0;
+	guest->taint = 0;
+	guest->vcpus = 0;
+	guest->patch_count = 0;
+	memset(guest->boot_id, 0, sizeof(guest->boot_id));
+}
+
+/* A rollout's VM may come back, and one that is queued is still needed. */
+void fth_guest_drop(struct fth_guest *guest)
+{
+	struct fth_agent *agent = guest->agent;
+
+	if (guest->present || guest->bindings || guest->queued)
+		return;
+	tdelete(guest, &agent->guests, compare);
+	agent->guest_count--;
+	free_guest(guest);
+}
+
 void fth_guest_free_all(struct fth_agent *agent)
 {
 	tdestroy(agent->guests, free_guest);
@@ -130,7 +163,7 @@ static void step_all(struct fth_guest *guest, const struct fth_rollout_event *ev
 	struct fth_binding *binding;
 
 	for (binding = guest->bindings; binding; binding = binding->next) {
-		if (binding->live->superseded || !binding->live->synced)
+		if (!fth_live_is_told(binding->live) || !binding->live->synced)
 			continue;
 		copy = *event;
 		strcpy(copy.vm, guest->name);
@@ -174,10 +207,14 @@ static void remember(struct fth_guest *guest)
 
 static void feed_seen_all(struct fth_guest *guest, bool restored)
 {
+	struct fth_agent *agent = guest->agent;
 	struct fth_binding *binding;
+	uint32_t i;
 
+	for (i = 0; guest->patch_count && i < agent->live_count; i++)
+		fth_live_take_back(agent->lives[i], guest);
 	for (binding = guest->bindings; binding; binding = binding->next)
-		if (!binding->live->superseded && binding->live->synced)
+		if (fth_live_is_told(binding->live) && binding->live->synced)
 			fth_guest_feed_seen(guest, binding, restored);
 	if (guest->bindings)
 		remember(guest);
@@ -258,16 +295,13 @@ static bool effect_is_awaited(const struct fth_guest *guest)
 		const struct fth_rollout *rollout = binding->live->rollout;
 		const struct fth_rollout_vm *vm = &rollout->vms[binding->vm_index];
 
-		if (!binding->live->superseded && binding->live->synced &&
+		if (fth_live_is_told(binding->live) && binding->live->synced &&
 		    (rollout->policy.health_guest & FTH_HEALTH_GUEST_EFFECT) &&
 		    vm->state == FTH_RV_SOAKING && !vm->effect)
 			return true;
 	}
 	return false;
 }
-
-static void disconnect(struct fth_guest *guest, const char *why);
-static void reconnect(struct fth_guest *guest, const char *path);
 
 /* What could not be journalled the guest tells again to whoever greets it. */
 static void greet_again(struct fth_guest *guest)
@@ -279,8 +313,8 @@ static void greet_again(struct fth_guest *guest)
 		return;
 	guest->retell = false;
 	snprintf(path, sizeof(path), "%s", fth_channel_path(guest->channel));
-	disconnect(guest, "it has incidents to tell again");
-	reconnect(guest, path);
+	fth_guest_disconnect(guest, "it has incidents to tell again");
+	fth_guest_connect(guest, path);
 }
 
 void fth_guest_turn(struct fth_guest *guest)
@@ -468,7 +502,7 @@ static bool is_watched(const struct fth_guest *guest)
 	for (binding = guest->bindings; binding; binding = binding->next) {
 		uint8_t state = binding->live->rollout->vms[binding->vm_index].state;
 
-		if (!binding->live->superseded && state != FTH_RV_WAITING &&
+		if (fth_live_is_told(binding->live) && state != FTH_RV_WAITING &&
 		    state != FTH_RV_DEFERRED && state != FTH_RV_DONE && state != FTH_RV_REVERSED &&
 		    state != FTH_RV_SKIPPED)
 			return true;
@@ -495,7 +529,7 @@ static const struct fth_channel_hooks channel_hooks = {
 	.beat_ms = beat_ms,
 };
 
-static void disconnect(struct fth_guest *guest, const char *why)
+void fth_guest_disconnect(struct fth_guest *guest, const char *why)
 {
 	if (guest->open)
 		closed(guest, why);
@@ -503,7 +537,7 @@ static void disconnect(struct fth_guest *guest, const char *why)
 	guest->channel = NULL;
 }
 
-static void reconnect(struct fth_guest *guest, const char *path)
+void fth_guest_connect(struct fth_guest *guest, const char *path)
 {
 	int error;
 
@@ -511,111 +545,10 @@ static void reconnect(struct fth_guest *guest, const char *path)
 		fth_channel_poke(guest->channel);
 		return;
 	}
-	disconnect(guest, "the socket's path changed");
+	fth_guest_disconnect(guest, "the socket's path changed");
 	error = fth_channel_new(guest->agent->loop, path, guest->agent->epoch, &channel_hooks,
 				guest, &guest->channel);
 	if (error)
 		fth_log(FTH_LOG_ERROR, "vm '%s': channel '%s': %s", guest->name, path,
 			strerror(-error));
 }
-
-static void check_files(struct fth_agent *agent)
-{
-	if (!agent->files_max || agent->guest_count + FTH_AGENT_FILES_SPARE <= agent->files_max)
-		return;
-	fth_log(FTH_LOG_ERROR,
-		"limit of open files: found %llu, %u VMs need %u at least; the rest stays unreachable: raise the hard limit (LimitNOFILE= of fotherd's unit, or ulimit -Hn) and start fotherd anew",
-		(unsigned long long)agent->files_max, agent->guest_count,
-		agent->guest_count + FTH_AGENT_FILES_SPARE);
-	agent->files_max = 0;
-}
-
-static void found(void *context, const char *inventory, const struct fth_inventory_vm *vm)
-{
-	struct fth_agent *agent = context;
-	struct fth_guest *guest = fth_guest_find(agent, vm->name);
-	uint32_t i;
-
-	if (guest && guest->present && strcmp(guest->inventory, inventory) != 0) {
-		fth_log(FTH_LOG_WARNING,
-			"vm '%s': in both inventories, '%s' and '%s'; taken from '%s'", vm->name,
-			guest->inventory, inventory, guest->inventory);
-		guest->contested = true;
-		return;
-	}
-	guest = fth_identity_take(agent, inventory, vm);
-	if (!guest && !agent->store_ok)
-		return; /* all are told again when the journal can be written */
-	if (!guest) {
-		fth_log(FTH_LOG_ERROR, "vm '%s': no room for another VM (%u known)", vm->name,
-			agent->guest_count);
-		return;
-	}
-	check_files(agent);
-	guest->present = true;
-	guest->running = vm->running;
-	guest->relayed = vm->relayed;
-	snprintf(guest->inventory, sizeof(guest->inventory), "%s", inventory);
-	snprintf(guest->host, sizeof(guest->host), "%s", vm->host);
-	snprintf(guest->group, sizeof(guest->group), "%s", vm->group);
-	free(guest->tags);
-	guest->tags = vm->tags && *vm->tags ? strdup(vm->tags) : NULL;
-	for (i = 0; i < agent->live_count; i++)
-		fth_live_add_guest(agent->lives[i], guest);
-	if (vm->running && vm->path)
-		reconnect(guest, vm->path);
-	else
-		disconnect(guest, "not running");
-}
-
-void fth_guest_part(struct fth_guest *guest, const char *why)
-{
-	guest->present = false;
-	guest->running = false;
-	disconnect(guest, why);
-}
-
-/* A rollout's VM may come back, and one that is queued is still needed. */
-void fth_guest_drop(struct fth_guest *guest)
-{
-	struct fth_agent *agent = guest->agent;
-
-	if (guest->present || guest->bindings || guest->queued)
-		return;
-	tdelete(guest, &agent->guests, compare);
-	agent->guest_count--;
-	free_guest(guest);
-}
-
-void fth_guest_retell(struct fth_agent *agent, const char *except, const char *name)
-{
-	if (agent->sockets && strcmp(except, "sockets") != 0)
-		fth_sockets_retell(agent->sockets, name);
-	if (agent->file && strcmp(except, "file") != 0)
-		fth_file_retell(agent->file, name);
-	if (agent->libvirt && strcmp(except, "libvirt") != 0)
-		fth_libvirt_retell(agent->libvirt);
-}
-
-static void gone(void *context, const char *inventory, const char *name, const uint8_t *uuid)
-{
-	struct fth_agent *agent = context;
-	struct fth_guest *guest = fth_guest_find(agent, name);
-	bool contested;
-
-	if (!guest || !guest->present || strcmp(guest->inventory, inventory) != 0 ||
-	    !fth_identity_is(guest, uuid))
-		return;
-	contested = guest->contested;
-	guest->contested = false;
-	fth_guest_part(guest, "gone from the inventory");
-	fth_guest_drop(guest);
-	if (contested)
-		fth_guest_retell(agent, inventory, name);
-}
-
-const struct fth_inventory_hooks fth_guest_hooks = {
-	.found = found,
-	.gone = gone,
-	.sampled = fth_health_sampled,
-};

@@ -198,14 +198,25 @@ void fth_guest_each(struct fth_agent *agent, void (*take)(struct fth_guest *gues
 /** fth_guest_free_all() - at the agent's end. */
 void fth_guest_free_all(struct fth_agent *agent);
 
+/** fth_guest_connect() - to that socket; where it is already, look whether it is still there. */
+void fth_guest_connect(struct fth_guest *guest, const char *path);
+
+/** fth_guest_disconnect() - its session ends for @why. */
+void fth_guest_disconnect(struct fth_guest *guest, const char *why);
+
+/** fth_guest_clear() - who has its name from now on is another one: nothing is known of it. */
+void fth_guest_clear(struct fth_guest *guest);
+
+/** fth_guest_drop() - free one that is in no inventory, no rollout and no queue. */
+void fth_guest_drop(struct fth_guest *guest);
+
+/* guest_inventory.c: as inventories tell of them */
+
 /** fth_guest_hooks - what inventories call. */
 extern const struct fth_inventory_hooks fth_guest_hooks;
 
 /** fth_guest_part() - its inventory has it no more: its session ends, it stays. */
 void fth_guest_part(struct fth_guest *guest, const char *why);
-
-/** fth_guest_drop() - free one that is in no inventory, no rollout and no queue. */
-void fth_guest_drop(struct fth_guest *guest);
 
 /**
  * fth_guest_retell() - inventories tell again what was not taken when they told it

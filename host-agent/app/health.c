@@ -124,7 +124,7 @@ void fth_health_look(struct fth_live *live, uint32_t vm_index)
 		fth_health_drop(*slot);
 		*slot = NULL;
 	}
-	if (live->superseded || (!checks.watched && !checks.wanted))
+	if (!fth_live_is_told(live) || (!checks.watched && !checks.wanted))
 		return;
 	if (!*slot) {
 		*slot = watch_new(live, guest, vm_index, checks.round);
@@ -161,7 +161,7 @@ void fth_health_conclude(struct fth_watch *watch, uint8_t check, uint8_t verdict
 	if (watch->guest)
 		strcpy(event.vm, watch->guest->name);
 	snprintf(event.why, sizeof(event.why), "%s", why);
-	if (!live->superseded && live->synced)
+	if (fth_live_is_told(live) && live->synced)
 		fth_live_step(live, &event);
 }
 

@@ -26,6 +26,8 @@ static const char *verb_of(const struct fth_rollout_event *event)
 		return "abort";
 	case FTH_RE_REVERSE:
 		return event->blocked ? "recall" : "reverse";
+	case FTH_RE_FORGET:
+		return *event->who ? "forget" : NULL; /* else it came by itself */
 	default:
 		return NULL;
 	}
@@ -54,7 +56,7 @@ static int add_verb(const struct fth_live *live, const struct fth_rollout_event 
 		.at_ms = live->last_ms,
 		.rollout = live->rollout->id,
 		.patch = live->rollout->policy.name,
-		.vm = "",
+		.vm = event->kind == FTH_RE_FORGET ? event->vm : "",
 		.kind = "verb",
 		.what = verb_of(event),
 		.why = event->why,
@@ -88,6 +90,7 @@ static bool is_worth_telling(const struct fth_rollout_vm *vm)
 	case FTH_RV_FAILED:
 	case FTH_RV_UNKNOWN:
 	case FTH_RV_REVERSED:
+	case FTH_RV_FORGOTTEN:
 		return true;
 	case FTH_RV_WAITING:
 	case FTH_RV_DEFERRED:

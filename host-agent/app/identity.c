@@ -14,10 +14,12 @@
  *   N is V                N, U           another VM: all that is of N is of N/VVVVVVVV
  *                                        from now on, and N is one that nobody knows
  *
- * No VM of an inventory has a slash in its name.  A VM that was replaced stays in
- * its rollouts, as one that can't be reached: it may live on under another name or
- * another host, and when it comes back it is renamed as any other.  What is told to
- * rollouts is an event; all of it is one transaction.  A guest's own word for its
+ * No VM of an inventory has a slash in its name.  A VM that was replaced stays in the
+ * rollouts that touched it, as one that can't be reached: it may live on under another
+ * name or another host, and when it comes back it is renamed as any other; a person can
+ * say that it won't (forget.c).  In the others it is forgotten at once, and who has
+ * its name gets its place.  What is told to rollouts is an event; all of it is one
+ * transaction.  A guest's own word for its
  * uuid is not asked: whoever is root in a guest could take another one's place.
  *
  * While the journal can't be written nobody's identity changes: such a VM is not
@@ -59,7 +61,7 @@ static void move_bindings(struct fth_guest *from, struct fth_guest *to)
 		from->bindings = binding->next;
 		fth_health_drop(binding->watch);
 		binding->watch = NULL;
-		if (binding->live->superseded) { /* it is told of nothing any more */
+		if (!fth_live_is_told(binding->live)) { /* it is told of nothing any more */
 			free(binding);
 			continue;
 		}
@@ -115,9 +117,43 @@ static int rename_vm(struct fth_agent *agent, const char *from, const char *to)
 	if (!new)
 		return -ENOMEM;
 	move_memory(old, new);
+	fth_guest_clear(old);
 	error = tell_rollouts(new, from);
 	fth_guest_drop(old);
 	fth_guest_drop(new); /* unless a rollout has it */
+	return error;
+}
+
+/* A name that is left over from a try that failed is nobody's. */
+static bool is_taken(struct fth_agent *agent, const char *name)
+{
+	const struct fth_guest *guest = fth_guest_find(agent, name);
+
+	return guest && (guest->present || guest->bindings);
+}
+
+/* Rollouts that never touched it need not wait for its return: its place is the newcomer's. */
+static int leave_places(struct fth_agent *agent, const char *name)
+{
+	struct fth_guest *guest = fth_guest_find(agent, name);
+	struct fth_binding *binding, *next;
+	const struct fth_rollout_vm *vm;
+	int error = 0;
+
+	for (binding = guest ? guest->bindings : NULL; !error && binding; binding = next) {
+		struct fth_rollout_event event = { .kind = FTH_RE_FORGET };
+		struct fth_live *live = binding->live;
+
+		next = binding->next;
+		vm = &live->rollout->vms[binding->vm_index];
+		if (!fth_live_is_told(live) || vm->touched || vm->op)
+			continue;
+		strcpy(event.vm, name);
+		snprintf(event.why, sizeof(event.why), "another domain has its name now");
+		error = fth_live_step(live, &event);
+		if (!error)
+			fth_live_unbind(live, guest);
+	}
 	return error;
 }
 
@@ -134,7 +170,7 @@ static void put_aside_name(struct fth_agent *agent, const struct fth_store_vm *v
 	do {
 		snprintf(ret_name, FTH_VM_NAME_MAX + 1, "%.*s/%08x",
 			 (int)(FTH_VM_NAME_MAX - TAG_SIZE), vm->name, tag++);
-	} while (fth_guest_find(agent, ret_name) ||
+	} while (is_taken(agent, ret_name) ||
 		 !fth_store_find_vm(agent->store, ret_name, NULL, name, sizeof(name), &row));
 }
 
@@ -143,6 +179,9 @@ static int put_aside(struct fth_agent *agent, const struct fth_store_vm *vm)
 	char name[FTH_VM_NAME_MAX + 1], why[FTH_WHY_MAX];
 	int error;
 
+	error = leave_places(agent, vm->name);
+	if (error)
+		return error;
 	put_aside_name(agent, vm, name);
 	fth_log(FTH_LOG_WARNING,
 		"vm '%s': another domain has this name now; what was known of the one before is under '%s'",

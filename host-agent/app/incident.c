@@ -122,7 +122,7 @@ static void tell_rollouts(struct fth_guest *guest, const struct fth_store_incide
 	for (binding = guest->bindings; row->has_sha256 && binding; binding = binding->next) {
 		const struct fth_live *live = binding->live;
 
-		if (live->superseded || !live->synced ||
+		if (!fth_live_is_told(live) || !live->synced ||
 		    memcmp(live->rollout->policy.sha256, row->sha256, FTH_SHA256_SIZE) != 0)
 			continue;
 		memset(&event, 0, sizeof(event));

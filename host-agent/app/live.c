@@ -36,6 +36,17 @@ static struct fth_binding *find_binding(const struct fth_live *live, struct fth_
 	return binding;
 }
 
+struct fth_live *fth_live_newest(const struct fth_live *live)
+{
+	struct fth_agent *agent = live->agent;
+	uint32_t i = agent->live_count;
+
+	while (i-- > 0)
+		if (!strcmp(agent->lives[i]->rollout->policy.name, live->rollout->policy.name))
+			break;
+	return i < agent->live_count ? agent->lives[i] : NULL;
+}
+
 static void carry_out(struct fth_live *live, const struct fth_rollout_action *action)
 {
 	struct fth_guest *guest;
@@ -89,6 +100,7 @@ static int step(struct fth_live *live, struct fth_rollout_event *event)
 		.entries = agent->actions,
 	};
 	struct fth_history_mark mark;
+	bool recalled = live->rollout->recalled;
 	uint32_t i;
 	int error;
 
@@ -100,6 +112,7 @@ static int step(struct fth_live *live, struct fth_rollout_event *event)
 	if (error || !actions.changed)
 		return error;
 	error = journal(live, event, &actions, &mark);
+	live->recall_began = live->recall_began || live->rollout->recalled != recalled;
 	for (i = 0; !error && i < actions.count; i++)
 		carry_out(live, &actions.entries[i]);
 	return error;
@@ -137,7 +150,7 @@ static int bind(struct fth_live *live, struct fth_guest *guest, uint32_t vm_inde
 	return 0;
 }
 
-static void unbind(struct fth_live *live, struct fth_guest *guest)
+void fth_live_unbind(struct fth_live *live, struct fth_guest *guest)
 {
 	struct fth_binding **link, *binding;
 
@@ -160,6 +173,8 @@ int fth_live_bind_all(struct fth_live *live)
 	int error = 0;
 
 	for (i = 0; !error && i < live->rollout->vm_count; i++) {
+		if (live->rollout->vms[i].state == FTH_RV_FORGOTTEN)
+			continue;
 		guest = fth_guest_get(live->agent, live->rollout->vms[i].name);
 		error = guest ? bind(live, guest, i) : -ENOMEM;
 	}
@@ -168,7 +183,7 @@ int fth_live_bind_all(struct fth_live *live)
 
 static void unbind_one(struct fth_guest *guest, void *live)
 {
-	unbind(live, guest);
+	fth_live_unbind(live, guest);
 }
 
 void fth_live_unbind_all(struct fth_live *live)
@@ -176,24 +191,52 @@ void fth_live_unbind_all(struct fth_live *live)
 	fth_guest_each(live->agent, unbind_one, live);
 }
 
-/* A rollout that goes back, went back or was stopped takes nobody in. */
-static bool takes_in(const struct fth_live *live)
+static bool goes_back(const struct fth_live *live)
 {
 	uint8_t phase = live->rollout->phase;
 
-	return !live->superseded && phase != FTH_RO_REVERSING && phase != FTH_RO_REVERSED &&
-	       phase != FTH_RO_STUCK && phase != FTH_RO_ABORTING && phase != FTH_RO_ABORTED;
+	return phase == FTH_RO_REVERSING || phase == FTH_RO_REVERSED || phase == FTH_RO_STUCK;
+}
+
+static bool is_stopped(const struct fth_live *live)
+{
+	uint8_t phase = live->rollout->phase;
+
+	return phase == FTH_RO_ABORTING || phase == FTH_RO_ABORTED;
+}
+
+/* Its payload is there, were it only on its way. */
+static bool has_payload(const struct fth_live *live, const struct fth_guest *guest)
+{
+	const struct fth_guest_patch *patch = fth_guest_patch(guest, live->rollout->policy.name);
+
+	return patch && patch->has_sha256 && patch->state >= FTH_LC_STAGED &&
+	       !memcmp(patch->sha256, live->rollout->policy.sha256, FTH_SHA256_SIZE);
+}
+
+/*
+ * One that goes back takes in who has its payload: those that its policy selects, and
+ * when it is recalled everybody.
+ */
+static bool takes_in(const struct fth_live *live, const struct fth_guest *guest)
+{
+	if (goes_back(live))
+		return guest->known && has_payload(live, guest) &&
+		       (live->rollout->recalled ||
+			fth_guest_selected(guest, &live->rollout->policy));
+	return fth_guest_selected(guest, &live->rollout->policy);
 }
 
 int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
 {
 	struct fth_rollout_event event = { .kind = FTH_RE_ADD_VM };
-	uint32_t count = live->rollout->vm_count;
+	const struct fth_binding *binding = find_binding(live, guest);
+	const struct fth_rollout_vm *vm;
 	int error;
 
 	/* Tags are the inventory's alone; whom they select stands in the journal. */
-	if (!takes_in(live) ||
-	    (!find_binding(live, guest) && !fth_guest_selected(guest, &live->rollout->policy)))
+	if (!fth_live_is_told(live) || is_stopped(live) ||
+	    (binding ? goes_back(live) : !takes_in(live, guest)))
 		return 0;
 	strcpy(event.vm, guest->name);
 	strcpy(event.host, guest->host);
@@ -201,6 +244,7 @@ int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
 	if (guest->known)
 		strcpy(event.release, guest->release);
 	event.reachable = guest->open;
+	event.sha256_matches = !binding && goes_back(live);
 	fth_incident_fill(live->agent, guest->name, live, &event);
 	error = fth_live_step(live, &event);
 	if (error == -ENOSPC && !live->full) {
@@ -209,14 +253,31 @@ int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
 			"rollout %llu: vm '%s' not taken in: its roster of %u is full",
 			(unsigned long long)live->rollout->id, guest->name, live->rollout->vm_max);
 	}
-	if (error || live->rollout->vm_count == count)
+	vm = error || binding ? NULL : fth_rollout_find(live->rollout, guest->name);
+	if (!vm || vm->state == FTH_RV_FORGOTTEN)
 		return error;
-	error = bind(live, guest, count);
+	error = bind(live, guest, (uint32_t)(vm - live->rollout->vms));
 	/* Its session is open already: nobody else would say that it was seen. */
 	if (!error && live->synced && live->rollout->phase != FTH_RO_NEW && guest->open &&
 	    guest->known)
 		error = fth_guest_feed_seen(guest, guest->bindings, false);
 	return error;
+}
+
+static void offer(struct fth_guest *guest, void *live)
+{
+	if (!find_binding(live, guest))
+		fth_live_add_guest(live, guest);
+}
+
+void fth_live_take_back(struct fth_live *live, struct fth_guest *guest)
+{
+	if (!fth_live_is_told(live) || !goes_back(live) || !live->synced)
+		return;
+	if (guest)
+		offer(guest, live);
+	else
+		fth_guest_each(live->agent, offer, live);
 }
 
 static bool all_heard(const struct fth_live *live)
@@ -241,7 +302,7 @@ void fth_live_sync(struct fth_live *live)
 
 	if (live->synced)
 		return;
-	for (i = 0; !live->superseded && i < live->rollout->vm_count; i++) {
+	for (i = 0; fth_live_is_told(live) && i < live->rollout->vm_count; i++) {
 		guest = fth_guest_find(live->agent, live->rollout->vms[i].name);
 		binding = guest ? find_binding(live, guest) : NULL;
 		if (!binding)
@@ -263,6 +324,7 @@ void fth_live_sync(struct fth_live *live)
 	for (i = 0; i < live->rollout->vm_count; i++)
 		fth_health_look(live, i);
 	fth_health_look(live, FTH_ROLLOUT_WAVE);
+	fth_live_take_back(live, NULL);
 	fth_agent_mark(live->agent); /* the queue is looked at, the wake planned */
 }
 
@@ -271,9 +333,16 @@ void fth_live_turn(struct fth_agent *agent)
 	bool late = fth_agent_now(agent) >= agent->started_ms + FTH_AGENT_SYNC_WITHIN_MS;
 	uint32_t i;
 
-	for (i = 0; agent->store_ok && i < agent->live_count; i++)
-		if (!agent->lives[i]->synced && (late || all_heard(agent->lives[i])))
-			fth_live_sync(agent->lives[i]);
+	for (i = 0; agent->store_ok && i < agent->live_count; i++) {
+		struct fth_live *live = agent->lives[i];
+
+		if (!live->synced && (late || all_heard(live)))
+			fth_live_sync(live);
+		if (!live->recall_began || !live->synced)
+			continue;
+		live->recall_began = false;
+		fth_live_take_back(live, NULL);
+	}
 }
 
 void fth_live_tick_due(struct fth_agent *agent)
@@ -285,7 +354,7 @@ void fth_live_tick_due(struct fth_agent *agent)
 
 	for (i = 0; i < agent->live_count; i++) {
 		live = agent->lives[i];
-		if (live->superseded || !live->synced || !live->rollout->wake_at_ms ||
+		if (!fth_live_is_told(live) || !live->synced || !live->rollout->wake_at_ms ||
 		    live->rollout->wake_at_ms > now_ms)
 			continue;
 		memset(&tick, 0, sizeof(tick));
@@ -333,16 +402,41 @@ void fth_live_free(struct fth_live *live)
 	free(live);
 }
 
+int fth_live_wake(struct fth_live *live)
+{
+	int error;
+
+	if (fth_live_is_told(live))
+		return 0;
+	live->takes_back = true;   /* until they are ranked: after its recall that says the same */
+	fth_live_unbind_all(live); /* by what its VMs were called when it was told last */
+	error = fth_live_bind_all(live);
+	live->synced = false;
+	fth_live_sync(live);
+	return error;
+}
+
+struct fth_live *fth_live_of_payload(const struct fth_live *live)
+{
+	struct fth_agent *agent = live->agent;
+	uint32_t i = agent->live_count;
+
+	while (i-- > 0)
+		if (!memcmp(agent->lives[i]->rollout->policy.sha256, live->rollout->policy.sha256,
+			    FTH_SHA256_SIZE))
+			break;
+	return i < agent->live_count ? agent->lives[i] : NULL;
+}
+
 void fth_live_rank(struct fth_agent *agent)
 {
 	struct fth_live *live;
-	uint32_t i, j;
+	uint32_t i;
 
 	for (i = 0; i < agent->live_count; i++) {
 		live = agent->lives[i];
-		live->superseded = false;
-		for (j = i + 1; j < agent->live_count; j++)
-			live->superseded |= !strcmp(live->rollout->policy.name,
-						    agent->lives[j]->rollout->policy.name);
+		live->superseded = fth_live_newest(live) != live;
+		live->takes_back = live->superseded && live->rollout->recalled && goes_back(live) &&
+				   fth_live_of_payload(live) == live;
 	}
 }

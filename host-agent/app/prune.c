@@ -4,10 +4,10 @@
  *
  * DESIGN
  * One goes when nobody can need it any more: a newer one of the same patch name
- * stands in the journal, so that it can't be resumed, recalled or undone; nothing
- * happened in it for as long as the command line says; and it did not end STUCK,
- * for then its list of VMs is all that tells who may still run the patch.  The
- * newest of each name stays, whatever its age.
+ * stands in the journal, so that it can't be resumed or undone; nothing
+ * happened in it for as long as the command line says; and it did not end STUCK, nor
+ * is it on its way back, for then its list of VMs is all that tells who may still
+ * run the patch.  The newest of each name stays, whatever its age.
  *
  * History, blocks and incidents are no part of a rollout and stay; its number is
  * never given again.  The commit that prunes it is one of the journal's; its events
@@ -25,7 +25,7 @@ static bool is_old(const struct fth_live *live)
 	const struct fth_agent *agent = live->agent;
 
 	return live->superseded && live->stored && !live->uncommitted &&
-	       live->rollout->phase != FTH_RO_STUCK &&
+	       live->rollout->phase != FTH_RO_STUCK && live->rollout->phase != FTH_RO_REVERSING &&
 	       live->last_ms + agent->keep_ms <= agent->now_ms;
 }
 

@@ -60,8 +60,13 @@ static int replay_events(struct fth_live *live)
 	live->uncommitted = false;
 	if (live->last_ms > live->agent->now_ms)
 		live->agent->now_ms = live->last_ms;
-	/* One that is superseded is told of nothing, also not of its VMs' new names. */
-	return live->superseded ? 0 : fth_live_bind_all(live);
+	return 0;
+}
+
+/* One that is told of nothing doesn't hear of its VMs' new names either. */
+static int bind_guests(struct fth_live *live)
+{
+	return fth_live_is_told(live) ? fth_live_bind_all(live) : 0;
 }
 
 static int take_rollout(void *context, const struct fth_store_rollout *row)
@@ -164,11 +169,13 @@ int fth_replay_all(struct fth_agent *agent)
 	uint32_t i;
 	int error = fth_store_each_rollout(agent->store, take_rollout, agent);
 
-	fth_live_rank(agent);
 	for (i = 0; !error && i < agent->live_count; i++) {
 		error = replay_events(agent->lives[i]);
 		agent->lives[i]->jump_base_ms -= agent->lives[i]->rollout->jumped_ms;
 	}
+	fth_live_rank(agent);
+	for (i = 0; !error && i < agent->live_count; i++)
+		error = bind_guests(agent->lives[i]);
 	if (error)
 		return error;
 	for (i = 0; i < agent->live_count; i++)
@@ -180,6 +187,7 @@ int fth_replay_again(struct fth_live *live)
 {
 	__attribute__((cleanup(drop_policy))) struct fth_policy *policy = malloc(sizeof(*policy));
 	struct fth_rollout *rollout = live->rollout;
+	int error;
 
 	if (!policy)
 		return -ENOMEM;
@@ -187,5 +195,7 @@ int fth_replay_again(struct fth_live *live)
 	fth_live_unbind_all(live);
 	fth_rollout_init(rollout, rollout->id, policy, rollout->seed, live->vms, live->slots,
 			 rollout->vm_max);
-	return replay_events(live);
+	error = replay_events(live);
+	fth_live_rank(live->agent);
+	return error ? error : bind_guests(live);
 }

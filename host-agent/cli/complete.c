@@ -53,6 +53,7 @@ static const struct command commands[] = {
 	{ "vm", "force", { KIND_VM, KIND_PATCH }, "--yes --why --json --help " },
 	{ "vm", "confirm", { KIND_VM, KIND_PATCH }, "--extend --why --json --help " },
 	{ "vm", "revert", { KIND_VM, KIND_PATCH }, "--mode --why --json --help " },
+	{ "vm", "forget", { KIND_VM }, "--why --json --help " },
 	{ "vm", "audit", { 0 }, "--json --help " },
 	{ "explain", NULL, { KIND_VM }, "--json --help " },
 	{ "policy", "check", { KIND_POLICY }, "--json --help " },

@@ -17,6 +17,7 @@ static const char help[] =
 	"  vm list | show VM            the VMs and what runs in them\n"
 	"  vm nudge|force VM PATCH      move a transition on by hand\n"
 	"  vm confirm|revert VM PATCH   keep a patch, or take it back at once\n"
+	"  vm forget VM                 it won't come back: nothing waits for it any more\n"
 	"  vm audit                     what was done by hand\n"
 	"  explain VM                   what holds a transition up, what went wrong\n"
 	"  blocks                       what VMs reverted in emergency\n"

@@ -33,7 +33,8 @@ static const char help[] =
 	"abort    stop here: nothing new is started, what is in flight ends, nothing is\n"
 	"         taken back\n"
 	"reverse  take the patch back from every VM that was touched\n"
-	"recall   reverse, and block the payload in the whole fleet ('fother allow')\n"
+	"recall   reverse, and block the payload in the whole fleet ('fother allow'); of\n"
+	"         a rollout that a newer one followed it recalls the payload all the same\n"
 	"undo     reverse a rollout that is complete or aborted\n"
 	"\n"
 	"exit: 0 as wished; 1 not as wished (VMs failed, it was reversed or paused);\n"
@@ -222,6 +223,11 @@ static int steer(const char *verb, const char *id, const struct fth_cli_options 
 	json_decref(request);
 	if (code)
 		return code;
+	if (fth_cli_number(rollout, "id") != strtoll(id, NULL, 10))
+		fprintf(stderr,
+			"fother: rollout %" PRId64
+			" brought the payload of rollout %s again, and is recalled in its place\n",
+			fth_cli_number(rollout, "id"), id);
 	if (!strcmp(verb, "pause")) {
 		code = finish(rollout, options, "complete");
 		return code == FTH_EXIT_NOT_SO ? FTH_EXIT_OK : code;

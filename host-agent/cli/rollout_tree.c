@@ -61,6 +61,7 @@ static const struct look looks[] = {
 	{ "deferred", "⏸", "=", "34", RANK_REST },
 	{ "waiting", "·", ".", "0", RANK_REST },
 	{ "skipped", "⊘", "/", "90", RANK_REST },
+	{ "forgotten", "∅", "_", "90", RANK_REST },
 };
 /* clang-format on */
 
@@ -130,7 +131,8 @@ static void print_bar(const json_t *rollout, const struct style *style)
 	const char *phase = fth_cli_string(rollout, "phase");
 	bool back = !strcmp(phase, "reversing") || !strcmp(phase, "reversed") ||
 		    !strcmp(phase, "stuck");
-	int64_t all = fth_cli_number(counts, "total") - fth_cli_number(counts, "skipped");
+	int64_t all = fth_cli_number(counts, "total") - fth_cli_number(counts, "skipped") -
+		      fth_cli_number(counts, "forgotten");
 	int64_t done = fth_cli_number(counts, back ? "reversed" : "done");
 	unsigned int width = style->width / 2 < BAR_MAX ? style->width / 2 : BAR_MAX, i, full;
 

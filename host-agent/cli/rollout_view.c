@@ -34,8 +34,8 @@ static void wave_text(const json_t *rollout, char *text, size_t size)
 static void counts_text(const json_t *rollout, char *text, size_t size)
 {
 	static const char *const members[] = {
-		"waiting", "deferred", "in_flight", "soaking",
-		"done",	   "failed",   "reversed",  "skipped",
+		"waiting", "deferred", "in_flight", "soaking",	 "done",
+		"failed",  "reversed", "skipped",   "forgotten",
 	};
 	size_t i, used = 0;
 
@@ -105,6 +105,14 @@ static void print_recall(const json_t *recall)
 		       : "");
 }
 
+/* VMs of its policy that it does not take in. */
+static void print_roster(const json_t *rollout)
+{
+	if (json_is_true(json_object_get(rollout, "roster_full")))
+		puts("roster: full: VMs that came later are not taken in; 'fother vm forget' frees "
+		     "the place of one that is no more");
+}
+
 /* Where it would patch VMs, were it not for the hour. */
 static void print_window(const json_t *rollout)
 {
@@ -132,6 +140,7 @@ void fth_rollout_print(const json_t *rollout, bool all)
 		fth_cli_print_text(fth_cli_string(rollout, "why"));
 		putchar('\n');
 	}
+	print_roster(rollout);
 	print_window(rollout);
 	print_recall(json_object_get(rollout, "recall"));
 	putchar('\n');

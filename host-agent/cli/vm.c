@@ -22,6 +22,7 @@ static const char help[] =
 	"       fother vm force VM PATCH --yes [--why TEXT] [--json]\n"
 	"       fother vm confirm VM PATCH [--extend 5m] [--why TEXT] [--json]\n"
 	"       fother vm revert VM PATCH [--mode MODE] [--why TEXT] [--json]\n"
+	"       fother vm forget VM [--why TEXT] [--json]\n"
 	"       fother vm audit [--json]\n"
 	"\n"
 	"list   every VM that has a channel, its session, kernel and patches\n"
@@ -38,6 +39,9 @@ static const char help[] =
 	"       once, whatever they run) or consistent-then-immediate.  Needs\n"
 	"       nothing of the guest's userspace.  The payload is blocked in that\n"
 	"       VM until 'fother allow'\n"
+	"forget  a VM that no inventory has any more won't come back: no recall waits\n"
+	"       for it, and its place in rollouts is free.  If it does come back it is\n"
+	"       a new VM, and is taken back if it has what was recalled\n"
 	"audit  what was asked for by hand, by whom, and what came of it\n"
 	"\n"
 	"exit: 0 as wished, 1 the guest refused or does not answer, 2 usage, no such VM,\n"
@@ -300,6 +304,29 @@ static int command(const char *verb, char *const *operands, const struct fth_cli
 	return FTH_EXIT_OK;
 }
 
+static int forget(const char *name, const struct fth_cli_options *options)
+{
+	char *path = fth_cli_path("vms/", name, "/forget");
+	json_t *request = json_pack("{s:s*}", "why", options->why), *answer;
+	int code = FTH_EXIT_USAGE;
+
+	if (path && request)
+		code = fth_cli_call("POST", path, request, &answer);
+	else
+		fputs("fother: --why must be UTF-8 text\n", stderr);
+	free(path);
+	json_decref(request);
+	if (code)
+		return code;
+	if (options->json)
+		fth_cli_print_json(answer);
+	else
+		printf("vm '%s': forgotten; it had a place in %" PRId64 " rollouts\n", name,
+		       fth_cli_number(answer, "rollouts"));
+	json_decref(answer);
+	return FTH_EXIT_OK;
+}
+
 static int show(const char *name, const struct fth_cli_options *options)
 {
 	char *path = fth_cli_path("vms/", name, "");
@@ -321,9 +348,11 @@ static const char *expected(const char *verb)
 		return "that word alone";
 	if (!strcmp(verb, "show"))
 		return "'show' and one VM's name ('fother vm list')";
+	if (!strcmp(verb, "forget"))
+		return "'forget' and one VM's name ('fother vm list')";
 	if (is_command(verb))
 		return "a VM's and a patch's name behind it ('fother vm list')";
-	return "list, show, nudge, force, confirm, revert or audit";
+	return "list, show, nudge, force, confirm, revert, forget or audit";
 }
 
 int fth_cli_vm(int argc, char **argv)
@@ -342,6 +371,8 @@ int fth_cli_vm(int argc, char **argv)
 		return fth_cli_get("/v1/audit", options.json, print_audit);
 	if (operands == 2 && !strcmp(verb, "show"))
 		return show(argv[optind + 1], &options);
+	if (operands == 2 && !strcmp(verb, "forget"))
+		return forget(argv[optind + 1], &options);
 	if (operands == 3 && is_command(verb))
 		return command(verb, argv + optind + 1, &options);
 	return fth_usage_operands(argc, argv, expected(verb));

@@ -93,7 +93,7 @@ static void split_verdict(struct fth_rollout_event *event)
 
 static bool kind_known(uint8_t kind)
 {
-	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_RENAME;
+	return kind >= FTH_RE_ADD_VM && kind <= FTH_RE_FORGET;
 }
 
 uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buffer)

@@ -64,6 +64,7 @@ enum fth_rollout_vm_state {
 	FTH_RV_UNSTAGING = 11, /* op in flight */
 	FTH_RV_REVERSED = 12,  /* back to what it was */
 	FTH_RV_SKIPPED = 13,   /* not for this VM (kernel, never touched) */
+	FTH_RV_FORGOTTEN = 14, /* it is no more; its place is free */
 };
 
 /* Commands to a guest; order as in the wire's types. */
@@ -250,6 +251,8 @@ struct fth_rollout {
 	uint32_t in_flight;	   /* VMs with an op in flight */
 	uint32_t selected;	   /* VMs that the waves' shares are taken of */
 	uint32_t tried;		   /* VMs that the failure budgets' are */
+	uint32_t past_tried;	   /* of those: VMs whose places others have now */
+	uint32_t past_failures;	   /* ... and of @failures */
 	/* Checks of the wave as a whole, as those of a VM */
 	uint8_t checks_pending;
 	uint8_t checks_passed;
@@ -297,6 +300,7 @@ enum fth_rollout_event_kind {
 	FTH_RE_ABORT = 14,     /* stop here, take nothing back */
 	FTH_RE_CLOCK = 15,     /* @op_id ms of the wall clock did not pass */
 	FTH_RE_RENAME = 16,    /* the VM is called @why from now on */
+	FTH_RE_FORGET = 17,    /* the VM is no more, as a person or an inventory says */
 };
 
 /**
@@ -309,7 +313,8 @@ enum fth_rollout_event_kind {
  * @boot_id: SEEN
  * @capabilities: SEEN: FTH_CAP_* of the guest
  * @guest_state: SEEN, RESULT, EMERGENCY: enum fth_lifecycle_state of the policy's patch
- * @sha256_matches: SEEN: the guest's patch of that name is this payload
+ * @sha256_matches: SEEN: the guest's patch of that name is this payload; ADD_VM: it has
+ *	this payload, so a rollout that goes back takes it in to take it back
  * @effect: SEEN, RESULT: calls have run this payload's replacements
  * @restored: SEEN: same boot, but the uptime ran backwards: a snapshot came
  *	back
@@ -322,8 +327,8 @@ enum fth_rollout_event_kind {
  * @round: HEALTH: what fth_rollout_checks() gave with the check; a verdict of
  *	another round is late and changes nothing
  * @why: RENAME's new name; RESULT's detail; SEEN, ADD_VM: why it is blocked; EMERGENCY: what
- *	triggered it; the person's reason for PAUSE, RESUME, PROMOTE, ABORT and
- *	REVERSE
+ *	triggered it; the person's reason for PAUSE, RESUME, PROMOTE, ABORT, REVERSE
+ *	and FORGET
  * @uid, @who: by whose word, for these: the API's peer, its name or its number as
  *	text; "" for what came by itself
  */
@@ -442,7 +447,13 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth
  *
  * RENAME changes what a VM is called and nothing else: its wave, its state and its
  * counts are the VM's, whatever its name, also where the policy would not select
- * the new one.  -EINVAL where another VM of the roster has that name.
+ * the new one.  -EINVAL where another VM of the roster has that name, unless that one
+ * is forgotten: then it gets the old one.
+ *
+ * FORGET takes a VM out of everything but the counts of what was tried and what failed:
+ * no op of it is in flight, nothing of it is to be taken back, and no event reaches it.
+ * Its place is free for an ADD_VM, first of one of its name, when the roster is full for
+ * any; who comes so is a VM that nothing is known of.
  *
  * CLOCK says that the wall clock was set on, or the host slept: windows follow the
  * clock, soaks and waits for answers don't, they are as long as they were.
@@ -512,9 +523,10 @@ void fth_rollout_checks(const struct fth_rollout *rollout, uint32_t vm_index,
 /** fth_rollout_find() - the VM of that name, or NULL. */
 const struct fth_rollout_vm *fth_rollout_find(const struct fth_rollout *rollout, const char *name);
 
-/* Numbers for status; every VM is counted in exactly one of the first eight. */
+/* Numbers for status; every VM is counted in exactly one of the first nine. */
 struct fth_rollout_counts {
 	uint32_t waiting, deferred, in_flight, soaking, done, failed, reversed, skipped;
+	uint32_t forgotten;
 	uint32_t unknown; /* of in_flight: no answer yet */
 	uint32_t inconclusive;
 	uint32_t total;

@@ -148,7 +148,8 @@ static uint32_t marks_of(const struct fth_rollout *rollout, const struct fth_rol
 
 	if (vm->state == FTH_RV_UNKNOWN)
 		marks |= FTH_MARK_SILENT;
-	if (vm->state == FTH_RV_DEFERRED && vm->wave == rollout->wave)
+	if ((vm->state == FTH_RV_DEFERRED || vm->state == FTH_RV_FORGOTTEN) &&
+	    vm->wave == rollout->wave)
 		marks |= FTH_MARK_AWAY;
 	if (vm->state == FTH_RV_WAITING && vm->seen && vm->wave > rollout->wave &&
 	    vm->wave < rollout->policy.wave_count)

@@ -52,6 +52,9 @@ static void count_vm(const struct fth_rollout_vm *vm, struct fth_rollout_counts 
 	case FTH_RV_SKIPPED:
 		counts->skipped++;
 		break;
+	case FTH_RV_FORGOTTEN:
+		counts->forgotten++;
+		break;
 	default:
 		counts->in_flight++;
 	}
@@ -122,7 +125,7 @@ const char *fth_rollout_vm_state_name(uint8_t state)
 		[FTH_RV_DONE] = "done",		  [FTH_RV_FAILED] = "failed",
 		[FTH_RV_UNKNOWN] = "unknown",	  [FTH_RV_REVERSING] = "reversing",
 		[FTH_RV_UNSTAGING] = "unstaging", [FTH_RV_REVERSED] = "reversed",
-		[FTH_RV_SKIPPED] = "skipped",
+		[FTH_RV_SKIPPED] = "skipped",	  [FTH_RV_FORGOTTEN] = "forgotten",
 	};
 
 	return NAME_OF(names, state);

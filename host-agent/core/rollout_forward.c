@@ -7,8 +7,8 @@
  * way first, since it may spend a budget, then the starts; then the wave is
  * judged by its counts.  A wave is over when each of its VMs is confirmed,
  * failed, or deferred, and at least one was seen to be healthy: a wave whose VMs
- * are all away proves nothing, so VMs of later waves take their places, and when
- * there are none it waits.
+ * are all away, or no more, proves nothing, so VMs of later waves take their places;
+ * when there are none it waits for those that are away.
  */
 #include "core/planner.h"
 #include "core/rollout_internal.h"
@@ -138,8 +138,8 @@ static void tally_wave(const struct fth_rollout *rollout, struct tally *ret_tall
 	ret_tally->deferred = fth_agenda_count(rollout, FTH_CLASS_DEFERRED, wave);
 }
 
-/* Someone of a later wave takes the place of a VM that is away. */
-static bool replace_deferred(struct fth_rollout_run *run)
+/* Someone of a later wave takes the place of a VM that is away, or no more. */
+static bool replace_away(struct fth_rollout_run *run)
 {
 	struct fth_rollout *rollout = run->rollout;
 	struct fth_rollout_vm *away = fth_agenda_marked(rollout, FTH_MARK_AWAY);
@@ -276,9 +276,9 @@ static bool judge_wave(struct fth_rollout_run *run, bool crowded)
 	}
 	if (wave_failed(run, tally))
 		return false;
+	if (!tally->healthy && replace_away(run))
+		return true;
 	if (!tally->healthy && tally->deferred) {
-		if (replace_deferred(run))
-			return true;
 		fth_text_format(why, sizeof(why),
 				"wave %u of %u waits: none of its VMs is "
 				"reachable",

@@ -27,7 +27,7 @@ enum fth_rollout_class {
 };
 
 #define FTH_MARK_SILENT (1u << 0)   /* UNKNOWN */
-#define FTH_MARK_AWAY (1u << 1)	    /* of the current wave, DEFERRED */
+#define FTH_MARK_AWAY (1u << 1)	    /* of the current wave, DEFERRED or FORGOTTEN */
 #define FTH_MARK_STAND_IN (1u << 2) /* of a later wave, there and waiting */
 #define FTH_MARK_IDLE (1u << 3)	    /* WAITING or DEFERRED */
 
@@ -160,8 +160,18 @@ void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase, const cha
 /* rollout_recall.c */
 void fth_recall_begin(struct fth_rollout_run *run, bool recall);
 void fth_recall_note_back(struct fth_rollout_run *run, const struct fth_rollout_vm *vm);
+/* It is found to have the patch on the way back; it has gone for good. */
+void fth_recall_note_found(struct fth_rollout_run *run, const struct fth_rollout_vm *vm);
+void fth_recall_note_gone(struct fth_rollout_run *run, const struct fth_rollout_vm *vm);
+
+/* rollout_roster.c: who is in it, and under which name */
+int fth_rollout_add_vm(struct fth_rollout_run *run);
+int fth_rollout_rename_vm(struct fth_rollout_run *run);
+int fth_rollout_forget_vm(struct fth_rollout_run *run);
 
 /* rollout_verbs.c: what people ask for */
+/* "by request of 'ann': it is too slow"; @ret_text has FTH_WHY_MAX bytes. */
+void fth_run_by_request(const struct fth_rollout_run *run, char *ret_text);
 int fth_rollout_pause(struct fth_rollout_run *run);
 int fth_rollout_resume(struct fth_rollout_run *run);
 int fth_rollout_promote(struct fth_rollout_run *run);

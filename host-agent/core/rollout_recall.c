@@ -24,6 +24,20 @@ void fth_recall_note_back(struct fth_rollout_run *run, const struct fth_rollout_
 		run->rollout->exposed_ms += run->event->now_ms - run->rollout->recall_ms;
 }
 
+void fth_recall_note_found(struct fth_rollout_run *run, const struct fth_rollout_vm *vm)
+{
+	if (vm->state != FTH_RV_REVERSED) /* that one was counted, and is back for a second time */
+		run->rollout->recall_total++;
+}
+
+void fth_recall_note_gone(struct fth_rollout_run *run, const struct fth_rollout_vm *vm)
+{
+	if (!run->rollout->recall_ms || (!vm->touched && !vm->op && vm->state != FTH_RV_REVERSED))
+		return;
+	fth_recall_note_back(run, vm); /* up to now it was exposed */
+	run->rollout->recall_total--;
+}
+
 void fth_rollout_recall(const struct fth_rollout *rollout, uint64_t now_ms,
 			struct fth_recall *ret_recall)
 {

@@ -26,7 +26,7 @@ void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why, boo
 		vm->attempts = 0;
 		vm->retry_at_ms = 0;
 		if (vm->touched || vm->state == FTH_RV_FAILED || vm->state == FTH_RV_SKIPPED ||
-		    vm->state == FTH_RV_REVERSED)
+		    vm->state == FTH_RV_REVERSED || vm->state == FTH_RV_FORGOTTEN)
 			continue;
 		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
 		fth_vm_explain(run, vm, "reversed before its turn");

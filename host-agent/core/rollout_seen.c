@@ -156,14 +156,17 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 
 /*
  * While reversing: who was touched, and who of the waves has the payload all the same:
- * out of a snapshot, or from an agent that this one took over from.
+ * out of a snapshot, or from an agent that this one took over from.  What is recalled
+ * goes back from behind the last wave, too.
  */
 static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
 			   bool fresh)
 {
 	if (!vm->touched) {
-		if (ours < FTH_LC_STAGED || vm->wave >= run->rollout->policy.wave_count)
+		if (ours < FTH_LC_STAGED ||
+		    (vm->wave >= run->rollout->policy.wave_count && !run->rollout->recalled))
 			return;
+		fth_recall_note_found(run, vm);
 		fth_vm_tried(run, vm);
 		vm->touched = true;
 	}

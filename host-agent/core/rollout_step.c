@@ -23,110 +23,11 @@ static struct fth_rollout_vm *find_vm(struct fth_rollout_run *run)
 {
 	uint32_t at = fth_index_find(run->rollout, FTH_INDEX_VM, run->event->vm);
 
-	run->vm = at == FTH_VM_NONE ? NULL : &run->rollout->vms[at];
+	/* Of one that is forgotten nobody hears; ADD_VM makes it another one. */
+	if (at == FTH_VM_NONE || run->rollout->vms[at].state == FTH_RV_FORGOTTEN)
+		return NULL;
+	run->vm = &run->rollout->vms[at];
 	return run->vm;
-}
-
-static bool selected(const struct fth_rollout *rollout, const struct fth_rollout_event *event)
-{
-	const struct fth_policy *policy = &rollout->policy;
-
-	return fth_patterns_match(&policy->select_name, event->vm) &&
-	       fth_patterns_match(&policy->select_group, event->group) &&
-	       (!event->release[0] || fth_patterns_match(&policy->select_kernel, event->release));
-}
-
-/* A VM that the roster has already: it may have moved to another host. */
-static void move_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
-{
-	const struct fth_rollout_event *event = run->event;
-
-	if (fth_text_equal(vm->host, event->host) && fth_text_equal(vm->group, event->group))
-		return;
-	fth_text_copy(vm->host, sizeof(vm->host), event->host);
-	fth_text_copy(vm->group, sizeof(vm->group), event->group);
-	fth_index_rebuild(run->rollout);
-	if (run->rollout->phase != FTH_RO_NEW)
-		fth_agenda_rebuild(run);
-	run->actions->changed = true;
-}
-
-static int rename_vm(struct fth_rollout_run *run)
-{
-	const struct fth_rollout_event *event = run->event;
-	struct fth_rollout *rollout = run->rollout;
-	uint32_t at = fth_index_find(rollout, FTH_INDEX_VM, event->vm);
-
-	if (at == FTH_VM_NONE)
-		return 0;
-	if (!event->why[0] || fth_text_length(event->why, FTH_WHY_MAX) > FTH_VM_NAME_MAX ||
-	    fth_index_find(rollout, FTH_INDEX_VM, event->why) != FTH_VM_NONE)
-		return -EINVAL;
-	fth_text_copy(rollout->vms[at].name, sizeof(rollout->vms[at].name), event->why);
-	fth_index_rebuild(rollout);
-	if (rollout->phase != FTH_RO_NEW)
-		fth_agenda_rebuild(run);
-	run->actions->changed = true;
-	return 0;
-}
-
-/* A VM that comes when the plan is made already. */
-static void join_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
-{
-	struct fth_rollout *rollout = run->rollout;
-
-	rollout->selected++;
-	vm->wave = fth_planner_late_wave(rollout);
-	if (!fth_rollout_is_forward(rollout)) {
-		vm->state = FTH_RV_SKIPPED;
-		fth_vm_explain(run, vm, "came after the rollout was reversed");
-	} else if (fth_rollout_is_aborted(rollout)) {
-		vm->state = FTH_RV_SKIPPED;
-		fth_vm_explain(run, vm, "came after the rollout was aborted");
-	} else if (vm->wave >= rollout->policy.wave_count) {
-		vm->state = FTH_RV_SKIPPED;
-		fth_vm_explain(run, vm, "behind the last wave");
-	}
-}
-
-static int add_vm(struct fth_rollout_run *run)
-{
-	const struct fth_rollout_event *event = run->event;
-	struct fth_rollout *rollout = run->rollout;
-	uint32_t at = fth_index_find(rollout, FTH_INDEX_VM, event->vm);
-	struct fth_rollout_vm *vm;
-
-	if (at != FTH_VM_NONE) {
-		move_vm(run, &rollout->vms[at]);
-		return 0;
-	}
-	if (!selected(rollout, event))
-		return 0;
-	if (rollout->vm_count >= rollout->vm_max)
-		return -ENOSPC;
-	vm = &rollout->vms[rollout->vm_count];
-	memset(vm, 0, sizeof(*vm));
-	fth_text_copy(vm->name, sizeof(vm->name), event->vm);
-	fth_text_copy(vm->host, sizeof(vm->host), event->host);
-	fth_text_copy(vm->group, sizeof(vm->group), event->group);
-	fth_text_copy(vm->release, sizeof(vm->release), event->release);
-	vm->reachable = event->reachable;
-	vm->order = rollout->vm_count++;
-	vm->place = vm->order;
-	run->vm = vm;
-	fth_index_add(rollout, vm->order);
-	fth_vm_enter(run, vm, vm->reachable ? FTH_RV_WAITING : FTH_RV_DEFERRED);
-	if (!vm->reachable)
-		fth_vm_explain(run, vm, "unreachable");
-	if (vm->release[0] && !fth_patterns_match(&rollout->policy.kernels, vm->release)) {
-		fth_vm_enter(run, vm, FTH_RV_SKIPPED);
-		fth_vm_explain(run, vm, "kernel '%s' is not the policy's", vm->release);
-	}
-	if (event->blocked)
-		fth_vm_blocked(run, vm, "blocked");
-	if (rollout->phase != FTH_RO_NEW)
-		join_vm(run, vm);
-	return 0;
 }
 
 static int begin(struct fth_rollout_run *run)
@@ -157,7 +58,7 @@ static int dispatch(struct fth_rollout_run *run)
 
 	switch (run->event->kind) {
 	case FTH_RE_ADD_VM:
-		return add_vm(run);
+		return fth_rollout_add_vm(run);
 	case FTH_RE_BEGIN:
 		return begin(run);
 	case FTH_RE_TICK:
@@ -175,7 +76,9 @@ static int dispatch(struct fth_rollout_run *run)
 	case FTH_RE_CLOCK:
 		return fth_rollout_jump(run);
 	case FTH_RE_RENAME:
-		return rename_vm(run);
+		return fth_rollout_rename_vm(run);
+	case FTH_RE_FORGET:
+		return find_vm(run) ? fth_rollout_forget_vm(run) : 0;
 	case FTH_RE_SEEN:
 	case FTH_RE_LOST:
 	case FTH_RE_RESULT:

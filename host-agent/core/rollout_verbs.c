@@ -9,8 +9,7 @@
  */
 #include "core/rollout_internal.h"
 
-/* "by request of 'ann': it is too slow"; @ret_text has FTH_WHY_MAX bytes. */
-static void by_request(const struct fth_rollout_run *run, char *ret_text)
+void fth_run_by_request(const struct fth_rollout_run *run, char *ret_text)
 {
 	const struct fth_rollout_event *event = run->event;
 
@@ -33,7 +32,7 @@ int fth_rollout_pause(struct fth_rollout_run *run)
 	    fth_rollout_is_aborted(rollout) || !fth_rollout_is_forward(rollout))
 		return -EINVAL;
 	rollout->paused_phase = rollout->phase;
-	by_request(run, why);
+	fth_run_by_request(run, why);
 	fth_rollout_set_phase(run, FTH_RO_PAUSED, why);
 	return 0;
 }
@@ -102,7 +101,7 @@ int fth_rollout_promote(struct fth_rollout_run *run)
 	if (!count)
 		return -EINVAL;
 	fth_agenda_rebuild(run);
-	by_request(run, why);
+	fth_run_by_request(run, why);
 	fth_run_say(run, "promoted", why);
 	return 0;
 }
@@ -117,7 +116,7 @@ int fth_rollout_abort(struct fth_rollout_run *run)
 		return -EINVAL;
 	rollout->soak_until_ms = 0;
 	rollout->paused_phase = 0;
-	by_request(run, why);
+	fth_run_by_request(run, why);
 	fth_rollout_set_phase(run, FTH_RO_ABORTING, why);
 	return 0;
 }
@@ -153,7 +152,7 @@ int fth_rollout_reverse(struct fth_rollout_run *run)
 	struct fth_rollout *rollout = run->rollout;
 	char why[FTH_WHY_MAX];
 
-	by_request(run, why);
+	fth_run_by_request(run, why);
 	if (rollout->phase == FTH_RO_REVERSING || rollout->phase == FTH_RO_REVERSED) {
 		if (!run->event->blocked)
 			return -EINVAL;

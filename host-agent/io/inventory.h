@@ -84,6 +84,13 @@ void fth_file_retell(struct fth_file *file, const char *name);
 /** fth_libvirt_retell() - soon call @found, or @gone, for all domains; never waits. */
 void fth_libvirt_retell(struct fth_libvirt *libvirt);
 
+/**
+ * fth_libvirt_has_told() - was @found called for all domains since the start?
+ *
+ * On the loop's thread.  Before that a VM it did not tell of may be there all the same.
+ */
+bool fth_libvirt_has_told(const struct fth_libvirt *libvirt);
+
 /** fth_sockets_free() - NULL is fine; no hook is called. */
 void fth_sockets_free(struct fth_sockets *sockets);
 

@@ -59,7 +59,7 @@ struct answer {
 };
 
 /*
- * hooks and context are used on the loop's thread, all else on our own; ending,
+ * hooks, context and told are used on the loop's thread, all else on our own; ending,
  * lost and retells are written by any.  lock protects asked, asked_first and asked_count;
  * nothing is taken inside it.
  */
@@ -75,6 +75,7 @@ struct fth_libvirt {
 	int callbacks[EVENTS]; /* their ids; each holds the connection; -1: none */
 	int timer;
 	bool said_down;
+	bool told; /* the loop's */
 	pthread_mutex_t lock;
 	char asked[FTH_LIBVIRT_SAMPLES_MAX][FTH_VM_NAME_MAX + 1]; /* a ring */
 	unsigned int asked_first;
@@ -115,6 +116,16 @@ static void deliver(void *context, void *item)
 	else if (libvirt)
 		libvirt->hooks->found(libvirt->context, "libvirt", &vm);
 	free(notice);
+}
+
+/* What was posted before it has been delivered. */
+static void deliver_told(void *context, void *unused)
+{
+	struct fth_libvirt *libvirt = context;
+
+	(void)unused;
+	if (libvirt)
+		libvirt->told = true;
 }
 
 /* Does the domain carry our channel?  Where is it now, and what group is it? */
@@ -263,6 +274,7 @@ static void list_domains(struct fth_libvirt *libvirt)
 		virDomainFree(domains[i]);
 	}
 	free(domains);
+	fth_loop_post(libvirt->loop, deliver_told, libvirt, NULL);
 }
 
 /* virEventRunDefaultImpl() returns after it; the timer is set to 0 to wake the thread. */
@@ -293,6 +305,11 @@ int fth_libvirt_sample(struct fth_libvirt *libvirt, const char *name)
 	pthread_mutex_unlock(&libvirt->lock);
 	virEventUpdateTimeout(libvirt->timer, 0);
 	return error;
+}
+
+bool fth_libvirt_has_told(const struct fth_libvirt *libvirt)
+{
+	return libvirt->told;
 }
 
 void fth_libvirt_retell(struct fth_libvirt *libvirt)

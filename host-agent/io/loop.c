@@ -33,6 +33,7 @@ struct handler {
 struct fth_loop {
 	struct event_base *base;
 	uint8_t *buffer; /* a decoder's that nobody needs now */
+	uint32_t orphans;
 	struct handler signals[FTH_LOOP_SIGNALS_MAX];
 	unsigned int signal_count;
 	pthread_mutex_t lock;
@@ -289,4 +290,10 @@ uint64_t fth_loop_random(void)
 		;
 	assert(bits); /* getrandom() of 8 bytes can't fail once it is seeded */
 	return bits;
+}
+
+uint32_t fth_loop_count_orphans(struct fth_loop *loop, int step)
+{
+	loop->orphans += (uint32_t)step;
+	return loop->orphans;
 }

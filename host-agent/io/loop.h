@@ -87,4 +87,11 @@ uint64_t fth_loop_steady_ms(void);
 /** fth_loop_random() - 64 random bits of the kernel's, never 0. */
 uint64_t fth_loop_random(void);
 
+/**
+ * fth_loop_count_orphans() - child processes that are only to be reaped; see process.c
+ * @step: so many more; 0 only asks
+ * Return: how many there are.
+ */
+uint32_t fth_loop_count_orphans(struct fth_loop *loop, int step);
+
 #endif /* FTH_IO_LOOP_H */

@@ -17,7 +17,6 @@
 #include "core/policy_range.h"
 #include "io/policy_words.h"
 
-#define SHOWN_MAX 64 /* bytes of a stranger's text in a message */
 #define NUMBER_MAX (1ull << 53)
 #define HUNDREDTHS 100u
 #define COUNT_MAX 100000u /* VMs */
@@ -123,7 +122,7 @@ static int refuse_number(struct fth_yaml *yaml, const struct fth_policy_range *r
 	char high[FTH_POLICY_RANGE_TEXT_MAX];
 	char usual[FTH_POLICY_RANGE_TEXT_MAX];
 	bool is_us = range->unit == FTH_UNIT_US;
-	char word[SHOWN_MAX] = "";
+	char word[FTH_YAML_SHOWN_MAX] = "";
 
 	fth_policy_range_format(range, range->min, low);
 	fth_policy_range_format(range, range->max, high);
@@ -135,10 +134,10 @@ static int refuse_number(struct fth_yaml *yaml, const struct fth_policy_range *r
 		return fth_yaml_refuse(yaml, range->key,
 				       "found '%.*s', expected a duration such as '%s' (units "
 				       "%sms, s, m, h; %s … %s)%s",
-				       SHOWN_MAX, text, usual, is_us ? "us, " : "", low, high,
-				       word);
+				       FTH_YAML_SHOWN_MAX, text, usual, is_us ? "us, " : "", low,
+				       high, word);
 	return fth_yaml_refuse(yaml, range->key, "found '%.*s', expected a number, %s … %s%s",
-			       SHOWN_MAX, text, low, high, word);
+			       FTH_YAML_SHOWN_MAX, text, low, high, word);
 }
 
 static int convert_numbers(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
@@ -218,39 +217,6 @@ static int convert_words(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 	return 0;
 }
 
-static void entry_key(const char *key, uint32_t index, char *ret_key)
-{
-	snprintf(ret_key, FTH_YAML_KEY_MAX, "%s[%u]", key, index);
-}
-
-/* A list of words as a set of bits; a word that stands twice is a slip. */
-static int convert_set(struct fth_yaml *yaml, const char *key, const struct fth_raw_list *list,
-		       const struct fth_words *words, uint32_t *ret_set)
-{
-	char at[FTH_YAML_KEY_MAX];
-	uint32_t number = 0;
-	uint32_t set = 0;
-	uint32_t i;
-	int error;
-
-	if (!fth_yaml_has(yaml, key))
-		return 0;
-	for (i = 0; i < list->count; i++) {
-		entry_key(key, i, at);
-		error = fth_words_parse(yaml, at, words, list->entries[i], &number);
-		if (error)
-			return error;
-		if (set & number)
-			return fth_yaml_refuse(yaml, at,
-					       "found '%s' twice, expected "
-					       "each word once",
-					       list->entries[i]);
-		set |= number;
-	}
-	*ret_set = set;
-	return 0;
-}
-
 static int convert_flags(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			 struct fth_policy *policy)
 {
@@ -264,8 +230,8 @@ static int convert_flags(struct fth_yaml *yaml, const struct fth_policy_raw *raw
 				       "found beside 'leave' or 'switch', "
 				       "expected either flags or leave and "
 				       "switch");
-	error = convert_set(yaml, "consistency.flags", &raw->lists[FTH_RAW_FLAGS], &fth_words_flag,
-			    &set);
+	error = fth_words_parse_set(yaml, "consistency.flags", &raw->lists[FTH_RAW_FLAGS],
+				    &fth_words_flag, &set);
 	if (error)
 		return error;
 	fth_model_from_flags(set & 1, set & 2, &policy->guest.leave, &policy->guest.switches);
@@ -292,8 +258,8 @@ static int convert_sets(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		error = convert_set(yaml, rows[i].key, &raw->lists[rows[i].slot], rows[i].words,
-				    rows[i].target);
+		error = fth_words_parse_set(yaml, rows[i].key, &raw->lists[rows[i].slot],
+					    rows[i].words, rows[i].target);
 		if (error)
 			return error;
 	}
@@ -310,7 +276,7 @@ static int convert_texts(struct fth_yaml *yaml, const char *key, const struct ft
 
 	for (i = 0; i < list->count; i++) {
 		length = strlen(list->entries[i]);
-		entry_key(key, i, at);
+		fth_yaml_entry_key(key, i, at);
 		if (!length || length >= size)
 			return fth_yaml_refuse(yaml, at,
 					       "found %zu bytes, expected "
@@ -409,7 +375,7 @@ static int convert_share(struct fth_yaml *yaml, const char *key, const char *tex
 	return fth_yaml_refuse(yaml, key,
 			       "found '%.*s', expected a count such as '2' or "
 			       "a percentage such as '2.5%%'",
-			       SHOWN_MAX, text);
+			       FTH_YAML_SHOWN_MAX, text);
 }
 
 static int convert_shares(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
@@ -423,7 +389,7 @@ static int convert_shares(struct fth_yaml *yaml, const struct fth_policy_raw *ra
 	if (fth_yaml_has(yaml, "rollout.waves"))
 		policy->wave_count = waves->count;
 	for (i = 0; i < waves->count; i++) {
-		entry_key("rollout.waves", i, at);
+		fth_yaml_entry_key("rollout.waves", i, at);
 		error = convert_share(yaml, at, waves->entries[i], &policy->waves[i]);
 		if (error)
 			return error;
@@ -438,79 +404,6 @@ static int convert_shares(struct fth_yaml *yaml, const struct fth_policy_raw *ra
 		return error;
 	return convert_share(yaml, "health.memory-growth", raw->scalars[FTH_RAW_MEMORY_GROWTH],
 			     &policy->memory_growth);
-}
-
-static int convert_time(struct fth_yaml *yaml, const char *key, const char *text,
-			uint16_t *ret_minute)
-{
-	unsigned int hour;
-	unsigned int minute;
-	int used = 0;
-
-	if (!text)
-		return 0;
-	if (strspn(text, "0123456789:") != strlen(text) ||
-	    sscanf(text, "%2u:%2u%n", &hour, &minute, &used) != 2 || used != 5 || text[used] ||
-	    hour > 23 || minute > 59)
-		return fth_yaml_refuse(yaml, key,
-				       "found '%.*s', expected a time of day "
-				       "in UTC such as '22:00' (00:00 … 23:59)",
-				       SHOWN_MAX, text);
-	*ret_minute = (uint16_t)(hour * 60 + minute);
-	return 0;
-}
-
-/* @at is its key: "rollout.window" or "rollout.windows[1]". */
-static int convert_window(struct fth_yaml *yaml, const char *at, const struct fth_raw_window *raw,
-			  struct fth_window *ret_window)
-{
-	char key[FTH_YAML_KEY_MAX];
-	uint32_t days = FTH_WINDOW_DAYS_ALL;
-	int error;
-
-	snprintf(key, sizeof(key), "%s.days", at);
-	error = convert_set(yaml, key, &raw->days, &fth_words_day, &days);
-	if (error)
-		return error;
-	ret_window->days = (uint8_t)days;
-	snprintf(key, sizeof(key), "%s.from", at);
-	error = convert_time(yaml, key, raw->from, &ret_window->from_min);
-	if (error)
-		return error;
-	snprintf(key, sizeof(key), "%s.to", at);
-	return convert_time(yaml, key, raw->to, &ret_window->to_min);
-}
-
-static int convert_windows(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
-			   struct fth_policy *policy)
-{
-	const struct fth_raw_window one = {
-		.days = raw->lists[FTH_RAW_WINDOW_DAYS],
-		.from = raw->scalars[FTH_RAW_WINDOW_FROM],
-		.to = raw->scalars[FTH_RAW_WINDOW_TO],
-	};
-	char key[FTH_YAML_KEY_MAX];
-	uint32_t i;
-	int error = 0;
-
-	policy->has_window_list = fth_yaml_has(yaml, "rollout.windows");
-	if (one.from && policy->has_window_list)
-		return fth_yaml_refuse(yaml, "rollout.windows",
-				       "found beside 'window', expected one of the two: "
-				       "all windows in this list");
-	if (policy->has_window_list && !raw->window_count)
-		return fth_yaml_refuse(
-			yaml, "rollout.windows",
-			"found no window, expected at least one, or no such key: then "
-			"VMs are patched at any time");
-	policy->window_count = one.from ? 1 : raw->window_count;
-	if (one.from)
-		return convert_window(yaml, "rollout.window", &one, &policy->windows[0]);
-	for (i = 0; !error && i < raw->window_count; i++) {
-		entry_key("rollout.windows", i, key);
-		error = convert_window(yaml, key, &raw->windows[i], &policy->windows[i]);
-	}
-	return error;
 }
 
 static int nibble(char digit)
@@ -535,7 +428,7 @@ static int convert_sha256(struct fth_yaml *yaml, const char *text, struct fth_po
 		return fth_yaml_refuse(yaml, "patch.sha256",
 				       "found '%.*s', expected 64 hexadecimal "
 				       "digits",
-				       SHOWN_MAX, text);
+				       FTH_YAML_SHOWN_MAX, text);
 	for (i = 0; i < FTH_SHA256_SIZE; i++)
 		policy->sha256[i] = (uint8_t)(nibble(text[2 * i]) << 4 | nibble(text[2 * i + 1]));
 	policy->has_sha256 = true;
@@ -550,8 +443,8 @@ static int convert_head(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 	size_t length = strlen(name);
 
 	if (strcmp(version, "1") != 0)
-		return fth_yaml_refuse(yaml, "version", "found '%.*s', expected 1", SHOWN_MAX,
-				       version);
+		return fth_yaml_refuse(yaml, "version", "found '%.*s', expected 1",
+				       FTH_YAML_SHOWN_MAX, version);
 	if (!length || length > FTH_NAME_MAX)
 		return fth_yaml_refuse(yaml, "patch.name",
 				       "found %zu bytes, expected a module's "
@@ -568,8 +461,10 @@ int fth_policy_value_convert(struct fth_yaml *yaml, const struct fth_policy_raw 
 {
 	static int (*const steps[])(struct fth_yaml *, const struct fth_policy_raw *,
 				    struct fth_policy *) = {
-		convert_head,	 convert_words, convert_flags,	convert_sets,	 convert_extend_set,
-		convert_numbers, convert_lists, convert_shares, convert_windows, convert_health,
+		convert_head,	convert_words,	    convert_flags,
+		convert_sets,	convert_extend_set, convert_numbers,
+		convert_lists,	convert_shares,	    fth_policy_value_windows,
+		convert_health,
 	};
 	int error = 0;
 	size_t i;

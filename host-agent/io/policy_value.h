@@ -20,6 +20,10 @@
 int fth_policy_value_convert(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
 			     struct fth_policy *policy);
 
+/** fth_policy_value_windows() - the part of it that is about rollout.window and .windows. */
+int fth_policy_value_windows(struct fth_yaml *yaml, const struct fth_policy_raw *raw,
+			     struct fth_policy *policy);
+
 /**
  * fth_policy_value_parse_share() - "3" or "2.5%"
  * @text: what was written

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "core/policy.h"
+#include "io/policy_schema.h"
 
-#define SHOWN_MAX 64	   /* bytes of a stranger's text in a message */
 #define WORDS_TEXT_MAX 256 /* bytes of a list of allowed words */
 
 static const char *own_name(const char *const *names, uint32_t count, uint32_t number)
@@ -95,9 +95,36 @@ int fth_words_parse(struct fth_yaml *yaml, const char *key, const struct fth_wor
 
 	if (number < 0) {
 		list_words(words, allowed);
-		return fth_yaml_refuse(yaml, key, "found '%.*s', expected one of: %s", SHOWN_MAX,
-				       text, allowed);
+		return fth_yaml_refuse(yaml, key, "found '%.*s', expected one of: %s",
+				       FTH_YAML_SHOWN_MAX, text, allowed);
 	}
 	*ret_number = (uint32_t)number;
+	return 0;
+}
+
+int fth_words_parse_set(struct fth_yaml *yaml, const char *key, const struct fth_raw_list *list,
+			const struct fth_words *words, uint32_t *ret_set)
+{
+	char at[FTH_YAML_KEY_MAX];
+	uint32_t number = 0;
+	uint32_t set = 0;
+	uint32_t i;
+	int error;
+
+	if (!fth_yaml_has(yaml, key))
+		return 0;
+	for (i = 0; i < list->count; i++) {
+		fth_yaml_entry_key(key, i, at);
+		error = fth_words_parse(yaml, at, words, list->entries[i], &number);
+		if (error)
+			return error;
+		if (set & number)
+			return fth_yaml_refuse(yaml, at,
+					       "found '%s' twice, expected "
+					       "each word once",
+					       list->entries[i]);
+		set |= number;
+	}
+	*ret_set = set;
 	return 0;
 }

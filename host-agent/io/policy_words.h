@@ -6,6 +6,8 @@
 #include "fother/consistency.h"
 #include "io/yaml_place.h"
 
+struct fth_raw_list;
+
 /**
  * struct fth_words - the words that a key may have
  * @parse: a word's number, or -EINVAL
@@ -44,5 +46,14 @@ extern const struct fth_words fth_words_day; /* bit 0: mon */
  */
 int fth_words_parse(struct fth_yaml *yaml, const char *key, const struct fth_words *words,
 		    const char *text, uint32_t *ret_number);
+
+/**
+ * fth_words_parse_set() - a list of words as a set of bits
+ * @key: of the list; one that the file has not changes nothing
+ * @ret_set: untouched on error
+ * Return: 0; -EINVAL with the error written to @yaml, also for a word that stands twice.
+ */
+int fth_words_parse_set(struct fth_yaml *yaml, const char *key, const struct fth_raw_list *list,
+			const struct fth_words *words, uint32_t *ret_set);
 
 #endif /* FTH_IO_POLICY_WORDS_H */

@@ -8,7 +8,7 @@
  * reaches what it started.  Its output is read so that it never blocks on us,
  * and forgotten but for the first line.  One that nobody wants to hear of any
  * more is killed and left to a pidfd that only reaps: what hangs in the kernel
- * dies when it can, and nothing waits for it.
+ * dies when it can, and nothing waits for it.  The loop counts these.
  */
 #include "io/process.h"
 
@@ -29,7 +29,7 @@
 #define READS_MAX 16u /* of one turn */
 
 struct fth_process {
-	struct event_base *base;
+	struct fth_loop *loop;
 	pid_t pid;
 	int pidfd;
 	int output; /* read end; -1: closed */
@@ -100,13 +100,17 @@ static void reap(pid_t pid, int pidfd, siginfo_t *ret_info)
 		;
 }
 
-static void orphan_ended(evutil_socket_t fd, short what, void *pid)
+static void orphan_ended(evutil_socket_t fd, short what, void *loop)
 {
-	siginfo_t info;
+	siginfo_t info = { 0 };
 
 	(void)what;
-	reap((pid_t)(intptr_t)pid, fd, &info);
+	while (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOWAIT) && errno == EINTR)
+		;
+	if (info.si_pid)
+		reap(info.si_pid, fd, &info);
 	close(fd);
+	fth_loop_count_orphans(loop, -1);
 }
 
 /* It is killed already; its end is still to be taken note of. */
@@ -114,10 +118,11 @@ static void orphan(struct fth_process *process)
 {
 	if (process->ended)
 		event_del(process->ended);
-	if (process->pidfd >= 0 &&
-	    !event_base_once(process->base, process->pidfd, EV_READ, orphan_ended,
-			     (void *)(intptr_t)process->pid, NULL))
+	if (process->pidfd >= 0 && !event_base_once(fth_loop_base(process->loop), process->pidfd,
+						    EV_READ, orphan_ended, process->loop, NULL)) {
 		process->pidfd = -1;
+		fth_loop_count_orphans(process->loop, 1);
+	}
 	drop(process);
 }
 
@@ -196,9 +201,9 @@ static int spawn(struct fth_process *process, const char *const *argv, const cha
 	return -error;
 }
 
-static int watch(struct fth_process *process, struct fth_loop *loop, uint64_t timeout_ms)
+static int watch(struct fth_process *process, uint64_t timeout_ms)
 {
-	struct event_base *base = process->base;
+	struct event_base *base = fth_loop_base(process->loop);
 
 	process->pidfd = pidfd_open(process->pid, 0);
 	if (process->pidfd < 0)
@@ -208,7 +213,7 @@ static int watch(struct fth_process *process, struct fth_loop *loop, uint64_t ti
 		event_new(base, process->output, EV_READ | EV_PERSIST, read_output, process);
 	if (!process->ended || !process->written || event_add(process->ended, NULL) ||
 	    event_add(process->written, NULL) ||
-	    fth_timer_new(loop, time_over, process, &process->timer))
+	    fth_timer_new(process->loop, time_over, process, &process->timer))
 		return -ENOMEM;
 	fth_timer_set(process->timer, timeout_ms);
 	return 0;
@@ -219,13 +224,16 @@ int fth_process_start(struct fth_loop *loop, const char *const *argv, const char
 		      void (*done)(void *context, const struct fth_process_end *end), void *context,
 		      struct fth_process **ret_process)
 {
-	struct fth_process *process = calloc(1, sizeof(*process));
+	struct fth_process *process;
 	int ends[2];
 	int error;
 
+	if (fth_process_orphans(loop) >= FTH_PROCESS_ORPHANS_MAX)
+		return -EUSERS;
+	process = calloc(1, sizeof(*process));
 	if (!process)
 		return -ENOMEM;
-	process->base = fth_loop_base(loop);
+	process->loop = loop;
 	process->pidfd = -1;
 	process->output = -1;
 	process->done = done;
@@ -243,13 +251,18 @@ int fth_process_start(struct fth_loop *loop, const char *const *argv, const char
 		drop(process);
 		return error;
 	}
-	error = watch(process, loop, timeout_ms);
+	error = watch(process, timeout_ms);
 	if (error) {
 		fth_process_kill(process);
 		return error;
 	}
 	*ret_process = process;
 	return 0;
+}
+
+uint32_t fth_process_orphans(struct fth_loop *loop)
+{
+	return fth_loop_count_orphans(loop, 0);
 }
 
 void fth_process_kill(struct fth_process *process)

@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FTH_PROCESS_LINE_MAX 127u /* bytes kept of its first line */
-#define FTH_PROCESS_LAST_MS 1000u /* from its kill until it is left behind */
+#define FTH_PROCESS_LINE_MAX 127u   /* bytes kept of its first line */
+#define FTH_PROCESS_LAST_MS 1000u   /* from its kill until it is left behind */
+#define FTH_PROCESS_ORPHANS_MAX 64u /* killed, and not dead yet */
 
 struct fth_loop;
 struct fth_process;
@@ -33,7 +34,8 @@ struct fth_process_end {
  * @env: NULL-terminated: its whole environment
  * @timeout_ms: after which it is killed, with all that it started
  * @done: called once on the loop; @process is gone afterwards
- * Return: 0; -errno when it can't be run.
+ * Return: 0; -EUSERS: FTH_PROCESS_ORPHANS_MAX were killed and hang in the kernel;
+ * -errno when it can't be run.
  *
  * It has a session of its own, no descriptor of ours, and /dev/null as stdin.
  * What it started and left running is killed when it ends.
@@ -45,5 +47,8 @@ int fth_process_start(struct fth_loop *loop, const char *const *argv, const char
 
 /** fth_process_kill() - end it, without waiting; @done is not called; NULL is fine. */
 void fth_process_kill(struct fth_process *process);
+
+/** fth_process_orphans() - how many were killed and are not dead yet. */
+uint32_t fth_process_orphans(struct fth_loop *loop);
 
 #endif /* FTH_IO_PROCESS_H */

@@ -63,6 +63,8 @@ static const char *const sql[STATEMENTS] = {
 	[RENAME_INCIDENTS] = "UPDATE incidents SET vm = ?2 WHERE vm = ?1",
 	[RENAME_HISTORY] = "UPDATE history SET vm = ?2 WHERE vm = ?1",
 	[RENAME_HANDS] = "UPDATE hands SET vm = ?2 WHERE vm = ?1",
+	[DROP_VM] = "DELETE FROM vms WHERE name = ?",
+	[DROP_BLOCKS_OF_VM] = "DELETE FROM blocks WHERE vm = ?",
 	[ADD_HAND] = "INSERT INTO hands (at_ms, uid, vm, patch, verb, why)"
 		     " VALUES (?, ?, ?, ?, ?, ?)",
 	[END_HAND] = "UPDATE hands SET code = ?, detail = ? WHERE n = ?",

@@ -260,6 +260,13 @@ int fth_store_find_vm(struct fth_store *store, const char *name, const uint8_t *
 int fth_store_rename_vm(struct fth_store *store, const char *from, const char *to);
 
 /**
+ * fth_store_drop_vm() - a VM is no more: who it was and what is blocked for it goes
+ *
+ * What was done to it stays.  In the open transaction; 0 or -EIO.
+ */
+int fth_store_drop_vm(struct fth_store *store, const char *name);
+
+/**
  * fth_store_add_hand() - a command by hand, in the transaction that is open
  * @ret_n: its number, 1 … 2^32 - 1
  * Return: 0 or -EIO (the transaction is rolled back).

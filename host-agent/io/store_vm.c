@@ -65,6 +65,20 @@ int fth_store_rename_vm(struct fth_store *store, const char *from, const char *t
 	return error;
 }
 
+int fth_store_drop_vm(struct fth_store *store, const char *name)
+{
+	int error = fth_store_begin(store);
+
+	if (error)
+		return error;
+	sqlite3_bind_text(store->statements[DROP_VM], 1, name, -1, SQLITE_STATIC);
+	error = fth_store_run(store, DROP_VM, "forget a VM");
+	if (error)
+		return error;
+	sqlite3_bind_text(store->statements[DROP_BLOCKS_OF_VM], 1, name, -1, SQLITE_STATIC);
+	return fth_store_run(store, DROP_BLOCKS_OF_VM, "forget what is blocked for a VM");
+}
+
 int fth_store_each_vm(struct fth_store *store,
 		      int (*take)(void *context, const struct fth_store_vm *vm), void *context)
 {

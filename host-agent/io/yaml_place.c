@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX 64	/* bytes of a stranger's text in a message */
 #define ALLOWED_MAX 512 /* bytes of a list of keys */
 
 struct walk {
@@ -71,7 +70,7 @@ static int scan(struct fth_yaml *yaml, yaml_parser_t *parser)
 			error = refuse_at(yaml, event.start_mark, "",
 					  "found alias '*%.*s', expected the "
 					  "value itself",
-					  SHOWN_MAX, (char *)event.data.alias.anchor);
+					  FTH_YAML_SHOWN_MAX, (char *)event.data.alias.anchor);
 		yaml_event_delete(&event);
 	} while (!error && type != YAML_STREAM_END_EVENT);
 	return error;
@@ -158,7 +157,7 @@ static size_t descend(struct walk *walk, const char *key, int index)
 
 	if (key)
 		snprintf(walk->key + length, sizeof(walk->key) - length, "%s%.*s",
-			 length ? "." : "", SHOWN_MAX, key);
+			 length ? "." : "", FTH_YAML_SHOWN_MAX, key);
 	else
 		snprintf(walk->key + length, sizeof(walk->key) - length, "[%d]", index);
 	return length;
@@ -383,4 +382,9 @@ int fth_yaml_refuse(struct fth_yaml *yaml, const char *key, const char *format, 
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	return write_error(yaml, find_node(yaml, key, &exact)->start_mark, key, message);
+}
+
+void fth_yaml_entry_key(const char *key, uint32_t index, char *ret_key)
+{
+	snprintf(ret_key, FTH_YAML_KEY_MAX, "%s[%u]", key, index);
 }

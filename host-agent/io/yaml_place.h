@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <yaml.h>
 
-#define FTH_YAML_KEY_MAX 96u /* bytes of "rollout.waves[2]", with its NUL */
+#define FTH_YAML_KEY_MAX 96u  /* bytes of "rollout.waves[2]", with its NUL */
+#define FTH_YAML_SHOWN_MAX 64 /* bytes of a stranger's text in a message */
 
 /**
  * struct fth_yaml - one document
@@ -61,5 +62,8 @@ bool fth_yaml_has(struct fth_yaml *yaml, const char *key);
  */
 __attribute__((format(printf, 3, 4))) int fth_yaml_refuse(struct fth_yaml *yaml, const char *key,
 							  const char *format, ...);
+
+/** fth_yaml_entry_key() - "KEY[INDEX]"; @ret_key has FTH_YAML_KEY_MAX bytes. */
+void fth_yaml_entry_key(const char *key, uint32_t index, char *ret_key);
 
 #endif /* FTH_IO_YAML_PLACE_H */

@@ -4,7 +4,7 @@
 # every cell: no revert is lost, nothing is applied twice, and what the agent believes
 # at the end is what the guest's own files say.  Without arguments: the faults that spare
 # the machine; those that befall it are tests/e2e/faults_machine.sh, which may run beside.
-#	bash tests/e2e/faults_table.sh [FAULT]...
+#	[KREL=RELEASE] bash tests/e2e/faults_table.sh [FAULT]...	# of a guest kernel; else 6.1
 # timeout: 1200
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
@@ -194,7 +194,7 @@ cell() { # FAULT STAGE
 fleet_init faults
 QMP_SOCKET=$FLEET_DIR/vms/$VM.qmp
 qemu-img create -q -f qcow2 "$FLEET_DIR/snapshots" 1G || bail "no disk for snapshots"
-tools/vm start --kernel 6.1 --dir "$FLEET_DIR/vms" --name "$VM" \
+tools/vm start --kernel "$FLEET_KREL" --dir "$FLEET_DIR/vms" --name "$VM" \
 	--file "$FLEET_EXAMPLES:/modules" --file "$FLEET_BUILD/guest/$FLEET_KREL/tests:/modules" \
 	--file "$FLEET_BUILD/guest/programs:/programs" --qemu-arg -drive \
 	--qemu-arg "file=$FLEET_DIR/snapshots,format=qcow2,if=none,id=snapshots" || bail "no guest"

@@ -4,6 +4,8 @@
 # off, in a softirq, and out of the middle of our own sending; and where it can't,
 # the guest is told so and goes on.
 # kernels: 6.1 6.12
+# debug: yes
+# timeout: 600
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -15,16 +17,11 @@ cd "$(dirname "$0")/../.." || exit 1
 FAULT=fth_test_note
 BOOT_S=180
 DYING_S=3 # a command that ends the guest is never answered
-RC_TAINTED=125
 CONFIRM_MS=5000
+# What an oops of ours says of itself, and the panics; whose oopses they are is looked at, too.
+PROVOKED='Oops: |kernel NULL pointer dereference|general protection fault, |KASAN: null-ptr-deref'
+PROVOKED+='|Kernel panic - not syncing: (fth_test_note: as asked|Fatal exception in interrupt)'
 
-# A guest that has had its oops is tainted for ever; what it says counts.
-guest() {
-	tools/vm exec --dir "$DIR" --name vm --timeout "${GUEST_S:-$WAIT_S}" -- sh -c "$1" 2>"$DIR/exec.err"
-	local status=$?
-	[ $status -eq $RC_TAINTED ] && ! grep -q "is gone\|no answer" "$DIR/exec.err" && status=0
-	return $status
-}
 answer() { guest "cat /sys/module/$FAULT/parameters/answer"; }
 lives() { [ "$(guest 'echo yes')" = yes ]; }
 boot_of() { sed -n 's/^ack .* boot=\([^ ]*\) .*/\1/p' | tail -n 1; }
@@ -51,6 +48,23 @@ test_found() {
 	kill_host
 	begin_host
 	told "the next session hears of it again" '^event 3  absent .* trigger=2 incident=1 '
+	kill_host
+}
+
+# A patch goes for it: the note tells of that, and nothing tells of it again.
+test_told_once() {
+	local by_hand=fother_demo_version
+	ok "a patch that an oops reverts is put in by hand" guest \
+		"echo '$by_hand revert-on=oops confirm-within=none' >/sys/kernel/fother/policy &&
+		insmod /tests/examples/$by_hand.ko"
+	eventually "$WAIT_S" "it is in force" guest \
+		"grep -qx soaking /sys/kernel/fother/patches/$by_hand/state"
+	begin_host
+	fault oops 0
+	told "the host is told of its revert" "^event 2 $by_hand .* trigger=2 "
+	is "$(grep -c "^event 4 $by_hand " "$DIR/peer.out")" 1 "that it began is told once"
+	is "$(grep -c "^event 2 $by_hand " "$DIR/peer.out")" 1 "and so is that it is over"
+	is "$(counter notes_sent)" 2 "the first of them by a note"
 	kill_host
 }
 
@@ -89,6 +103,7 @@ test_panic() { # HOW NAME NOTE
 	eventually $BOOT_S "the guest has booted again" greets
 	after=$(peer hello | boot_of)
 	ok "and says so" test "$before" != "$after"
+	debug_kernel begin "it begins anew"
 }
 
 # The worker that receives dies with all the locks of the way to the host.
@@ -144,14 +159,29 @@ test_oops_in_ring() {
 }
 test_refused() { [ "$(answer)" = -5 ]; }
 
+# Of the oopses in the guest's log, what is not a fault of the test's module.
+foreign_oopses() {
+	tr -d '\r' <"$DIR/vm.console" | awk '
+		/(Oops: |general protection fault, ).*\[#[0-9]+\]/ { of = $0; next }
+		of && /RIP: / { if (!/\[fth_test_note\]/) print of, $0; of = "" }'
+}
+
 peer_init note
 peer_guest --smp 2
-test_found
+# Lockdep is at work until the first oops.
 test_warn_while_sending
-test_oopses
+debug_kernel end "so far it found nothing"
 test_panic panic "a panic" 0
+test_found
+test_told_once
+test_oopses
+debug_kernel leaks "an oops leaks nothing"
 test_panic held "an oops in a softirq, which is a panic" 1
 test_receiver_dies
 test_teller_dies
+debug_kernel leaks "nor do they"
+# A ring that was lost is left as it was, with the frames in it.
 test_oops_in_ring
+peer_log_is_clean
+is "$(foreign_oopses)" "" "all its oopses were the test's"
 done_testing

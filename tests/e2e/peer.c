@@ -149,8 +149,9 @@ static void stage_mutated(struct peer *peer, uint64_t op, uint64_t epoch, const 
 		msg.op_id = op + i;
 		send_stage(peer, &msg, signature, mutate(peer, signature));
 		do {
-			if (!peer_next(peer, peer_now_ms() + WAIT_MS))
-				errx(1, "no answer to mutation %" PRIu64 " in %d ms", i, WAIT_MS);
+			if (!peer_next(peer, peer_now_ms() + peer->wait_ms))
+				errx(1, "no answer to mutation %" PRIu64 " in %d ms", i,
+				     peer->wait_ms);
 		} while (peer->msg.op_id != msg.op_id);
 		if (peer->msg.type == FTH_T_RESULT &&
 		    peer->msg.u.result.code == FTH_E_BAD_SIGNATURE)
@@ -184,8 +185,8 @@ static void stage(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 		chunk->data.length = left < CHUNK ? left : CHUNK;
 		send_stage(peer, &msg, peer->signature, chunk->offset ? 0 : peer->signature_size);
 		do {
-			if (!peer_next(peer, peer_now_ms() + WAIT_MS))
-				errx(1, "no answer to a chunk in %d ms", WAIT_MS);
+			if (!peer_next(peer, peer_now_ms() + peer->wait_ms))
+				errx(1, "no answer to a chunk in %d ms", peer->wait_ms);
 		} while (peer->msg.op_id != op);
 		if (peer->msg.type == FTH_T_RESULT)
 			break;
@@ -295,6 +296,14 @@ static void carry_out(struct peer *peer, char **word)
 		errx(2, "'%s' is not understood", word[0]);
 }
 
+/* As tests/lib/tap.sh has it. */
+static int slower(void)
+{
+	const char *times = getenv("TAP_SLOWER");
+
+	return times && *times ? (int)peer_number(times) : 1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct peer peer = { .fd = -1 };
@@ -303,6 +312,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || !argv[1])
 		errx(2, "usage: peer SOCKET");
 	peer.path = argv[1];
+	peer.wait_ms = WAIT_MS * slower();
 	fth_decoder_init(&peer.decoder, peer.buffer);
 	peer_open(&peer);
 	while (fgets(line, sizeof(line), stdin)) {

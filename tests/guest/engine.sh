@@ -228,10 +228,7 @@ fother_out
 
 # Force pins for ever, so it comes last.
 ok "fother loads again" insmod "/lib/modules/$(uname -r)/fother.ko"
-ok "a kernel thread sleeps uninterruptibly" insmod $MOD/fth_test_sleeper.ko uninterruptible=1
-ok "policy for its function" policy 'fth_test_sleep nudge-after=manual deadline=none'
-ok "the patch loads" insmod $MOD/fth_test_sleep.ko
-eventually 20 "it waits for the thread" holds $SLEEP_P/pending 'fth_sleeper'
+held_up confirm-within=none
 ok "forced" write 1 $SLEEP_P/force
 eventually 20 "it is in force, and says how" has $SLEEP_P/state 'soaking (forced: pinned until the next boot)'
 nok "it can't be reverted" write 0 $SLEEP_P/enabled

@@ -15,16 +15,6 @@ PAUSE_P=$PATCHES/fth_test_pause
 NEW='this has been live patched'
 OLD=$(cat /proc/cmdline)
 
-# in_force MODULE-FILE POLICY...: loads it and waits
-in_force() {
-	name=$(basename "$1" .ko)
-	file=$1
-	shift
-	ok "policy of $name: $*" policy "$name $*"
-	ok "$name loads" insmod "$file"
-	eventually 30 "it is in force" has "$PATCHES/$name/state" soaking
-}
-
 # reverted NAME: it goes, is blocked, allowed again
 reverted() {
 	eventually 30 "$1 reverts" gone "$1"
@@ -64,13 +54,13 @@ is "$(cat $S/blocked)" '' "nothing is blocked"
 
 # Commit-confirm, and a decision that is put off: the first one's end tells that the
 # second one's time is over too.
-in_force $VERSION confirm-within=2s
+apply_under $VERSION confirm-within=2s
 like "$(cat $VERSION_P/confirm)" '*ms' "what is left can be read"
 ok "it is extended" write 1h $VERSION_P/confirm
 ok "... which shows" sh -c "[ \$(tr -d 'ms\n' <$VERSION_P/confirm) -gt 3500000 ]"
 refused $VERSION_P/confirm 1ms 'refused: 1 ms, expected 1000 to 604800000'
 nok "a word that is no duration is refused" write 5x $VERSION_P/confirm
-in_force $DEMO confirm-within=3s
+apply_under $DEMO confirm-within=3s
 is "$(cat /proc/cmdline)" "$NEW" "behaviour changed"
 eventually 30 "it reverts when nobody confirms" gone fother_demo_cmdline
 is "$(cat /proc/cmdline)" "$OLD" "behaviour is as before"
@@ -87,7 +77,7 @@ ok "it is allowed" write fother_demo_cmdline $S/allow
 ok "the extended one is confirmed" write 1 $VERSION_P/confirm
 is "$(state_of fother_demo_version)" applied "then it is applied"
 is "$(cat $VERSION_P/confirm)" none "and no time is left to count"
-in_force $DEMO confirm-within=2s
+apply_under $DEMO confirm-within=2s
 ok "an extension may be short" write 1s $DEMO_P/confirm
 reverted fother_demo_cmdline
 is "$(incidents_of fother_demo_cmdline)" 2 "the second time is another incident"
@@ -100,21 +90,21 @@ ok "one is reverted by name" write fother_demo_version $S/revert
 reverted fother_demo_version
 ok "... and says who asked" holds $S/incidents 'sysfs fother_demo_version at .*: asked for in the guest;'
 refused $S/revert 1 "revert: there is no patch in force"
-in_force $DEMO
-in_force $VERSION
+apply_under $DEMO
+apply_under $VERSION
 dmesg -c >/dev/null
 ok "all are reverted" write 1 $S/revert
 reverted fother_demo_cmdline
 reverted fother_demo_version
 is "$(dmesg | sed -n "s/.*patch '\([a-z_]*\)' reverted.*/\1/p" | tr '\n' ' ')" \
 	'fother_demo_version fother_demo_cmdline ' "the newest first"
-in_force $DEMO
+apply_under $DEMO
 ok "SysRq" write y /proc/sysrq-trigger
 reverted fother_demo_cmdline
 ok "... is the reason" holds $S/incidents '^[0-9]* sysrq fother_demo_cmdline at'
 
 # Modes.  Sleepers in the patched function hold a consistent revert up.
-in_force $MOD/fth_test_pause.ko nudge-after=manual deadline=none confirm-within=none
+apply_under $MOD/fth_test_pause.ko nudge-after=manual deadline=none confirm-within=none
 pausers 5
 ok "a consistent revert begins" write fth_test_pause $S/revert
 eventually 20 "... and waits for the sleepers" holds $PAUSE_P/pending 'fth_pausers'
@@ -135,7 +125,7 @@ is "$(lsmod | grep -c ^fth_test_pause)" 1 "it is there"
 end_pausers
 reverted fth_test_pause
 
-in_force $MOD/fth_test_pause.ko nudge-after=manual deadline=1s confirm-within=none \
+apply_under $MOD/fth_test_pause.ko nudge-after=manual deadline=1s confirm-within=none \
 	revert-mode=consistent-then-immediate
 pausers 5
 ok "a revert begins" write 1 $S/revert
@@ -146,15 +136,16 @@ reverted fth_test_pause
 
 # A revert that waits for another patch's transition is not lost; an immediate one
 # doesn't wait.
-in_force $MOD/fth_test_pause.ko nudge-after=manual deadline=none confirm-within=none
+apply_under $MOD/fth_test_pause.ko nudge-after=manual deadline=none confirm-within=none
 pausers 5
 # Longer than what comes before the first one's revert.
-in_force $DEMO confirm-within=$((3 * ${TAP_SLOWER:-1}))s
-in_force $VERSION revert-mode=immediate confirm-within=none
+apply_under $DEMO confirm-within=$((3 * ${TAP_SLOWER:-1}))s
+apply_under $VERSION revert-mode=immediate confirm-within=none
 ok "a patch is taken back, and can't leave" write 0 $PAUSE_P/enabled
 eventually 20 "... as tasks sleep in it" holds $PAUSE_P/pending 'fth_pausers'
 eventually 20 "another one is not confirmed" holds $S/incidents 'unconfirmed fother_demo_cmdline .* the revert runs'
 is "$(state_of fother_demo_cmdline)" soaking "... and waits"
+refused $PAUSE_P/enabled 1 "enable 'fth_test_pause' refused: 'fother_demo_cmdline' is to be reverted in emergency first"
 ok "a third one is reverted" write fother_demo_version $S/revert
 reverted fother_demo_version
 ok "... beside the transition" said "beside the transition of 'fth_test_pause'"
@@ -172,7 +163,7 @@ eventually 20 "... as tasks sleep in it" holds $PAUSE_P/pending 'fth_pausers'
 ok "SysRq" write y /proc/sysrq-trigger
 reverted fth_test_pause
 end_pausers
-in_force $DEMO
+apply_under $DEMO
 ok "one more is reverted" write 1 $S/revert
 eventually 30 "it reverts" gone fother_demo_cmdline
 ok "it can be unloaded" rmmod fother_demo_cmdline
@@ -188,7 +179,7 @@ ok "what an emergency took back is still blocked" \
 ok "the parameter's block is there" holds $S/blocked '^fother_demo_pipe - command-line'
 ok "and the one of the command line" holds $S/blocked '^fother_demo_version - command-line'
 ok "all are allowed" write all $S/allow
-in_force $DEMO
+apply_under $DEMO
 ok "SysRq with that key" write x /proc/sysrq-trigger
 eventually 30 "no number is used again" holds $S/incidents "^$((last + 1)) sysrq fother_demo_cmdline"
 reverted fother_demo_cmdline
@@ -199,7 +190,7 @@ ok "everything is blocked" holds $S/blocked '^all - command-line'
 ok "policy" policy fother_demo_cmdline
 nok "a patch is refused" insmod $DEMO
 ok "all are allowed" write all $S/allow
-in_force $DEMO
+apply_under $DEMO
 ok "SysRq with the default key" write y /proc/sysrq-trigger
 is "$(state_of fother_demo_cmdline)" soaking "does nothing"
 ok "it is confirmed" write 1 $DEMO_P/confirm

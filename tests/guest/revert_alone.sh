@@ -12,16 +12,6 @@ DEMO=/tests/examples/fother_demo_cmdline.ko
 PAUSE_P=$PATCHES/fth_test_pause
 SECONDS_MAX=$((60 * ${TAP_SLOWER:-1}))
 
-# in_force MODULE-FILE POLICY...: loads it and waits
-in_force() {
-	name=$(basename "$1" .ko)
-	file=$1
-	shift
-	ok "policy of $name: $*" policy "$name $*"
-	ok "$name loads" insmod "$file"
-	eventually 30 "it is in force" has "$PATCHES/$name/state" soaking
-}
-
 # goes_alone HOW NAME TRIGGER [FILE TEXT]: it goes while userspace is as dead as that
 goes_alone() {
 	how=$1
@@ -41,18 +31,18 @@ echo -1000 >/proc/$$/oom_score_adj
 fother_in
 
 for how in stop forks memory; do
-	in_force $DEMO confirm-within=2s
+	apply_under $DEMO confirm-within=2s
 	goes_alone "$how" fother_demo_cmdline unconfirmed
-	in_force $DEMO confirm-within=none
+	apply_under $DEMO confirm-within=none
 	goes_alone "$how" fother_demo_cmdline sysrq /proc/sysrq-trigger y
-	in_force $DEMO confirm-within=none revert-mode=immediate flags=in-time
+	apply_under $DEMO confirm-within=none revert-mode=immediate flags=in-time
 	goes_alone "$how" fother_demo_cmdline sysrq /proc/sysrq-trigger y
-	in_force $DEMO confirm-within=none flags=in-time
+	apply_under $DEMO confirm-within=none flags=in-time
 	goes_alone "$how" fother_demo_cmdline sysfs $S/revert fother_demo_cmdline
 	# Sleepers in the patched function are nudged, and go on sleeping; stopped ones are
 	# outside of it.
 	[ "$how" = forks ] && continue
-	in_force $MOD/fth_test_pause.ko confirm-within=none nudge-after=100ms
+	apply_under $MOD/fth_test_pause.ko confirm-within=none nudge-after=100ms
 	pausers 20
 	goes_alone "$how" fth_test_pause sysrq /proc/sysrq-trigger y
 	end_pausers
@@ -60,7 +50,7 @@ done
 
 # Blocked in it for ever, whatever nudges: old code is in force, the module stays until they end.
 for how in forks memory; do
-	in_force $MOD/fth_test_pause.ko confirm-within=none nudge-after=manual deadline=1s \
+	apply_under $MOD/fth_test_pause.ko confirm-within=none nudge-after=manual deadline=1s \
 		revert-mode=consistent-then-immediate
 	pausers 20
 	dmesg -c >/dev/null

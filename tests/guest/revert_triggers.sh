@@ -173,4 +173,16 @@ revert fother_demo_cmdline
 ok "the target unloads" rmmod fth_test_trigger
 eventually 30 "fother unloads" rmmod fother
 is "$(cat $TRACED)" "$traced_before" "ftrace is as it was"
+
+# A forced one stays whatever happens.  It is pinned for ever, so it comes last.
+SLEEP_P=$PATCHES/fth_test_sleep
+ok "fother loads again" insmod "/lib/modules/$(uname -r)/fother.ko"
+held_up confirm-within=none revert-on=warn
+ok "forced" write 1 $SLEEP_P/force
+eventually 20 "it is in force" has $SLEEP_P/state 'soaking (forced: pinned until the next boot)'
+ok "the target loads" insmod $MOD/fth_test_trigger.ko
+made outside warn
+eventually 20 "a WARN reverts nothing" newest '^[0-9]* warn at .*nothing is reverted for it'
+nok "... and is no incident of the forced one" holds $S/incidents 'fth_test_sleep'
+ok "the thread's module is unloaded" rmmod fth_test_sleeper
 done_testing

@@ -110,6 +110,23 @@ revert() { # PATCH
 	ok "$1 can be unloaded" rmmod "$1"
 }
 
+apply_under() { # FILE POLICY...: the same of any file, under a policy
+	applied=$(basename "$1" .ko)
+	file=$1
+	shift
+	ok "policy of $applied: $*" policy "$applied $*"
+	ok "$applied loads" insmod "$file"
+	eventually 30 "it is in force" has "$PATCHES/$applied/state" soaking
+}
+
+# held_up POLICY...: fth_test_sleep is loaded, and waits for a thread that nothing wakes
+held_up() {
+	ok "a kernel thread sleeps uninterruptibly" insmod $MOD/fth_test_sleeper.ko uninterruptible=1
+	ok "policy for its function" policy "fth_test_sleep nudge-after=manual deadline=none $*"
+	ok "the patch loads" insmod $MOD/fth_test_sleep.ko
+	eventually 20 "it waits for the thread" holds $PATCHES/fth_test_sleep/pending 'fth_sleeper'
+}
+
 pausers() { # COUNT: leaves their parent's pid in $sleepers
 	rm -f /tmp/ready
 	/tests/fth_pausers "$1" >/tmp/ready &

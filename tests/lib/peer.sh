@@ -6,6 +6,11 @@
 #	peer_guest [OPTION]...	# boots it: options of tools/vm start
 #	says "HELLO is answered" "*ack *" hello		# lines of a host
 #	guest 'COMMAND'
+#	peer_well		# tests: the guest's kernel complained of nothing
+# On the debug kernel that asks for leaks and for lockdep, too; a WARN is a panic there.
+# What a test makes the kernel complain of stands in PROVOKED (ERE), before peer_guest;
+# then no WARN is a panic.
+# PEER_CONSOLE: keep the console log there.  TAP_SLOWER: all limits are so many times longer.
 # shellcheck source=tests/lib/end.sh
 . tests/lib/end.sh
 # shellcheck source=tests/lib/qmp.sh
@@ -19,11 +24,14 @@ MODULE=$BUILD/guest/$KREL/examples/$NAME.ko
 TESTS=$BUILD/guest/$KREL/tests
 PEER=$BUILD/host/e2e/peer
 WAIT_S=${WAIT_S:-60}
+PEER_BOOT_S=240
+PROVOKED=${PROVOKED:-}
 # Answers that a throttled host's socket, a relay on the way and the guest's queue can't hold.
 PEER_FLOOD=40000
 
 peer_clean_up() {
 	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
+	[ -z "${PEER_CONSOLE:-}" ] || cp "$DIR/vm.console" "$PEER_CONSOLE"
 	rm -rf "$DIR"
 }
 
@@ -35,8 +43,34 @@ peer_init() { # NAME
 	make -s "$PEER" >&2 || bail "can't build '$PEER'"
 }
 
+# limit SECONDS: of what tap.sh does not wait for.
+limit() { echo $(($1 * ${TAP_SLOWER:-1})); }
+is_debug_kernel() { [[ $KREL == *-fother-debug-* ]]; }
+
 peer_guest() {
-	tools/vm start --kernel "$KREL" --name vm --dir "$DIR" "$@" || bail "no guest"
+	local more=()
+	if is_debug_kernel; then
+		more=(--file tests/lib/debug.sh:/tests/lib/debug.sh)
+		[ -n "$PROVOKED" ] || more+=(--append panic_on_warn=1)
+	fi
+	tools/vm start --kernel "$KREL" --name vm --dir "$DIR" --timeout "$(limit $PEER_BOOT_S)" \
+		"${more[@]}" "$@" || bail "no guest"
+	debug_kernel begin "the debug kernel begins"
+}
+
+# debug_kernel VERB NAME: tests, if it is one: what tests/lib/debug.sh asks of it.
+debug_kernel() {
+	! is_debug_kernel || ok "$2" guest "TAP_SLOWER=${TAP_SLOWER:-1} sh /tests/lib/debug.sh $1"
+}
+
+# peer_well: the last test points.
+peer_well() {
+	debug_kernel end "the debug kernel found nothing"
+	peer_log_is_clean
+}
+peer_log_is_clean() {
+	ok "the guest's log is clean" tools/vm check --dir "$DIR" --name vm \
+		--timeout "$(limit "$WAIT_S")" ${PROVOKED:+--expect-fault "$PROVOKED"}
 }
 
 # peer LINE...: one connection, one line for each command; output in $OUT too.
@@ -77,7 +111,10 @@ kill_host() {
 	exec 7>&-
 }
 
-guest() { tools/vm exec --dir "$DIR" --name vm --timeout "$WAIT_S" -- sh -c "$1"; }
+guest() {
+	tools/vm exec --dir "$DIR" --name vm --timeout "$(limit "${GUEST_S:-$WAIT_S}")" \
+		${PROVOKED:+--expect-fault "$PROVOKED"} -- sh -c "$1"
+}
 counter() { guest "cat /sys/kernel/fother/channel/$1"; }
 counter_above() { [ "$(counter "$1")" -gt "$2" ]; }
 counter_is() { [ "$(counter "$1")" = "$2" ]; }

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # A guest's machine by its QEMU's monitor; for tests on the host, after tap.sh.
 #	QMP_SOCKET=$DIR/vm.qmp
-QMP_WAIT_S=90
+QMP_WAIT_S=$((90 * ${TAP_SLOWER:-1}))
 
 # qmp COMMAND [ARGUMENTS]: prints the answer; fails when it is an error.
 qmp() {

@@ -23,7 +23,8 @@ static const char *const names[SIM_BREAKS] = {
 	[SIM_BREAK_FORGETS] = "forgets",     [SIM_BREAK_CHANCE] = "chance",
 	[SIM_BREAK_EPOCH] = "epoch",	     [SIM_BREAK_OBEYS] = "obeys",
 	[SIM_BREAK_PAUSE] = "pause",	     [SIM_BREAK_ANSWER] = "answer",
-	[SIM_BREAK_ALLOWED] = "allowed",
+	[SIM_BREAK_ALLOWED] = "allowed",     [SIM_BREAK_FORGET] = "forget",
+	[SIM_BREAK_STRAY] = "stray",	     [SIM_BREAK_EXCUSE] = "excuse",
 };
 
 const char *sim_break_name(uint32_t number)
@@ -142,6 +143,36 @@ int __wrap_fth_rollout_pause(struct fth_rollout_run *run)
 		return __real_fth_rollout_pause(run);
 	run->actions->changed = true;
 	return 0;
+}
+
+int __real_fth_rollout_resume(struct fth_rollout_run *run);
+int __wrap_fth_rollout_resume(struct fth_rollout_run *run);
+int __wrap_fth_rollout_resume(struct fth_rollout_run *run)
+{
+	uint32_t inconclusive = run->rollout->inconclusive;
+	int error = __real_fth_rollout_resume(run);
+
+	if (sim_broken(SIM_BREAK_EXCUSE))
+		run->rollout->inconclusive = inconclusive;
+	return error;
+}
+
+int __real_fth_rollout_forget_vm(struct fth_rollout_run *run);
+int __wrap_fth_rollout_forget_vm(struct fth_rollout_run *run);
+int __wrap_fth_rollout_forget_vm(struct fth_rollout_run *run)
+{
+	if (!sim_broken(SIM_BREAK_FORGET))
+		return __real_fth_rollout_forget_vm(run);
+	run->actions->changed = true;
+	return 0;
+}
+
+void __real_fth_live_take_back(struct fth_live *live, struct fth_guest *guest);
+void __wrap_fth_live_take_back(struct fth_live *live, struct fth_guest *guest);
+void __wrap_fth_live_take_back(struct fth_live *live, struct fth_guest *guest)
+{
+	if (!sim_broken(SIM_BREAK_STRAY))
+		__real_fth_live_take_back(live, guest);
 }
 
 /* The timer's commit comes all the same, a little later. */

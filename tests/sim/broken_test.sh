@@ -37,6 +37,9 @@ finds 'invariant 8: .* obeys an agent of epoch' obeys
 finds 'invariant 9: .* after people were told of a pause' pause
 finds 'invariant 9: .* the history has it' answer
 finds 'invariant 4: .*(after people were told|what was recalled)' allowed
+finds 'invariant 9: .* told that it is forgotten' forget
+finds 'invariant 6: .* leaves it so' stray
+finds 'invariant 1: .* inconclusive, [0-9]+ tried; its VMs are' excuse
 finds 'two runs of one seed differ' chance
 
 # A finding is made small, and the line that it prints repeats it.

@@ -100,7 +100,7 @@ static void check_shown(const struct fth_rollout *rollout)
 
 	fth_rollout_count(rollout, &counts);
 	if (counts.waiting + counts.deferred + counts.in_flight + counts.soaking + counts.done +
-			    counts.failed + counts.reversed + counts.skipped !=
+			    counts.failed + counts.reversed + counts.skipped + counts.forgotten !=
 		    counts.total ||
 	    counts.in_flight != rollout->in_flight)
 		sim_fail("invariant 1: what is shown of rollout %llu does not add up",
@@ -109,7 +109,8 @@ static void check_shown(const struct fth_rollout *rollout)
 
 static void check_counts(const struct fth_rollout *rollout)
 {
-	uint32_t inconclusive = 0, in_flight = 0, failures = 0, tried = 0, i;
+	uint32_t inconclusive = 0, in_flight = 0, i;
+	uint32_t failures = rollout->past_failures, tried = rollout->past_tried;
 	const struct fth_rollout_vm *vm;
 
 	for (i = 0; i < rollout->vm_count; i++) {
@@ -371,7 +372,7 @@ static bool vm_settled(const struct fth_rollout *rollout, const struct fth_rollo
 	const struct sim_vm *truth = &sim.vms[sim_check_number(vm)];
 	const struct sim_guest *guest = &truth->guest;
 
-	if (!truth->running || !truth->exists || guest->lies)
+	if (!truth->running || !truth->exists || guest->lies || vm->state == FTH_RV_FORGOTTEN)
 		return true;
 	if (agrees(rollout, vm, guest) && !is_forgotten(rollout, vm))
 		return true;
@@ -380,6 +381,30 @@ static bool vm_settled(const struct fth_rollout *rollout, const struct fth_rollo
 		 fth_rollout_phase_name(rollout->phase), fth_rollout_vm_state_name(vm->state),
 		 fth_lifecycle_name(vm->guest_state), vm->why);
 	return false;
+}
+
+/* What was taken back is nowhere, were it in a VM that is none of the rollout's. */
+static bool is_nowhere(const struct fth_rollout *rollout, char *ret_why, size_t size)
+{
+	const struct fth_rollout_vm *vm;
+	char name[SIM_NAME_MAX];
+	uint32_t i;
+
+	for (i = 0; is_recall(rollout) && i < sim.vm_count; i++) {
+		if (!sim.vms[i].running || sim.vms[i].guest.lies ||
+		    sim.vms[i].guest.state < FTH_LC_APPLYING)
+			continue;
+		sim_vm_name(&sim.vms[i], name);
+		vm = find_vm(rollout, name);
+		/* Behind the last wave it was not this rollout that brought it. */
+		if (vm && vm->wave >= rollout->policy.wave_count && !rollout->recalled)
+			continue;
+		snprintf(ret_why, size, "'%s' is %s, and rollout %llu, which is %s, leaves it so",
+			 name, fth_lifecycle_name(sim.vms[i].guest.state),
+			 (unsigned long long)rollout->id, fth_rollout_phase_name(rollout->phase));
+		return false;
+	}
+	return true;
 }
 
 bool sim_check_settled(char *ret_why, size_t size)
@@ -408,6 +433,8 @@ bool sim_check_settled(char *ret_why, size_t size)
 		for (k = 0; k < rollout->vm_count; k++)
 			if (!vm_settled(rollout, &rollout->vms[k], ret_why, size))
 				return false;
+		if (!is_nowhere(rollout, ret_why, size))
+			return false;
 	}
 	return true;
 }

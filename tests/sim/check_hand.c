@@ -5,7 +5,8 @@
  * DESIGN
  * Kept beside the agent, of answers alone.  After a pause nothing is begun until
  * somebody says otherwise, after an abort nothing any more, after a recall nobody gets
- * that payload before it is allowed again; and each verb stands in the history once.  A
+ * that payload before it is allowed again; who was forgotten is in no rollout until it
+ * comes back; and each verb stands in the history once.  A
  * verb whose answer never came (the agent died, the journal could not be written) may
  * have been carried out or not.
  */
@@ -39,7 +40,7 @@ static bool recalled;
 static const char *const names[SIM_VERBS] = {
 	[SIM_V_PAUSE] = "pause", [SIM_V_RESUME] = "resume",   [SIM_V_PROMOTE] = "promote",
 	[SIM_V_ABORT] = "abort", [SIM_V_REVERSE] = "reverse", [SIM_V_RECALL] = "recall",
-	[SIM_V_UNDO] = "undo",
+	[SIM_V_UNDO] = "undo",	 [SIM_V_FORGET] = "forget",
 };
 
 const char *sim_verb_name(uint8_t verb)
@@ -108,6 +109,59 @@ void sim_hand_allow_all(void)
 		recalled = false;
 }
 
+static int find_forget(void *context, const struct fth_store_history *row)
+{
+	if (!strcmp(row->kind, "verb") && !strcmp(row->what, names[SIM_V_FORGET]))
+		*(bool *)context = true;
+	return 0;
+}
+
+static void check_forgotten(const char *name)
+{
+	const struct fth_rollout_vm *vm;
+	bool is_told = false;
+	uint32_t i;
+
+	for (i = 0; i < sim.agent->live_count; i++) {
+		vm = fth_rollout_find(sim.agent->lives[i]->rollout, name);
+		if (vm && fth_live_is_told(sim.agent->lives[i]) && vm->state != FTH_RV_FORGOTTEN)
+			sim_fail(
+				"invariant 9: '%s' is %s in rollout %llu after people were told that it is forgotten",
+				name, fth_rollout_vm_state_name(vm->state),
+				(unsigned long long)sim.agent->lives[i]->rollout->id);
+	}
+	if (!fth_store_each_history(sim.agent->store, name, 0, find_forget, &is_told) && !is_told)
+		sim_fail("invariant 9: '%s' was forgotten, and its history has no word of it",
+			 name);
+}
+
+void sim_hand_forget(const char *name)
+{
+	char path[64 + FTH_VM_NAME_MAX];
+
+	snprintf(path, sizeof(path), "/v1/vms/%s/forget", name);
+	if (sim_agent_post(path, "{\"why\": \"the simulator's\"}") != 200 || sim.dead)
+		return;
+	sim.seen.verbs |= 1ull << SIM_V_FORGET;
+	check_forgotten(name);
+}
+
+void sim_hand_forget_replaced(void)
+{
+	char name[FTH_VM_NAME_MAX + 1];
+	const struct fth_rollout *rollout;
+	uint32_t i, k;
+
+	for (i = 0; sim.agent && !sim.dead && i < sim.agent->live_count; i++) {
+		rollout = sim.agent->lives[i]->rollout;
+		for (k = 0; sim.agent && !sim.dead && k < rollout->vm_count; k++) {
+			snprintf(name, sizeof(name), "%s", rollout->vms[k].name);
+			if (strchr(name, '/') && rollout->vms[k].state != FTH_RV_FORGOTTEN)
+				sim_hand_forget(name);
+		}
+	}
+}
+
 int sim_hand_begin(void)
 {
 	int status = sim_agent_begin_rollout();
@@ -159,7 +213,7 @@ static void check_rollout(uint64_t rollout, const struct hand *hand)
 	memcpy(told, hand->told, sizeof(told));
 	told[SIM_V_REVERSE] += told[SIM_V_UNDO]; /* so it stands there */
 	told[SIM_V_UNDO] = 0;
-	for (i = 0; i < SIM_VERBS; i++)
+	for (i = 0; i < SIM_V_FORGET; i++)
 		if (counts.rows[i] < told[i] || counts.rows[i] > told[i] + hand->unsure)
 			sim_fail(
 				"invariant 9: rollout %llu: people were told of '%s' %u times (%u verbs unsure), the history has it %u times",

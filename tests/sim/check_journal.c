@@ -42,8 +42,6 @@ struct shadow {
 	uint64_t id;
 	struct fth_live *live;
 	uint64_t events;
-	uint32_t slots_known;
-	uint32_t *slot_of; /* by the VM's number, + 1 */
 };
 
 static struct shadow shadows[SHADOWS_MAX];
@@ -146,8 +144,7 @@ static struct shadow *new_shadow(const struct fth_rollout *rollout)
 	shadow->id = rollout->id;
 	shadow->live = fth_live_new(&nobody, rollout->id, rollout->seed, rollout->vm_max,
 				    &rollout->policy, "shadow");
-	shadow->slot_of = calloc(sim.vm_count, sizeof(*shadow->slot_of));
-	if (!shadow->live || !shadow->slot_of)
+	if (!shadow->live)
 		abort();
 	return shadow;
 }
@@ -158,13 +155,9 @@ static void step_shadow(struct shadow *shadow, const struct fth_rollout_event *e
 		.max = FTH_ROLLOUT_ACTIONS_MAX,
 		.entries = entries,
 	};
-	const struct fth_rollout *rollout = shadow->live->rollout;
 
 	__real_fth_rollout_step(shadow->live->rollout, event, &actions);
 	shadow->events++;
-	for (; shadow->slots_known < rollout->vm_count; shadow->slots_known++)
-		shadow->slot_of[sim_check_number(&rollout->vms[shadow->slots_known])] =
-			shadow->slots_known + 1;
 }
 
 static uint32_t differing_vm(const struct fth_rollout *one, const struct fth_rollout *other)
@@ -391,7 +384,6 @@ void sim_check_free(void)
 	while (shadow_count) {
 		shadow_count--;
 		fth_live_free(shadows[shadow_count].live);
-		free(shadows[shadow_count].slot_of);
 	}
 	batch_free(&pending);
 	batch_free(&uncertain);

@@ -14,6 +14,7 @@
 #include "sim.h"
 
 #define FAULTS_SPAN_MS 150000u
+#define LOOK_EVERY_MS 1000u
 #define DEPOSED (1u << 20) /* epochs that no agent of a run comes to */
 #define WARN_TAINT (1ull << 9)
 #define OOPS_TAINT (1ull << 7)
@@ -54,9 +55,12 @@ static const char *const names[SIM_FAULTS] = {
 	[SIM_F_SICK] = "VM is sick",
 	[SIM_F_UNSURE] = "no check can tell",
 	[SIM_F_TWO] = "two agents",
+	[SIM_F_REMADE] = "domain made anew",
+	[SIM_F_FORGET] = "forgotten, and back",
+	[SIM_F_EXCUSE] = "impatient person",
 };
 
-/* How often each is drawn, of all. */
+/* How often each is drawn, of all; those not here are drawn apart. */
 static const uint8_t weights[SIM_FAULTS] = {
 	[SIM_F_CHOP] = 4,      [SIM_F_RESET] = 8, [SIM_F_STALL] = 6,	  [SIM_F_REBOOT] = 8,
 	[SIM_F_SNAPSHOT] = 8,  [SIM_F_KILL] = 16, [SIM_F_DISK_FULL] = 3,  [SIM_F_FSYNC] = 3,
@@ -98,6 +102,33 @@ static uint8_t draw_kind(void)
 	return (uint8_t)kind;
 }
 
+/*
+ * Faults that came later, with random numbers of their own: what else is in a seed's plan
+ * stays as it was.
+ */
+static void add_later_faults(void)
+{
+	uint32_t count = sim.options.calm ? 0 : sim_random(SIM_RANDOM_LATER, 4);
+	struct sim_fault *fault;
+
+	while (count-- && sim.plan_count < SIM_FAULTS_MAX) {
+		fault = &sim.plan[sim.plan_count++];
+		fault->kind = sim_chance(SIM_RANDOM_LATER, 50) ? SIM_F_REMADE : SIM_F_FORGET;
+		fault->at_ms = sim_random(SIM_RANDOM_LATER, FAULTS_SPAN_MS);
+		fault->vm = sim_random(SIM_RANDOM_LATER, sim.vm_count);
+		fault->for_ms = 100 + sim_random(SIM_RANDOM_LATER, 40000);
+		fault->arg = sim_random(SIM_RANDOM_LATER, 1u << 16);
+	}
+	if (sim.options.calm || sim.plan_count == SIM_FAULTS_MAX ||
+	    !sim_chance(SIM_RANDOM_LATER, 30))
+		return;
+	sim.plan[sim.plan_count++] = (struct sim_fault){
+		.kind = SIM_F_EXCUSE,
+		.at_ms = sim_random(SIM_RANDOM_LATER, 30000),
+		.for_ms = FAULTS_SPAN_MS / 2,
+	};
+}
+
 /* Early is when most happens: half of the faults come in the first 20 s. */
 void sim_plan_make(void)
 {
@@ -116,6 +147,7 @@ void sim_plan_make(void)
 		fault->arg = draw(1u << 16);
 	}
 	sim.plan_count = count;
+	add_later_faults();
 	sim.faults_end_us = (sim.options.calm ? 0 : FAULTS_SPAN_MS + 45000) * SIM_MS;
 }
 
@@ -181,6 +213,39 @@ static void power_off(struct sim_vm *vm, const struct sim_fault *fault)
 		sim_agent_tell(vm);
 }
 
+/* Its disk and its memory are another one's; that the first is gone is not always told. */
+static void make_anew(struct sim_vm *vm, const struct sim_fault *fault)
+{
+	if (!vm->exists)
+		return;
+	power(vm, false, false);
+	if (fault->arg & 1)
+		sim_agent_gone(vm);
+	sim_guest_free(vm);
+	vm->made++;
+	sim_note("vm-%u is made anew, %u times by now", vm->index, vm->made);
+}
+
+/* It runs on, where our agent has no word of it. */
+static void leave(struct sim_vm *vm)
+{
+	char name[SIM_NAME_MAX];
+
+	if (!vm->exists || vm->away)
+		return;
+	vm->away = true;
+	sim_agent_gone(vm);
+	sim_link_break(vm, true);
+	sim_vm_name(vm, name);
+	sim_hand_forget(name);
+}
+
+static void come_back(struct sim_vm *vm)
+{
+	vm->away = false;
+	sim_agent_tell(vm);
+}
+
 static void skew(struct sim_vm *vm, uint32_t arg)
 {
 	static const uint64_t lacks[] = { FTH_CAP_CONFIRM_EXTEND, FTH_CAP_EMERGENCY, FTH_CAP_EFFECT,
@@ -197,6 +262,26 @@ static void refuse_next(struct sim_vm *vm, uint32_t arg)
 					  FTH_E_SYMBOL_UNKNOWN, FTH_E_IN_USE };
 
 	vm->guest.fails_next = codes[arg % 5];
+}
+
+/* Looks at the newest rollout every second; who holds it up is excused. */
+static void look(struct sim_due *due)
+{
+	const struct sim_fault *fault = ((struct pair *)due)->fault;
+	const struct fth_rollout *rollout;
+
+	if (sim.faults_over || sim.now_us > SIM_MS * (fault->at_ms + fault->for_ms))
+		return;
+	due->fire = look;
+	sim_due_set(due, after(LOOK_EVERY_MS));
+	if (!sim.agent || !sim.agent->live_count)
+		return;
+	rollout = sim.agent->lives[sim.agent->live_count - 1]->rollout;
+	if (!rollout->inconclusive)
+		return;
+	if (rollout->phase != FTH_RO_PAUSED)
+		sim_hand_verb(rollout->id, SIM_V_PAUSE);
+	sim_hand_verb(rollout->id, SIM_V_RESUME);
 }
 
 static void begin_of_wire(struct sim_vm *vm, const struct sim_fault *fault)
@@ -259,7 +344,7 @@ static void begin_of_guest(struct sim_vm *vm, const struct sim_fault *fault)
 	}
 }
 
-static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault)
+static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault, struct sim_due *due)
 {
 	switch (fault->kind) {
 	case SIM_F_KILL:
@@ -293,6 +378,15 @@ static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault)
 		break;
 	case SIM_F_TWO:
 		sim_two_begin(fault->for_ms, 2000 + fault->arg % 20000);
+		break;
+	case SIM_F_REMADE:
+		make_anew(vm, fault);
+		break;
+	case SIM_F_FORGET:
+		leave(vm);
+		break;
+	case SIM_F_EXCUSE:
+		look(due);
 		break;
 	case SIM_F_SICK:
 		vm->sick = true;
@@ -339,7 +433,7 @@ static void begin(struct sim_due *due)
 			begin_of_guest(vm, fault);
 		break;
 	default:
-		begin_of_host(vm, fault);
+		begin_of_host(vm, fault, due);
 	}
 	sim_due_set(&pair->end, after(fault->for_ms + 1));
 }
@@ -361,7 +455,11 @@ static void end(struct sim_due *due)
 		break;
 	case SIM_F_OFF:
 	case SIM_F_OFF_UNTOLD:
+	case SIM_F_REMADE:
 		power(vm, true, true);
+		break;
+	case SIM_F_FORGET:
+		come_back(vm);
 		break;
 	case SIM_F_MIGRATE:
 		sim_agent_tell(vm);
@@ -419,6 +517,7 @@ void sim_plan_end(void)
 		vm->to_host.corrupt = false;
 		vm->sick = false;
 		vm->unsure = false;
+		vm->away = false;
 		if (vm->running && is_faulty(&vm->guest))
 			sim_guest_reboot(vm);
 		power(vm, true, true);

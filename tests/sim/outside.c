@@ -64,16 +64,24 @@ void sim_vm_name(const struct sim_vm *vm, char *ret_name)
 		snprintf(ret_name, SIM_NAME_MAX, "vm-%u", vm->index);
 }
 
+static void make_uuid(const struct sim_vm *vm, uint8_t *ret_uuid)
+{
+	memset(ret_uuid, 0, FTH_UUID_SIZE);
+	ret_uuid[0] = 1;
+	memcpy(ret_uuid + 1, &vm->index, sizeof(vm->index));
+	memcpy(ret_uuid + 1 + sizeof(vm->index), &vm->made, sizeof(vm->made));
+}
+
 static void tell(const struct fth_inventory_hooks *hooks, void *context, struct sim_vm *vm)
 {
-	uint8_t uuid[FTH_UUID_SIZE] = { 1 };
+	uint8_t uuid[FTH_UUID_SIZE];
 	struct fth_inventory_vm row = { .running = vm->running, .uuid = uuid };
 	char name[SIM_NAME_MAX], host[32], group[32], path[32];
 
-	if (!vm->exists)
+	if (!vm->exists || vm->away)
 		return;
 	sim_vm_name(vm, name);
-	memcpy(uuid + 1, &vm->index, sizeof(vm->index));
+	make_uuid(vm, uuid);
 	snprintf(host, sizeof(host), "host-%u", vm->host);
 	snprintf(group, sizeof(group), "group-%u", vm->group);
 	snprintf(path, sizeof(path), "/sim/vm-%u", vm->index);
@@ -96,11 +104,13 @@ void sim_agent_tell(struct sim_vm *vm)
 void sim_agent_gone(struct sim_vm *vm)
 {
 	enum sim_whose acting = sim_act(SIM_OURS);
+	uint8_t uuid[FTH_UUID_SIZE];
 	char name[SIM_NAME_MAX];
 
 	sim_vm_name(vm, name);
+	make_uuid(vm, uuid);
 	if (sim.agent)
-		fth_guest_hooks.gone(sim.agent, INVENTORY, name, NULL);
+		fth_guest_hooks.gone(sim.agent, INVENTORY, name, uuid);
 	sim_act(acting);
 }
 
@@ -127,6 +137,12 @@ int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inv
 void fth_libvirt_free(struct fth_libvirt *unused)
 {
 	(void)unused;
+}
+
+bool fth_libvirt_has_told(const struct fth_libvirt *unused)
+{
+	(void)unused;
+	return true;
 }
 
 void fth_libvirt_retell(struct fth_libvirt *unused)

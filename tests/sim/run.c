@@ -64,7 +64,7 @@ static void run_until(uint64_t until_us)
 		sim.now_us = until_us;
 }
 
-static void resume_all(void)
+static void attend(void)
 {
 	uint32_t i;
 
@@ -79,6 +79,10 @@ static void resume_all(void)
 		if (sim.dead)
 			sim_agent_reap();
 	}
+	/* Nobody else can know that these won't come back. */
+	sim_hand_forget_replaced();
+	if (sim.dead)
+		sim_agent_reap();
 }
 
 /* Invariant 6: it comes to an end, and what it believes then is so. */
@@ -92,7 +96,7 @@ static void settle(void)
 		sim_check_confirm_timers();
 		if (sim_check_settled(why, sizeof(why)))
 			return;
-		resume_all();
+		attend();
 	}
 	if (!sim.failed)
 		sim_fail("invariant 6: %u s after the last fault: %s", LIVENESS_S, why);

@@ -28,6 +28,7 @@ static const char *event_name(uint8_t kind)
 		[FTH_RE_EMERGENCY] = "emergency", [FTH_RE_PROMOTE] = "promote",
 		[FTH_RE_ABORT] = "abort",	  [FTH_RE_HEALTH] = "health",
 		[FTH_RE_CLOCK] = "clock",	  [FTH_RE_RENAME] = "rename",
+		[FTH_RE_FORGET] = "forget",
 	};
 
 	return kind < sizeof(names) / sizeof(*names) && names[kind] ? names[kind] : "?";

@@ -69,7 +69,8 @@ enum sim_random {
 	SIM_RANDOM_GUEST = 3,
 	SIM_RANDOM_DISK = 4,
 	SIM_RANDOM_AGENT = 5,
-	SIM_RANDOMS = 6,
+	SIM_RANDOM_LATER = 6,
+	SIM_RANDOMS = 7,
 };
 
 /* One direction of one VM's channel. */
@@ -168,6 +169,7 @@ struct fth_stream;
 /**
  * struct sim_vm - a domain
  * @exists: its inventory has it
+ * @away: ... but for a while another host has, which is none of ours
  * @running: powered on
  * @snapshot: of its guest, or NULL
  * @sick: whoever looks at it from outside says so
@@ -178,11 +180,13 @@ struct fth_stream;
 struct sim_vm {
 	uint32_t index;
 	bool exists;
+	bool away;
 	bool running;
 	bool lied;
 	bool sick;
 	bool unsure;
 	uint32_t renames; /* its domain's: the name follows, the uuid stays */
+	uint32_t made;	  /* how often another domain was made under its name: that is the uuid */
 	uint32_t host;
 	uint32_t group;
 	struct fth_stream *stream;
@@ -223,7 +227,10 @@ enum sim_fault_kind {
 	SIM_F_SICK = 26,       /* a VM is not well, as seen from outside */
 	SIM_F_UNSURE = 27,     /* nobody can tell */
 	SIM_F_TWO = 28,	       /* the agent stands still, another takes over, it comes back */
-	SIM_FAULTS = 29,
+	SIM_F_REMADE = 29,     /* undefined, and made anew under its name: another VM */
+	SIM_F_FORGET = 30,     /* it leaves, a person says for good, and it comes back */
+	SIM_F_EXCUSE = 31,     /* a person says to go on, whoever is inconclusive */
+	SIM_FAULTS = 32,
 };
 
 /**
@@ -486,13 +493,18 @@ enum sim_verb {
 	SIM_V_REVERSE = 4,
 	SIM_V_RECALL = 5,
 	SIM_V_UNDO = 6,
-	SIM_VERBS = 7,
+	SIM_V_FORGET = 7, /* of a VM; the others are of rollouts */
+	SIM_VERBS = 8,
 };
 const char *sim_verb_name(uint8_t verb);
 void sim_hand_init(void);
 /** sim_hand_verb() - a person asks for it; HTTP status, 0: no agent. */
 int sim_hand_verb(uint64_t rollout, enum sim_verb verb);
 void sim_hand_allow_all(void);
+/** sim_hand_forget() - a person says that the VM of that name is no more. */
+void sim_hand_forget(const char *name);
+/** sim_hand_forget_replaced() - ... of all whose name another domain has now. */
+void sim_hand_forget_replaced(void);
 int sim_hand_begin(void);
 void sim_hand_check_sent(const struct sim_vm *vm, uint64_t rollout, uint8_t op, uint32_t number);
 void sim_hand_check_history(void);
@@ -517,7 +529,10 @@ enum sim_break {
 	SIM_BREAK_PAUSE = 15,	  /* 9: a pause is none */
 	SIM_BREAK_ANSWER = 16,	  /* 9: people are answered before the commit */
 	SIM_BREAK_ALLOWED = 17,	  /* 4: a recall blocks nothing */
-	SIM_BREAKS = 18,
+	SIM_BREAK_FORGET = 18,	  /* 9: who is forgotten is waited for */
+	SIM_BREAK_STRAY = 19,	  /* 6: who comes back with what was recalled keeps it */
+	SIM_BREAK_EXCUSE = 20,	  /* 1: who is excused goes on to count */
+	SIM_BREAKS = 21,
 };
 const char *sim_break_name(uint32_t number);
 static inline bool sim_broken(uint32_t number)

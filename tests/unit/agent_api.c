@@ -53,6 +53,16 @@ json_t *af_ask(const char *method, const char *path, const char *body, int *ret_
 	return json;
 }
 
+json_t *af_get(const char *path)
+{
+	json_t *json;
+	int status;
+
+	json = af_ask("GET", path, "", &status);
+	assert_int_equal(status, 200);
+	return json;
+}
+
 int af_status_of(const char *method, const char *path, const char *body)
 {
 	int status;

@@ -8,6 +8,9 @@
 /** af_ask() - one request while the loop turns; the answer's body, to be decref'd. */
 json_t *af_ask(const char *method, const char *path, const char *body, int *ret_status);
 
+/** af_get() - one GET that must succeed; to be decref'd. */
+json_t *af_get(const char *path);
+
 /** af_status_of() - the same, for its status alone. */
 int af_status_of(const char *method, const char *path, const char *body);
 

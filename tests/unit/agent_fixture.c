@@ -6,16 +6,17 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-#include <elf.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "io/loop.h"
+#include "module_file.h"
 
 struct agent_fixture af;
 
@@ -45,49 +46,23 @@ static void write_file(const char *path, const void *bytes, size_t size)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* An ELF object with nothing but what a livepatch module says of itself. */
+/* As long as a real one: what it says of itself, and zeroes. */
 void af_write_module(const char *path, const char *name, const char *release)
 {
-	static const char names[] = "\0.modinfo\0.shstrtab";
-	struct {
-		Elf64_Ehdr header;
-		Elf64_Shdr sections[3];
-		char names[sizeof(names)];
-		char info[256];
-	} *module = calloc(1, AF_PAYLOAD_SIZE);
+	uint8_t *file = calloc(1, AF_PAYLOAD_SIZE);
+	struct module_file module;
+	char info[sizeof(module.info)];
 	int length;
 
-	assert_non_null(module);
-	module->header.e_ident[EI_MAG0] = ELFMAG0;
-	module->header.e_ident[EI_MAG1] = ELFMAG1;
-	module->header.e_ident[EI_MAG2] = ELFMAG2;
-	module->header.e_ident[EI_MAG3] = ELFMAG3;
-	module->header.e_ident[EI_CLASS] = ELFCLASS64;
-	module->header.e_ident[EI_DATA] = ELFDATA2LSB;
-	module->header.e_ident[EI_VERSION] = EV_CURRENT;
-	module->header.e_type = ET_REL;
-	module->header.e_machine = EM_X86_64;
-	module->header.e_version = EV_CURRENT;
-	module->header.e_ehsize = sizeof(Elf64_Ehdr);
-	module->header.e_shoff = offsetof(typeof(*module), sections);
-	module->header.e_shentsize = sizeof(Elf64_Shdr);
-	module->header.e_shnum = 3;
-	module->header.e_shstrndx = 2;
-	memcpy(module->names, names, sizeof(names));
-	length = snprintf(module->info, sizeof(module->info),
+	assert_non_null(file);
+	length = snprintf(info, sizeof(info),
 			  "livepatch=Y%cname=%s%cvermagic=%s SMP mod_unload%clicense=GPL%c%s%s", 0,
 			  name, 0, release, 0, 0,
 			  *af.module_model ? "fother_consistency=" : "x=", af.module_model);
-	module->sections[1].sh_name = 1;
-	module->sections[1].sh_type = SHT_PROGBITS;
-	module->sections[1].sh_offset = offsetof(typeof(*module), info);
-	module->sections[1].sh_size = (size_t)length + 1;
-	module->sections[2].sh_name = 10;
-	module->sections[2].sh_type = SHT_STRTAB;
-	module->sections[2].sh_offset = offsetof(typeof(*module), names);
-	module->sections[2].sh_size = sizeof(names);
-	write_file(path, module, AF_PAYLOAD_SIZE);
-	free(module);
+	module_file_make(&module, info, (size_t)length + 1);
+	memcpy(file, &module, sizeof(module));
+	write_file(path, file, AF_PAYLOAD_SIZE);
+	free(file);
 }
 
 void af_write_policy(const char *soak, const char *more)

@@ -49,20 +49,10 @@ static const struct fth_rollout_vm *vm_of(const struct guest_peer *peer)
 	return NULL;
 }
 
-static json_t *get(const char *path)
-{
-	json_t *json;
-	int status;
-
-	json = af_ask("GET", path, "", &status);
-	assert_int_equal(status, 200);
-	return json;
-}
-
 /* Of VMs: what a rollout recalled is the fleet's. */
 static size_t blocks(void)
 {
-	json_t *json = get("/v1/blocks"), *block;
+	json_t *json = af_get("/v1/blocks"), *block;
 	size_t i, count = 0;
 
 	json_array_foreach(json, i, block)
@@ -103,7 +93,7 @@ static void an_emergency_reverses_and_blocks(void **unused)
 	assert_int_equal(peer->reversed, 0); /* it went alone */
 	assert_int_equal(AF_SUM(applied), 1);
 	snprintf(path, sizeof(path), "/v1/vms/web-%d", (int)(peer - af.peers));
-	json = get(path);
+	json = af_get(path);
 	assert_int_equal(json_array_size(json_object_get(json, "incidents")), 2);
 	af_expect_text(json, "incidents.0.kind", "triggered");
 	af_expect_text(json, "incidents.0.trigger", "oops");
@@ -113,7 +103,7 @@ static void an_emergency_reverses_and_blocks(void **unused)
 	af_expect_text(json, "blocks.0.patch", "fix");
 	json_decref(json);
 	strcat(path, "/explain");
-	json = get(path);
+	json = af_get(path);
 	af_expect_text(json, "incidents.0.where", "fix_it+0x4");
 	json_decref(json);
 
@@ -144,7 +134,7 @@ static void an_emergency_reverses_and_blocks(void **unused)
 	assert_int_equal(peer->allowed, 1);
 	assert_int_equal(AF_SUM(applied), AF_PEERS + 1);
 	assert_int_equal(blocks(), 0);
-	json = get("/v1/audit");
+	json = af_get("/v1/audit");
 	af_expect_text(json, "0.vm", "");
 	af_expect_text(json, "1.command", "allow");
 	af_expect_text(json, "1.result", "ok");
@@ -205,7 +195,7 @@ static void the_end_is_no_new_emergency(void **unused)
 	guest_peer_tell(peer, FTH_EVENT_REVERTED);
 	snprintf(path, sizeof(path), "/v1/vms/web-%d", (int)(peer - af.peers));
 	do {
-		json = get(path);
+		json = af_get(path);
 		rows = json_array_size(json_object_get(json, "incidents"));
 		json_decref(json);
 	} while (rows < 2);
@@ -258,7 +248,7 @@ static void an_allowed_guest_is_told_when_it_returns(void **unused)
 		snprintf(hash + 2 * i, 3, i & 1 ? "%02x" : "%02X", peer->sha256[i]);
 	snprintf(body, sizeof(body), "{\"patch\": \"%s\"}", hash);
 	assert_int_equal(af_status_of("POST", "/v1/allow", body), 200);
-	json = get("/v1/blocks");
+	json = af_get("/v1/blocks");
 	assert_int_equal(json_array_size(json), 1);
 	assert_true(json_integer_value(json_object_get(json_array_get(json, 0), "allowed_ms")) > 0);
 	json_decref(json);
@@ -387,7 +377,7 @@ static void a_newer_guest_is_understood(void **unused)
 	peer->incident = 7;
 	guest_peer_tell(peer, 99);
 	snprintf(path, sizeof(path), "/v1/vms/web-%d", (int)(peer - af.peers));
-	while (!(json = get(path), json_array_size(json_object_get(json, "incidents"))))
+	while (!(json = af_get(path), json_array_size(json_object_get(json, "incidents"))))
 		json_decref(json);
 	af_expect_text(json, "incidents.0.kind", "?");
 	assert_true(json_is_null(
@@ -453,14 +443,14 @@ static void a_flood_of_incidents_is_bounded(void **unused)
 		af_turn();
 	}
 	snprintf(path, sizeof(path), "/v1/vms/web-%d", (int)(peer - af.peers));
-	json = get(path);
+	json = af_get(path);
 	rows = (uint32_t)json_array_size(json_object_get(json, "incidents"));
 	assert_in_range(rows, 1, FTH_STORE_INCIDENTS_MAX);
 	assert_true(told > 4 * FTH_GUEST_INCIDENTS_MAX);
 	assert_true(json_array_size(json_object_get(json, "blocks")) == 1);
 	json_decref(json);
 	snprintf(path, sizeof(path), "/v1/vms/web-%d", (int)(other - af.peers));
-	json = get(path);
+	json = af_get(path);
 	assert_int_equal(json_array_size(json_object_get(json, "incidents")), 0);
 	assert_int_equal(json_array_size(json_object_get(json, "blocks")), 0);
 	json_decref(json);

@@ -153,8 +153,6 @@ static void a_renamed_domain_is_the_same_vm(void **unused)
 	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
 	tell("libvirt", "web-9", uuids[1], 1);
 	expect_renamed();
-	/* An event from before comes late. */
-	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
 	af_stop();
 	af_start();
 	tell("libvirt", "db-0", uuids[0], 0);
@@ -201,6 +199,79 @@ static void a_domain_made_anew_is_another_vm(void **unused)
 	assert_true(is_blocked("db-2"));
 	assert_int_equal(af.agent->lives[0]->rollout->vm_count, 3);
 	assert_int_equal(AF_SUM(applied), 3);
+}
+
+/* Who was never touched is nobody's to wait for: its place in the rollout is the next one's. */
+static void a_domain_made_anew_night_after_night(void **unused)
+{
+	const struct fth_rollout_vm *vm;
+	uint8_t uuid[FTH_UUID_SIZE] = { 9 };
+	int night;
+
+	(void)unused;
+	with_libvirt();
+	af_write_policy("0s", "  gate: manual\n");
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_GATED && !af.agent->dirty);
+	assert_int_equal(AF_SUM(applied), 1);
+	vm = vm_of("db-0")->touched ? vm_of("db-1") : vm_of("db-0");
+	for (night = 0; night < 100; night++) {
+		uuid[1] = (uint8_t)night;
+		if (night % 2) /* or nobody said that the one before is gone */
+			fth_guest_hooks.gone(af.agent, "libvirt", vm->name, NULL);
+		tell("libvirt", vm->name, uuid, 2);
+		AF_UNTIL(!af.agent->dirty);
+	}
+	AF_UNTIL(vm->reachable && vm->seen && !af.agent->dirty);
+	assert_int_equal(vm->state, FTH_RV_WAITING);
+	assert_false(af.agent->lives[0]->full);
+	assert_int_equal(af.agent->lives[0]->rollout->vm_count, 2);
+	assert_non_null(strstr(history_of(vm->name), "new;"));
+	af_request(af.agent->lives[0], FTH_RE_RESUME);
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+	assert_int_equal(af.peers[2].confirmed, 1);
+	assert_int_equal(vm->state, FTH_RV_DONE);
+}
+
+/* What is gone under a name that nobody could write down is the one that it was. */
+static void gone_by_its_uuid(void **unused)
+{
+	(void)unused;
+	with_libvirt();
+	complete();
+	fth_agent_fail_store(af.agent, "a test's");
+	tell("libvirt", "web-9", uuids[1], 1); /* renamed, and not taken */
+	assert_null(fth_guest_find(af.agent, "web-9"));
+	fth_guest_hooks.gone(af.agent, "libvirt", "web-9", uuids[1]);
+	assert_false(fth_guest_find(af.agent, "db-1")->present);
+	assert_true(fth_guest_find(af.agent, "db-0")->present);
+	AF_UNTIL(af.agent->store_ok);
+}
+
+/* One uuid is of one VM, also where its former name is now another inventory's. */
+static void a_uuid_is_of_one_vm(void **unused)
+{
+	char known[FTH_VM_NAME_MAX + 1];
+	struct fth_store_vm row;
+
+	(void)unused;
+	with_libvirt();
+	complete();
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	tell("file", "db-1", NULL, 1);
+	tell("libvirt", "web-9", uuids[1], 2);
+	AF_UNTIL(af.agent->open_count == 3 && !af.agent->dirty);
+	/* Each of them speaks, and is written down. */
+	guest_peer_hang_up(&af.peers[1]);
+	guest_peer_hang_up(&af.peers[2]);
+	AF_UNTIL(af.agent->open_count < 3);
+	AF_UNTIL(af.agent->open_count == 3 && !af.agent->dirty);
+	assert_int_equal(
+		fth_store_find_vm(af.agent->store, NULL, uuids[1], known, sizeof(known), &row), 0);
+	assert_string_equal(known, "web-9");
+	assert_int_equal(
+		fth_store_find_vm(af.agent->store, "db-1", NULL, known, sizeof(known), &row), 0);
+	assert_false(row.has_uuid);
 }
 
 static void names_are_swapped(void **unused)
@@ -286,7 +357,8 @@ static void a_rename_to_the_name_of_one_never_heard(void **unused)
 	tell("libvirt", "web-9", uuids[1], 1);
 	AF_UNTIL(af.agent->open_count == 2 && !af.agent->dirty);
 	assert_true(af.agent->store_ok);
-	assert_null(vm_of("db-1"));
+	/* One VM has one place: the other one is free, under the name that nobody has now. */
+	assert_int_equal(vm_of("db-1")->state, FTH_RV_FORGOTTEN);
 	assert_non_null(vm_of("web-9"));
 	AF_UNTIL(vm_of("web-9")->reachable);
 	assert_int_equal(af.agent->lives[0]->rollout->vm_count, 3);
@@ -301,6 +373,9 @@ int main(void)
 		AF_TEST(a_renamed_domain_is_the_same_vm),
 		AF_TEST(a_rename_is_found_after_a_restart),
 		AF_TEST(a_domain_made_anew_is_another_vm),
+		AF_TEST(a_domain_made_anew_night_after_night),
+		AF_TEST(gone_by_its_uuid),
+		AF_TEST(a_uuid_is_of_one_vm),
 		AF_TEST(names_are_swapped),
 		AF_TEST(a_rename_that_is_not_durable),
 		AF_TEST(a_rename_that_fails_half_way),

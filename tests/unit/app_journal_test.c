@@ -33,13 +33,12 @@ static void in_journal(const char *sql)
 	sqlite3_close(db);
 }
 
-/* Zeroes where the first leaf of a table's tree begins; the other tables stay. */
-static void damage(const char *table)
+/* All of it in its file, and the page where a table's tree begins. */
+static int open_journal(const char *table, off_t *ret_page)
 {
-	char path[112], zeroes[PAGE / 2] = { 0 }, sql[96];
+	char path[112], sql[96];
 	sqlite3_stmt *s;
 	sqlite3 *db;
-	off_t page;
 	int fd;
 
 	in_journal("PRAGMA user_version");
@@ -48,11 +47,22 @@ static void damage(const char *table)
 	snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", table);
 	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-	page = sqlite3_column_int(s, 0);
+	*ret_page = sqlite3_column_int(s, 0);
 	sqlite3_finalize(s);
 	sqlite3_close(db);
-	fd = open(path, O_WRONLY);
+	fd = open(path, O_RDWR);
 	assert_true(fd >= 0);
+	return fd;
+}
+
+/* Zeroes where the first leaf of a table's tree begins; the other tables stay. */
+static void damage(const char *table)
+{
+	char zeroes[PAGE / 2] = { 0 };
+	off_t page;
+	int fd;
+
+	fd = open_journal(table, &page);
 	assert_int_equal(pwrite(fd, zeroes, sizeof(zeroes), (page - 1) * PAGE), sizeof(zeroes));
 	close(fd);
 }
@@ -119,25 +129,13 @@ static void lost_events(void **unused)
 /* Page 2.. of a tree whose root has children: zeroes over its first leaf. */
 static void damage_first_leaf(const char *table)
 {
-	char path[112], sql[96];
 	uint8_t page[PAGE], zeroes[PAGE] = { 0 };
-	uint32_t root, cell, leaf;
-	sqlite3_stmt *s;
-	sqlite3 *db;
+	uint32_t cell, leaf;
+	off_t root;
 	int fd;
 
-	in_journal("PRAGMA user_version");
-	snprintf(path, sizeof(path), "%s/journal.db", af.state);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", table);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-	root = (uint32_t)sqlite3_column_int(s, 0);
-	sqlite3_finalize(s);
-	sqlite3_close(db);
-	fd = open(path, O_RDWR);
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, page, PAGE, (off_t)(root - 1) * PAGE), PAGE);
+	fd = open_journal(table, &root);
+	assert_int_equal(pread(fd, page, PAGE, (root - 1) * PAGE), PAGE);
 	assert_int_equal(page[0], 2); /* an index's interior page: cells begin with a child */
 	cell = (uint32_t)page[12] << 8 | page[13];
 	leaf = (uint32_t)page[cell] << 24 | (uint32_t)page[cell + 1] << 16 |

@@ -161,7 +161,7 @@ static void what_is_stuck_is_forgotten_and_kept(void **unused)
 	assert_int_equal(count_in_journal("SELECT count(*) FROM history WHERE what = 'forgotten'"),
 			 1);
 	assert_true(af.agent->lives[0]->superseded);
-	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/recall", "{}"), 409);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/undo", "{}"), 409);
 	grow_old();
 	assert_int_equal(af.agent->live_count, 2);
 	assert_int_equal(count_in_journal("SELECT count(*) FROM rollouts"), 2);

@@ -14,16 +14,6 @@
 #include "agent_api.h"
 #include "agent_fixture.h"
 
-static json_t *get(const char *path)
-{
-	json_t *json;
-	int status;
-
-	json = af_ask("GET", path, "", &status);
-	assert_int_equal(status, 200);
-	return json;
-}
-
 /* How many entries have this in @member. */
 static size_t count_of(const json_t *entries, const char *member, const char *text)
 {
@@ -94,7 +84,7 @@ static void promoted_aborted_undone(void **unused)
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
 	assert_int_equal(AF_SUM(reversed), AF_PEERS);
 
-	json = get("/v1/history/rollout/1");
+	json = af_get("/v1/history/rollout/1");
 	expect_asker(entry_of(json, "verb", "start"), "CVE");
 	expect_asker(entry_of(json, "verb", "promote"), "seen it");
 	expect_asker(entry_of(json, "verb", "abort"), "enough");
@@ -105,7 +95,7 @@ static void promoted_aborted_undone(void **unused)
 	entry_of(json, "phase", "aborting");
 	entry_of(json, "phase", "reversed");
 	json_decref(json);
-	json = get("/v1/history/vm/web-1");
+	json = af_get("/v1/history/vm/web-1");
 	assert_int_equal(count_of(json, "vm", "web-1"), json_array_size(json));
 	assert_int_equal(count_of(json, "what", "apply"), 1);
 	json_decref(json);
@@ -121,15 +111,15 @@ static void recalled_by_hand(void **unused)
 	(void)unused;
 	af_create();
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
-	json = get("/v1/rollouts/1");
+	json = af_get("/v1/rollouts/1");
 	assert_true(json_is_null(json_object_get(json, "recall")));
 	assert_int_equal(json_integer_value(json_object_get(json, "tried")), AF_PEERS);
 	json_decref(json);
 	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/recall", "{\"why\": \"bad\"}"), 200);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
-	json = get("/v1/rollouts/1");
+	json = af_get("/v1/rollouts/1");
 	json_decref(json);
-	json = get("/v1/blocks");
+	json = af_get("/v1/blocks");
 	assert_int_equal(json_array_size(json), 1);
 	af_expect_text(json, "0.vm", "");
 	json_decref(json);
@@ -144,7 +134,7 @@ static void recalled_by_hand(void **unused)
 	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\"}"), 200);
 	af_create();
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
-	json = get("/v1/history");
+	json = af_get("/v1/history");
 	entry_of(json, "verb", "recall");
 	expect_asker(entry_of(json, "hand", "allow"), "");
 	json_decref(json);
@@ -167,7 +157,7 @@ static void a_closed_window_is_told(void **unused)
 		 from / 60, from % 60, (from + 1) % 1440 / 60, (from + 1) % 60);
 	af_write_policy("0s", more);
 	af_create();
-	json = get("/v1/rollouts/1");
+	json = af_get("/v1/rollouts/1");
 	said_ms = json_integer_value(json_object_get(json, "window_opens_ms"));
 	assert_int_equal(said_ms, opens_ms / 60000 * 60000);
 	json_decref(json);

@@ -139,7 +139,7 @@ static void test_wrong_records(void **state)
 	(void)state;
 	event.kind = 0;
 	assert_int_equal(fth_journal_encode(&event, record), 0);
-	event.kind = FTH_RE_RENAME + 1;
+	event.kind = FTH_RE_FORGET + 1;
 	assert_int_equal(fth_journal_encode(&event, record), 0);
 	event = full_event();
 	memset(event.why, 'w', sizeof(event.why)); /* no NUL */

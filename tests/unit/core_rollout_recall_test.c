@@ -318,6 +318,22 @@ static void test_id_of_another_agents_op(void **state)
 	assert_true(m_vm_of(0)->op_id > id + FTH_ROLLOUT_OPS_APART);
 }
 
+/* A guest that refuses so for ever must not make ids come round again. */
+static void test_ids_are_not_used_up(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	m_begin(1);
+	m.rollout.next_op = UINT32_MAX / 2;
+	m_result(0, FTH_E_MALFORMED, FTH_LC_ABSENT);
+	m_tick(FTH_RETRY_AFTER_MS);
+	m_expect(0, FTH_RV_STAGING);
+	id = m_vm_of(0)->op_id;
+	assert_int_equal((uint32_t)id, UINT32_MAX / 2);
+	assert_int_equal(m.rollout.next_op, UINT32_MAX / 2 + 1);
+}
+
 static void test_late_vm_after_recall(void **state)
 {
 	(void)state;
@@ -433,6 +449,7 @@ int main(void)
 		MACHINE_TEST(test_snapshot_of_one_that_failed),
 		MACHINE_TEST(test_patched_before_its_turn),
 		MACHINE_TEST(test_id_of_another_agents_op),
+		MACHINE_TEST(test_ids_are_not_used_up),
 		MACHINE_TEST(test_late_vm_after_recall),
 		MACHINE_TEST(test_refused_reverse_ends_stuck),
 		MACHINE_TEST(test_what_waits_to_be_turned_is_not_sent),

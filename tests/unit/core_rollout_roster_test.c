@@ -80,9 +80,201 @@ static void test_names_can_be_given_anew(void **state)
 	assert_ptr_equal(fth_rollout_find(&m.rollout, "vm-9"), m_vm_of(0));
 }
 
+static int forget(int vm, const char *who)
+{
+	struct fth_rollout_event made = m_event(FTH_RE_FORGET, vm);
+
+	snprintf(made.who, sizeof(made.who), "%s", who);
+	snprintf(made.why, sizeof(made.why), "its disk burnt");
+	return m_step(&made);
+}
+
+/* Nobody waits for it: not its op's answer, and not the way back. */
+static void test_a_forgotten_vm_holds_nothing_up(void **state)
+{
+	struct fth_recall recall;
+
+	(void)state;
+	m.policy.in_flight.fleet = 1;
+	m_begin(2);
+	m_lost(m_first());
+	m_expect(m_first(), FTH_RV_UNKNOWN);
+	m_expect(1 - m_first(), FTH_RV_WAITING);
+	assert_int_equal(forget(m_first(), "ann"), 0);
+	m_expect(m_first(), FTH_RV_FORGOTTEN);
+	assert_string_equal(m_vm_of(m_first())->why, "by request of 'ann': its disk burnt");
+	m_expect(1 - m_first(), FTH_RV_STAGING);
+	assert_int_equal(m.rollout.in_flight, 1);
+	assert_int_equal(m.rollout.tried, 2);
+	m_to_soaking(1 - m_first());
+	m_lost(1 - m_first());
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_expect_phase(FTH_RO_STUCK);
+	fth_rollout_recall(&m.rollout, m.now_ms, &recall);
+	assert_int_equal(recall.total, 1);
+	assert_int_equal(forget(1 - m_first(), "ann"), 0);
+	m_expect_phase(FTH_RO_REVERSED);
+	fth_rollout_recall(&m.rollout, m.now_ms, &recall);
+	assert_int_equal(recall.total, 0);
+	assert_int_equal(recall.left, 0);
+	assert_int_equal(forget(0, "ann"), 0); /* for the second time */
+	assert_false(m.actions.changed);
+}
+
+static void fails(int vm)
+{
+	m_expect(vm, FTH_RV_STAGING);
+	m_result(vm, FTH_E_OK, FTH_LC_STAGED);
+	m_result(vm, FTH_E_SYMBOL_UNKNOWN, FTH_LC_STAGED);
+}
+
+/* Or VMs that are made anew each time they fail would never spend the budget. */
+static void test_who_gets_a_place_may_fail_too(void **state)
+{
+	(void)state;
+	m.policy.failures_max = (struct fth_share){ false, 1 };
+	m_begin(3);
+	fails(0);
+	assert_int_equal(forget(0, ""), 0);
+	m_add(0, "h0", "", true);
+	m_seen(0, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_RUNNING);
+	fails(0);
+	assert_int_equal(m.rollout.failures, 2);
+	assert_int_equal(m.rollout.tried, 4);
+	m_expect_phase(FTH_RO_REVERSING);
+}
+
+/* What is said of it is of nobody, until it is added: then it is a new one. */
+static void test_a_forgotten_vm_comes_back_as_a_new_one(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	m_lost(0);
+	assert_int_equal(forget(0, ""), 0);
+	assert_string_equal(m_vm_of(0)->why, "its disk burnt");
+	m_seen(0, FTH_LC_SOAKING);
+	assert_false(m.actions.changed);
+	m_add(0, "h0", "", true);
+	m_expect(0, FTH_RV_WAITING);
+	assert_int_equal(m.rollout.vm_count, 1);
+	assert_false(m_vm_of(0)->touched);
+	m_seen(0, FTH_LC_ABSENT);
+	m_to_done(0);
+	m_expect_phase(FTH_RO_COMPLETE);
+}
+
+/* On the way back it is taken back, if it has the patch. */
+static void test_a_forgotten_vm_comes_back_with_the_patch(void **state)
+{
+	struct fth_rollout_event made;
+	struct fth_recall recall;
+
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	m_lost(0);
+	made = m_event(FTH_RE_REVERSE, -1);
+	made.blocked = true;
+	assert_int_equal(m_step(&made), 0);
+	assert_int_equal(forget(0, "ann"), 0);
+	m_expect_phase(FTH_RO_REVERSED);
+	made = m_event(FTH_RE_ADD_VM, 0);
+	made.sha256_matches = true;
+	assert_int_equal(m_step(&made), 0);
+	m_expect(0, FTH_RV_SKIPPED);
+	m_seen(0, FTH_LC_APPLIED);
+	m_expect_phase(FTH_RO_REVERSING);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_result(0, FTH_E_OK, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSED);
+	fth_rollout_recall(&m.rollout, m.now_ms, &recall);
+	assert_int_equal(recall.total, 1);
+	assert_int_equal(recall.back, 1);
+}
+
+/* Also one that the policy does not select, where the payload may be nowhere. */
+static void test_what_is_recalled_goes_back_from_anybody(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	m.policy.select_name.count = 1;
+	strcpy(m.policy.select_name.entries[0].text, "vm-0");
+	m_begin(1);
+	m_to_done(0);
+	made = m_event(FTH_RE_ADD_VM, 7);
+	made.sha256_matches = true;
+	assert_int_equal(m_step(&made), 0);
+	assert_int_equal(m.rollout.vm_count, 1); /* it is none of ours as long as all is well */
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	assert_int_equal(m_step(&made), 0);
+	assert_int_equal(m.rollout.vm_count, 1); /* nor when only ours are taken back */
+	made = m_event(FTH_RE_REVERSE, -1);
+	made.blocked = true;
+	assert_int_equal(m_step(&made), 0);
+	made = m_event(FTH_RE_ADD_VM, 7);
+	made.sha256_matches = true;
+	assert_int_equal(m_step(&made), 0);
+	assert_int_equal(m.rollout.vm_count, 2);
+	made = m_seen_event(7, FTH_LC_APPLIED);
+	assert_int_equal(m_step(&made), 0);
+	m_expect(1, FTH_RV_REVERSING);
+}
+
+/* A wave whose VM is no more proves nothing: another one goes first. */
+static void test_a_forgotten_canary_is_replaced(void **state)
+{
+	int canary;
+
+	(void)state;
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 1 };
+	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_begin(3);
+	canary = m_first();
+	m_lost(canary);
+	assert_int_equal(forget(canary, "ann"), 0);
+	assert_int_equal(m.rollout.wave, 0);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 1);
+	assert_int_equal(m_vm_of(canary)->wave, 1);
+}
+
+/* A full roster has room again where somebody was forgotten; names may be taken over. */
+static void test_places_that_are_given_away(void **state)
+{
+	struct fth_rollout_event made;
+	int i;
+
+	(void)state;
+	m_begin(VMS_MAX);
+	made = m_event(FTH_RE_ADD_VM, VMS_MAX);
+	assert_int_equal(m_step(&made), -ENOSPC);
+	assert_int_equal(forget(3, ""), 0);
+	assert_int_equal(m_step(&made), 0);
+	assert_string_equal(m_vm_of(3)->name, made.vm);
+	assert_int_equal(m.rollout.vm_count, VMS_MAX);
+	m_expect(3, FTH_RV_DEFERRED);
+	assert_int_equal(forget(5, ""), 0);
+	assert_int_equal(rename_vm("vm-6", "vm-5"), 0);
+	assert_ptr_equal(fth_rollout_find(&m.rollout, "vm-5"), m_vm_of(6));
+	assert_ptr_equal(fth_rollout_find(&m.rollout, "vm-6"), m_vm_of(5));
+	for (i = 0; i < (int)VMS_MAX; i++)
+		assert_ptr_equal(fth_rollout_find(&m.rollout, m_vm_of(i)->name), m_vm_of(i));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(test_a_forgotten_vm_holds_nothing_up),
+		MACHINE_TEST(test_who_gets_a_place_may_fail_too),
+		MACHINE_TEST(test_a_forgotten_vm_comes_back_as_a_new_one),
+		MACHINE_TEST(test_a_forgotten_vm_comes_back_with_the_patch),
+		MACHINE_TEST(test_what_is_recalled_goes_back_from_anybody),
+		MACHINE_TEST(test_a_forgotten_canary_is_replaced),
+		MACHINE_TEST(test_places_that_are_given_away),
 		MACHINE_TEST(test_a_renamed_vm_keeps_its_place),
 		MACHINE_TEST(test_renames_that_are_refused),
 		MACHINE_TEST(test_names_can_be_given_anew),

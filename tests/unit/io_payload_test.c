@@ -17,54 +17,12 @@
 
 #include "core/policy.h"
 #include "io/payload.h"
+#include "module_file.h"
 
 #define GOOD_INFO "license=GPL\0livepatch=Y\0name=demo\0vermagic=6.1.0-9-cloud-amd64 SMP mod_unload"
 
-/* A relocatable file with the two sections that the loader looks at. */
-struct module {
-	Elf64_Ehdr header;
-	Elf64_Shdr sections[3];
-	char names[32];
-	char info[256];
-};
-
 static char path[] = "/tmp/fother-payload.XXXXXX";
 static char message[FTH_PAYLOAD_ERROR_MAX];
-
-static void make(struct module *module, const char *info, size_t info_size)
-{
-	static const char names[] = "\0.modinfo\0.shstrtab";
-
-	memset(module, 0, sizeof(*module));
-	memcpy(module->header.e_ident, ELFMAG, SELFMAG);
-	module->header.e_ident[EI_CLASS] = ELFCLASS64;
-	module->header.e_ident[EI_DATA] = ELFDATA2LSB;
-	module->header.e_ident[EI_VERSION] = EV_CURRENT;
-	module->header.e_type = ET_REL;
-	module->header.e_machine = EM_X86_64;
-	module->header.e_version = EV_CURRENT;
-	module->header.e_ehsize = sizeof(Elf64_Ehdr);
-	module->header.e_shoff = offsetof(struct module, sections);
-	module->header.e_shentsize = sizeof(Elf64_Shdr);
-	module->header.e_shnum = 3;
-	module->header.e_shstrndx = 2;
-	memcpy(module->names, names, sizeof(names));
-	memcpy(module->info, info, info_size);
-	module->sections[1] = (Elf64_Shdr){
-		.sh_name = 1,
-		.sh_type = SHT_PROGBITS,
-		.sh_offset = offsetof(struct module, info),
-		.sh_size = info_size,
-		.sh_addralign = 1,
-	};
-	module->sections[2] = (Elf64_Shdr){
-		.sh_name = 10,
-		.sh_type = SHT_STRTAB,
-		.sh_offset = offsetof(struct module, names),
-		.sh_size = sizeof(names),
-		.sh_addralign = 1,
-	};
-}
 
 static int load(const void *bytes, size_t size, struct fth_payload *ret_payload)
 {
@@ -77,7 +35,7 @@ static int load(const void *bytes, size_t size, struct fth_payload *ret_payload)
 	return fth_payload_load(path, ret_payload, message, sizeof(message));
 }
 
-static void expect_refused(const struct module *module, const char *why)
+static void expect_refused(const struct module_file *module, const char *why)
 {
 	struct fth_payload payload;
 
@@ -90,10 +48,10 @@ static void test_good_module(void **state)
 {
 	uint8_t hash[crypto_hash_sha256_BYTES];
 	struct fth_payload payload;
-	struct module module;
+	struct module_file module;
 
 	(void)state;
-	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module_file_make(&module, GOOD_INFO, sizeof(GOOD_INFO));
 	assert_int_equal(load(&module, sizeof(module), &payload), 0);
 	assert_string_equal(payload.name, "demo");
 	assert_string_equal(payload.release, "6.1.0-9-cloud-amd64");
@@ -110,30 +68,30 @@ static void test_wrong_modules(void **state)
 	static const char no_name[] = "livepatch=Y\0vermagic=6.1 SMP";
 	static const char no_vermagic[] = "livepatch=Y\0name=demo";
 	static const char open_end[] = { 'n', 'a', 'm', 'e', '=', 'x' };
-	struct module module;
+	struct module_file module;
 
 	(void)state;
-	make(&module, no_livepatch, sizeof(no_livepatch));
+	module_file_make(&module, no_livepatch, sizeof(no_livepatch));
 	expect_refused(&module, "found livepatch='', expected 'Y'");
-	make(&module, no_name, sizeof(no_name));
+	module_file_make(&module, no_name, sizeof(no_name));
 	expect_refused(&module, "found a name of 0 bytes");
-	make(&module, no_vermagic, sizeof(no_vermagic));
+	module_file_make(&module, no_vermagic, sizeof(no_vermagic));
 	expect_refused(&module, "found vermagic ''");
-	make(&module, open_end, sizeof(open_end));
+	module_file_make(&module, open_end, sizeof(open_end));
 	expect_refused(&module, "found livepatch=''");
-	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module_file_make(&module, GOOD_INFO, sizeof(GOOD_INFO));
 	module.header.e_machine = EM_AARCH64;
 	expect_refused(&module, "machine 183, expected 64 bit x86-64");
-	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module_file_make(&module, GOOD_INFO, sizeof(GOOD_INFO));
 	module.header.e_type = ET_EXEC;
 	expect_refused(&module, "found ELF type 2, expected 1");
-	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module_file_make(&module, GOOD_INFO, sizeof(GOOD_INFO));
 	module.sections[1].sh_name = 10;
 	expect_refused(&module, "no usable section '.modinfo'");
-	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module_file_make(&module, GOOD_INFO, sizeof(GOOD_INFO));
 	module.sections[1].sh_offset = 1 << 30;
 	expect_refused(&module, "no usable section '.modinfo'");
-	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module_file_make(&module, GOOD_INFO, sizeof(GOOD_INFO));
 	memset(&module, 'x', 4);
 	expect_refused(&module, "found no ELF file");
 }
@@ -161,12 +119,12 @@ static void test_wrong_files(void **state)
 static void test_changed_bytes(void **state)
 {
 	struct fth_payload payload;
-	struct module module;
+	struct module_file module;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < offsetof(struct module, info); i++) {
-		make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	for (i = 0; i < offsetof(struct module_file, info); i++) {
+		module_file_make(&module, GOOD_INFO, sizeof(GOOD_INFO));
 		((uint8_t *)&module)[i] ^= 0xff;
 		if (!load(&module, sizeof(module), &payload))
 			fth_payload_free(&payload);
@@ -177,10 +135,10 @@ static void test_policy_that_means_another(void **state)
 {
 	struct fth_policy *policy = test_calloc(1, sizeof(*policy));
 	struct fth_payload payload;
-	struct module module;
+	struct module_file module;
 
 	(void)state;
-	make(&module, GOOD_INFO, sizeof(GOOD_INFO));
+	module_file_make(&module, GOOD_INFO, sizeof(GOOD_INFO));
 	assert_int_equal(load(&module, sizeof(module), &payload), 0);
 	strcpy(policy->name, "demo");
 	strcpy(policy->file, "demo.ko");
@@ -207,7 +165,7 @@ static void test_policy_that_means_another(void **state)
 /* Loads a module that says of itself what stands between name and vermagic. */
 static int load_with(const char *more, struct fth_payload *ret_payload)
 {
-	struct module module;
+	struct module_file module;
 	char info[256];
 	int length = snprintf(info, sizeof(info), "livepatch=Y%cname=demo%c%s%cvermagic=6.1 SMP", 0,
 			      0, more, 0);
@@ -215,7 +173,7 @@ static int load_with(const char *more, struct fth_payload *ret_payload)
 	for (int i = 0; i < length; i++)
 		if (info[i] == '|')
 			info[i] = 0;
-	make(&module, info, (size_t)length + 1);
+	module_file_make(&module, info, (size_t)length + 1);
 	return load(&module, sizeof(module), ret_payload);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -154,6 +155,27 @@ static void test_killed_ones_are_not_told(void **state)
 		fth_loop_turn(loop);
 }
 
+/* As many as may hang in the kernel; until the loop turns nobody notes that they died. */
+static void test_killed_ones_are_counted(void **state)
+{
+	struct fth_process *process;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < FTH_PROCESS_ORPHANS_MAX; i++) {
+		assert_int_equal(fth_process_orphans(loop), i);
+		assert_int_equal(start("sleep 1000", LONG_MS, &process), 0);
+		fth_process_kill(process);
+	}
+	assert_int_equal(start("exit 0", LONG_MS, &process), -EUSERS);
+	while (fth_process_orphans(loop))
+		fth_loop_turn(loop);
+	assert_false(has_children());
+	run("exit 3", LONG_MS);
+	assert_int_equal(process_end.status, 3);
+	assert_int_equal(fth_process_orphans(loop), 0);
+}
+
 static void answer(struct evhttp_request *request, void *context)
 {
 	const char *path = evhttp_request_get_uri(request);
@@ -282,6 +304,7 @@ int main(void)
 		PROBE_TEST(test_no_such_program),
 		PROBE_TEST(test_time_is_over),
 		PROBE_TEST(test_killed_ones_are_not_told),
+		PROBE_TEST(test_killed_ones_are_counted),
 		PROBE_TEST(test_answers),
 		PROBE_TEST(test_no_answer),
 		PROBE_TEST(test_other_schemes_are_refused),

@@ -246,16 +246,22 @@ static void decoder_reset_forgets_half_a_frame(void **state)
 	assert_int_equal(fixture->decoder.skipped_bytes, 0);
 }
 
+/* The stream is empty again afterwards. */
+static void feed_half_a_frame(struct fixture *fixture)
+{
+	append(fixture, FTH_T_STAGE, 9, 200);
+	fixture->length = 100;
+	assert_int_equal(feed(fixture, 100, 0), 0);
+	fixture->length = 0;
+}
+
 /* Half a frame, then a buffer that begins with a frame of @type. */
 static uint32_t frames_after_half_a_frame(struct fixture *fixture, uint8_t type, uint32_t cut)
 {
 	uint32_t frames = 0;
 	struct fth_span input;
 
-	append(fixture, FTH_T_STAGE, 9, 200);
-	fixture->length = 100;
-	assert_int_equal(feed(fixture, 100, 0), 0);
-	fixture->length = 0;
+	feed_half_a_frame(fixture);
 	append(fixture, type, 0, 12);
 	append(fixture, FTH_T_QUERY, 1, 0);
 	input.data = fixture->stream;
@@ -288,13 +294,22 @@ static void decoder_broken_hello_begins_nothing(void **state)
 {
 	struct fixture *fixture = *state;
 
-	append(fixture, FTH_T_STAGE, 9, 200);
-	fixture->length = 100;
-	assert_int_equal(feed(fixture, 100, 0), 0);
-	fixture->length = 0;
+	feed_half_a_frame(fixture);
 	append(fixture, FTH_T_HELLO, 0, 12);
 	fixture->stream[FTH_HEADER_SIZE] ^= 1;
 	fth_decoder_begin_buffer(&fixture->decoder, fixture->stream, fixture->length);
+	assert_int_equal(fixture->decoder.fill - fixture->decoder.begin, 100);
+}
+
+/* What would be a HELLO stands in memory, but no more of it came than this. */
+static void decoder_short_buffer_begins_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+
+	feed_half_a_frame(fixture);
+	append(fixture, FTH_T_HELLO, 0, 12);
+	for (uint32_t length = 0; length < FTH_HEADER_SIZE + 12; length++)
+		fth_decoder_begin_buffer(&fixture->decoder, fixture->stream, length);
 	assert_int_equal(fixture->decoder.fill - fixture->decoder.begin, 100);
 }
 
@@ -316,6 +331,7 @@ int main(void)
 		TEST(decoder_only_hello_begins_anew),
 		TEST(decoder_half_a_hello_begins_nothing),
 		TEST(decoder_broken_hello_begins_nothing),
+		TEST(decoder_short_buffer_begins_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

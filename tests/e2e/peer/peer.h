@@ -8,13 +8,14 @@
 
 #include "fother/codec.h"
 
-#define WAIT_MS 60000	    /* for one answer; guests may be slow */
+#define WAIT_MS 60000	    /* for one answer; guests may be slow; $TAP_SLOWER times as long */
 #define SIGNATURE_MAX 16384 /* bytes: longer ones than a guest takes too */
 #define LINE_MAX_BYTES 512
 
 /**
  * struct peer - one host
  * @path: of the socket
+ * @wait_ms: for one answer
  * @fd: the socket or -1
  * @nonce: of the session
  * @seq: next frame's number
@@ -26,6 +27,7 @@
  */
 struct peer {
 	const char *path;
+	int wait_ms;
 	int fd;
 	uint64_t nonce;
 	uint32_t seq;

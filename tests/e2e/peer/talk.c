@@ -188,20 +188,20 @@ bool peer_next(struct peer *peer, int64_t until_ms)
 /* Print what comes until a message of @type, and of @op_id unless that is 0. */
 void peer_wait(struct peer *peer, uint8_t type, uint64_t op_id)
 {
-	int64_t until_ms = peer_now_ms() + WAIT_MS;
+	int64_t until_ms = peer_now_ms() + peer->wait_ms;
 
 	while (peer_next(peer, until_ms)) {
 		peer_print(&peer->msg);
 		if (peer->msg.type == type && (!op_id || peer->msg.op_id == op_id))
 			return;
 	}
-	errx(1, "no '%s' came in %d ms", fth_msg_type_name(type), WAIT_MS);
+	errx(1, "no '%s' came in %d ms", fth_msg_type_name(type), peer->wait_ms);
 }
 
 void peer_hello(struct peer *peer, uint64_t epoch)
 {
 	struct fth_msg msg = { .type = FTH_T_HELLO, .u.hello.epoch = epoch };
-	int64_t until_ms = peer_now_ms() + WAIT_MS;
+	int64_t until_ms = peer_now_ms() + peer->wait_ms;
 	int64_t reopen_ms = peer_now_ms() + FTH_SILENT_AFTER_MS;
 
 	if (getrandom(&peer->nonce, sizeof(peer->nonce), 0) != sizeof(peer->nonce))
@@ -222,7 +222,7 @@ void peer_hello(struct peer *peer, uint64_t epoch)
 			reopen_ms = peer_now_ms() + FTH_SILENT_AFTER_MS;
 		}
 	}
-	errx(1, "no answer to HELLO in %d ms", WAIT_MS);
+	errx(1, "no answer to HELLO in %d ms", peer->wait_ms);
 }
 
 uint64_t peer_number(const char *word)

@@ -123,7 +123,11 @@ static int trace(char *function)
 {
 	int err = ftrace_set_filter(&ops, function, strlen(function), 0);
 
-	return err ? err : register_ftrace_function(&ops);
+	if (!err)
+		err = register_ftrace_function(&ops);
+	if (err)
+		ftrace_free_filter(&ops);
+	return err;
 }
 
 static int find_note_send(void)
@@ -161,6 +165,7 @@ static void __exit fth_test_note_exit(void)
 {
 	if (ops.flags & FTRACE_OPS_FL_ENABLED)
 		unregister_ftrace_function(&ops);
+	ftrace_free_filter(&ops);
 	if (note) {
 		unregister_die_notifier(&die_block);
 		atomic_notifier_chain_unregister(&panic_notifier_list, &panic_block);
