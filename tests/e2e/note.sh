@@ -37,6 +37,12 @@ told() {
 	eventually "$WAIT_S" "$1" has_line "$2"
 }
 
+# hears PATTERN: by now, of what may come later than an answer.
+hears() {
+	echo heartbeat >&7
+	has_line "$1"
+}
+
 # What fother finds by itself.
 test_found() {
 	begin_host
@@ -61,7 +67,7 @@ test_told_once() {
 		"grep -qx soaking /sys/kernel/fother/patches/$by_hand/state"
 	begin_host
 	fault oops 0
-	told "the host is told of its revert" "^event 2 $by_hand .* trigger=2 "
+	eventually "$WAIT_S" "the host is told of its revert" hears "^event 2 $by_hand .* trigger=2 "
 	is "$(grep -c "^event 4 $by_hand " "$DIR/peer.out")" 1 "that it began is told once"
 	is "$(grep -c "^event 2 $by_hand " "$DIR/peer.out")" 1 "and so is that it is over"
 	is "$(counter notes_sent)" 2 "the first of them by a note"
