@@ -151,9 +151,12 @@ static uint32_t marks_of(const struct fth_rollout *rollout, const struct fth_rol
 	if ((vm->state == FTH_RV_DEFERRED || vm->state == FTH_RV_FORGOTTEN) &&
 	    vm->wave == rollout->wave)
 		marks |= FTH_MARK_AWAY;
-	if (vm->state == FTH_RV_WAITING && vm->seen && vm->wave > rollout->wave &&
-	    vm->wave < rollout->policy.wave_count)
-		marks |= FTH_MARK_STAND_IN;
+	if (vm->wave > rollout->wave && vm->wave < rollout->policy.wave_count) {
+		if (vm->state == FTH_RV_WAITING && vm->seen)
+			marks |= FTH_MARK_STAND_IN;
+		else if (vm->state == FTH_RV_WAITING || vm->state == FTH_RV_DEFERRED)
+			marks |= FTH_MARK_TO_COME;
+	}
 	if (!vm->op && (vm->state == FTH_RV_WAITING || vm->state == FTH_RV_DEFERRED))
 		marks |= FTH_MARK_IDLE;
 	return marks;

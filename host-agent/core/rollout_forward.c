@@ -156,6 +156,13 @@ static bool replace_away(struct fth_rollout_run *run)
 	return true;
 }
 
+/* Its VMs are no more, and those that could take their place are away, or not heard yet. */
+static bool waits_for_stand_in(const struct fth_rollout *rollout)
+{
+	return fth_agenda_marked(rollout, FTH_MARK_AWAY) &&
+	       fth_agenda_marked(rollout, FTH_MARK_TO_COME);
+}
+
 static void spend(struct fth_rollout_run *run, const char *what)
 {
 	struct fth_rollout *rollout = run->rollout;
@@ -278,7 +285,7 @@ static bool judge_wave(struct fth_rollout_run *run, bool crowded)
 		return false;
 	if (!tally->healthy && replace_away(run))
 		return true;
-	if (!tally->healthy && tally->deferred) {
+	if (!tally->healthy && (tally->deferred || waits_for_stand_in(rollout))) {
 		fth_text_format(why, sizeof(why),
 				"wave %u of %u waits: none of its VMs is "
 				"reachable",

@@ -30,6 +30,7 @@ enum fth_rollout_class {
 #define FTH_MARK_AWAY (1u << 1)	    /* of the current wave, DEFERRED or FORGOTTEN */
 #define FTH_MARK_STAND_IN (1u << 2) /* of a later wave, there and waiting */
 #define FTH_MARK_IDLE (1u << 3)	    /* WAITING or DEFERRED */
+#define FTH_MARK_TO_COME (1u << 4)  /* of a later wave, and may yet be a stand-in */
 
 /* Which budget of what is in flight. */
 enum fth_rollout_budget {

@@ -242,6 +242,30 @@ static void test_a_forgotten_canary_is_replaced(void **state)
 	assert_int_equal(m_vm_of(canary)->wave, 1);
 }
 
+/* Also by one that is away when the wave's only VM is forgotten: nobody goes without. */
+static void test_a_forgotten_canary_is_waited_for(void **state)
+{
+	int canary, other;
+
+	(void)state;
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 1 };
+	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_begin(2);
+	canary = m_first();
+	other = 1 - canary;
+	m_lost(other);
+	m_lost(canary);
+	assert_int_equal(forget(canary, "ann"), 0);
+	assert_int_equal(m.rollout.wave, 0);
+	m_expect_phase(FTH_RO_RUNNING);
+	m_seen(other, FTH_LC_ABSENT);
+	m_expect(other, FTH_RV_STAGING);
+	assert_int_equal(m.rollout.wave, 0);
+	assert_int_equal(forget(other, "ann"), 0);
+	m_expect_phase(FTH_RO_COMPLETE);
+}
+
 /* A full roster has room again where somebody was forgotten; names may be taken over. */
 static void test_places_that_are_given_away(void **state)
 {
@@ -274,6 +298,7 @@ int main(void)
 		MACHINE_TEST(test_a_forgotten_vm_comes_back_with_the_patch),
 		MACHINE_TEST(test_what_is_recalled_goes_back_from_anybody),
 		MACHINE_TEST(test_a_forgotten_canary_is_replaced),
+		MACHINE_TEST(test_a_forgotten_canary_is_waited_for),
 		MACHINE_TEST(test_places_that_are_given_away),
 		MACHINE_TEST(test_a_renamed_vm_keeps_its_place),
 		MACHINE_TEST(test_renames_that_are_refused),
