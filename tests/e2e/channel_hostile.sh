@@ -3,6 +3,7 @@
 # A host that breaks the protocol, is of another version, dies in the middle of a
 # frame, or has a rival on its socket; and one that stops reading and goes on.
 # kernels: 6.1 6.12
+# debug: yes
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
