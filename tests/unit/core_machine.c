@@ -91,6 +91,13 @@ const struct fth_rollout_vm *m_vm_of(int vm)
 	return &m.rollout.vms[vm];
 }
 
+void m_canary_first(void)
+{
+	m.policy.wave_count = 2;
+	m.policy.waves[0] = (struct fth_share){ false, 1 };
+	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+}
+
 void m_add(int vm, const char *host, const char *group, bool reachable)
 {
 	struct fth_rollout_event made = m_event(FTH_RE_ADD_VM, vm);

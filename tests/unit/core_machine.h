@@ -35,6 +35,7 @@ int m_simple(uint8_t kind);
 void m_tick(uint64_t later_ms);
 uint32_t m_sent(uint8_t op);
 const struct fth_rollout_vm *m_vm_of(int vm);
+void m_canary_first(void); /* the policy, before m_begin() */
 void m_add(int vm, const char *host, const char *group, bool reachable);
 struct fth_rollout_event m_seen_event(int vm, uint8_t guest_state);
 void m_seen(int vm, uint8_t guest_state);

@@ -203,9 +203,7 @@ static void test_unknown_words_are_refused(void **state)
 
 static void two_waves_with_a_check(void)
 {
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	strcpy(m.policy.wave_http, "http://monitor/");
 }
 

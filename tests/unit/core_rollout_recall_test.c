@@ -16,9 +16,7 @@ static void test_reverse_by_hand(void **state)
 	struct fth_rollout_event made;
 
 	(void)state;
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m_begin(2);
 	m_to_soaking(m_first());
 	made = m_event(FTH_RE_REVERSE, -1);

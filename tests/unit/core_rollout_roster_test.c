@@ -230,9 +230,7 @@ static void test_a_forgotten_canary_is_replaced(void **state)
 	int canary;
 
 	(void)state;
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m_begin(3);
 	canary = m_first();
 	m_lost(canary);
@@ -248,9 +246,7 @@ static void test_a_forgotten_canary_is_waited_for(void **state)
 	int canary, other;
 
 	(void)state;
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m_begin(2);
 	canary = m_first();
 	other = 1 - canary;

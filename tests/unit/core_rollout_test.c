@@ -16,9 +16,7 @@ static void test_canary_soaks_before_the_rest(void **state)
 	int canary, i;
 
 	(void)state;
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m_begin(3);
 	canary = m_first();
 	assert_int_equal(m_sent(FTH_OP_STAGE), 1);
@@ -87,9 +85,7 @@ static void test_failures_count_at_a_gate(void **state)
 	(void)state;
 	m.policy.gate = FTH_GATE_MANUAL;
 	m.policy.failures_max = (struct fth_share){ false, 0 };
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m_begin(3);
 	m_to_done(m_first());
 	m_expect_phase(FTH_RO_GATED);
@@ -117,9 +113,7 @@ static void test_wave_without_a_healthy_vm_stops(void **state)
 {
 	(void)state;
 	m.policy.failures_max = (struct fth_share){ false, 2 };
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m_begin(4);
 	m_result(m_first(), FTH_E_OK, FTH_LC_STAGED);
 	m_result_taint(m_first(), FTH_E_OK, FTH_LC_SOAKING, WARN);
@@ -206,9 +200,7 @@ static void test_manual_gate(void **state)
 {
 	(void)state;
 	m.policy.gate = FTH_GATE_MANUAL;
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m_begin(2);
 	m_to_done(m_first());
 	m_expect_phase(FTH_RO_GATED);
@@ -221,9 +213,7 @@ static void test_gate_opens(void **state)
 {
 	(void)state;
 	m.policy.gate = FTH_GATE_MANUAL;
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m_begin(2);
 	m_to_done(m_first());
 	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
@@ -266,9 +256,7 @@ static void test_canary_that_is_away_is_replaced(void **state)
 	int canary;
 
 	(void)state;
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m.policy.canary.count = 1;
 	memcpy(m.policy.canary.entries[0].text, "vm-1", 5);
 	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
@@ -430,9 +418,7 @@ static void test_pause_at_a_gate(void **state)
 {
 	(void)state;
 	m.policy.gate = FTH_GATE_MANUAL;
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 	m_begin(2);
 	m_to_done(m_first());
 	assert_int_equal(m_simple(FTH_RE_PAUSE), 0);

@@ -14,9 +14,7 @@
 static void canary_then_all(uint8_t gate)
 {
 	m.policy.gate = gate;
-	m.policy.wave_count = 2;
-	m.policy.waves[0] = (struct fth_share){ false, 1 };
-	m.policy.waves[1] = (struct fth_share){ true, 10000 };
+	m_canary_first();
 }
 
 static int by_ann(uint8_t kind, const char *why)
