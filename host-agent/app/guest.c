@@ -156,70 +156,6 @@ void fth_guest_free_all(struct fth_agent *agent)
 	agent->send_first = NULL;
 }
 
-/* Give one event about this guest to every rollout that has it. */
-static void step_all(struct fth_guest *guest, const struct fth_rollout_event *event)
-{
-	struct fth_rollout_event copy;
-	struct fth_binding *binding;
-
-	for (binding = guest->bindings; binding; binding = binding->next) {
-		if (!fth_live_is_told(binding->live) || !binding->live->synced)
-			continue;
-		copy = *event;
-		strcpy(copy.vm, guest->name);
-		fth_live_step(binding->live, &copy);
-	}
-}
-
-static void feed_lost(struct fth_guest *guest)
-{
-	struct fth_rollout_event event = { .kind = FTH_RE_LOST };
-
-	step_all(guest, &event);
-}
-
-int fth_guest_feed_seen(struct fth_guest *guest, struct fth_binding *binding, bool restored)
-{
-	struct fth_rollout_event event;
-
-	fth_guest_fill_seen(guest, binding->live, &event);
-	event.restored = restored;
-	return fth_live_step(binding->live, &event);
-}
-
-static void remember(struct fth_guest *guest)
-{
-	struct fth_store_vm row = {
-		.name = guest->name,
-		.uptime_ms = guest->uptime_ms,
-		.has_uuid = guest->has_id,
-	};
-
-	if (!guest->agent->store_ok)
-		return;
-	memcpy(row.boot_id, guest->boot_id, sizeof(row.boot_id));
-	memcpy(row.uuid, guest->id, sizeof(row.uuid));
-	if (fth_store_put_vm(guest->agent->store, &row))
-		fth_agent_fail_store(guest->agent, fth_store_why(guest->agent->store));
-	else
-		fth_agent_mark(guest->agent);
-}
-
-static void feed_seen_all(struct fth_guest *guest, bool restored)
-{
-	struct fth_agent *agent = guest->agent;
-	struct fth_binding *binding;
-	uint32_t i;
-
-	for (i = 0; guest->patch_count && i < agent->live_count; i++)
-		fth_live_take_back(agent->lives[i], guest);
-	for (binding = guest->bindings; binding; binding = binding->next)
-		if (fth_live_is_told(binding->live) && binding->live->synced)
-			fth_guest_feed_seen(guest, binding, restored);
-	if (guest->bindings)
-		remember(guest);
-}
-
 uint64_t fth_guest_next_op(struct fth_agent *agent)
 {
 	return QUERY_BIT | (agent->epoch & EPOCH_MASK) << 32 | (uint32_t)++agent->query_count;
@@ -261,46 +197,10 @@ int fth_guest_ask(struct fth_guest *guest, struct fth_http_request *request)
 	return 0;
 }
 
-/* Its taint may change as fast as it can write; only the last word counts. */
-static void tell_taint(struct fth_guest *guest)
-{
-	struct fth_rollout_event event;
-	uint64_t now_ms;
-
-	if (!guest->taint_due || !guest->open || !guest->agent->store_ok)
-		return;
-	now_ms = fth_agent_now(guest->agent);
-	if (now_ms < guest->taint_ms + FTH_GUEST_QUERY_EVERY_MS)
-		return;
-	guest->taint_due = false;
-	guest->taint_ms = now_ms;
-	memset(&event, 0, sizeof(event));
-	event.kind = FTH_RE_HEARTBEAT;
-	event.taint = guest->taint;
-	step_all(guest, &event);
-}
-
 static void take_taint(struct fth_guest *guest, uint64_t taint)
 {
 	guest->taint_due |= taint != guest->taint;
 	guest->taint = taint;
-}
-
-/* A rollout waits for its new code to run: that is in the guest's word only. */
-static bool effect_is_awaited(const struct fth_guest *guest)
-{
-	const struct fth_binding *binding;
-
-	for (binding = guest->bindings; binding; binding = binding->next) {
-		const struct fth_rollout *rollout = binding->live->rollout;
-		const struct fth_rollout_vm *vm = &rollout->vms[binding->vm_index];
-
-		if (fth_live_is_told(binding->live) && binding->live->synced &&
-		    (rollout->policy.health_guest & FTH_HEALTH_GUEST_EFFECT) &&
-		    vm->state == FTH_RV_SOAKING && !vm->effect)
-			return true;
-	}
-	return false;
 }
 
 /* What could not be journalled the guest tells again to whoever greets it. */
@@ -328,14 +228,14 @@ void fth_guest_turn(struct fth_guest *guest)
 		refuse_askers(guest);
 	}
 	if (guest->open && now_ms >= guest->query_ms + FTH_GUEST_EFFECT_EVERY_MS &&
-	    effect_is_awaited(guest))
+	    fth_guest_awaits_effect(guest))
 		fth_guest_query(guest, true, false);
 	if (guest->query_due)
 		send_query(guest);
 	fth_hand_turn(guest);
 	fth_allow_turn(guest);
 	fth_extend_turn(guest);
-	tell_taint(guest);
+	fth_guest_tell_taint(guest);
 	fth_executor_turn(guest);
 }
 
@@ -366,7 +266,7 @@ static void opened(void *context, const struct fth_msg_hello_ack *ack)
 	}
 	guest->heard = true;
 	fth_incident_take_blocks(guest, ack);
-	feed_seen_all(guest, restored);
+	fth_guest_feed_seen_all(guest, restored);
 	fth_executor_resend_all(guest);
 	fth_live_turn(guest->agent);
 }
@@ -387,7 +287,7 @@ static void closed(void *context, const char *why)
 	fth_hand_give_up(guest, "its session closed");
 	fth_allow_drop(guest);
 	fth_guest_drop_transition(guest);
-	feed_lost(guest);
+	fth_guest_feed_lost(guest);
 }
 
 static void take_heartbeat(struct fth_guest *guest, const struct fth_msg_heartbeat *heartbeat)
@@ -395,7 +295,7 @@ static void take_heartbeat(struct fth_guest *guest, const struct fth_msg_heartbe
 	bool restored = heartbeat->uptime_ms < guest->uptime_ms;
 
 	take_taint(guest, heartbeat->taint);
-	tell_taint(guest);
+	fth_guest_tell_taint(guest);
 	guest->uptime_ms = heartbeat->uptime_ms;
 	if (restored)
 		fth_guest_query(guest, true, true);
@@ -440,7 +340,7 @@ static void take_answer(struct fth_guest *guest, const struct fth_msg_result *re
 		fth_api_explain(guest, result, askers[i]);
 	if (!feeds)
 		return;
-	feed_seen_all(guest, restored);
+	fth_guest_feed_seen_all(guest, restored);
 	if (restored)
 		fth_executor_resend_all(guest);
 }
@@ -494,29 +394,13 @@ static void drained(void *context)
 	fth_executor_pump(guest);
 }
 
-/* Something of it is under way that its guest may undo for want of its host. */
-static bool is_watched(const struct fth_guest *guest)
-{
-	const struct fth_binding *binding;
-
-	for (binding = guest->bindings; binding; binding = binding->next) {
-		uint8_t state = binding->live->rollout->vms[binding->vm_index].state;
-
-		if (fth_live_is_told(binding->live) && state != FTH_RV_WAITING &&
-		    state != FTH_RV_DEFERRED && state != FTH_RV_DONE && state != FTH_RV_REVERSED &&
-		    state != FTH_RV_SKIPPED)
-			return true;
-	}
-	return false;
-}
-
 /* All heartbeats together cost the same from some number of guests on. */
 static uint32_t beat_ms(void *context)
 {
 	const struct fth_guest *guest = context;
 	uint32_t every_ms = guest->agent->open_count * FTH_AGENT_BEAT_MS;
 
-	if (every_ms <= FTH_HEARTBEAT_EVERY_MS || is_watched(guest))
+	if (every_ms <= FTH_HEARTBEAT_EVERY_MS || fth_guest_is_under_way(guest))
 		return FTH_HEARTBEAT_EVERY_MS;
 	return every_ms < FTH_HEARTBEAT_MAX_MS ? every_ms : FTH_HEARTBEAT_MAX_MS;
 }

@@ -254,6 +254,21 @@ int fth_guest_ask(struct fth_guest *guest, struct fth_http_request *request);
 /** fth_guest_feed_seen() - tell one rollout what the guest said last. */
 int fth_guest_feed_seen(struct fth_guest *guest, struct fth_binding *binding, bool restored);
 
+/** fth_guest_feed_seen_all() - all that have it, and those that take back what it has. */
+void fth_guest_feed_seen_all(struct fth_guest *guest, bool restored);
+
+/** fth_guest_feed_lost() - its session ended, or it does not run. */
+void fth_guest_feed_lost(struct fth_guest *guest);
+
+/** fth_guest_tell_taint() - where it changed, and not too often. */
+void fth_guest_tell_taint(struct fth_guest *guest);
+
+/** fth_guest_awaits_effect() - does a rollout wait for its new code to run? */
+bool fth_guest_awaits_effect(const struct fth_guest *guest);
+
+/** fth_guest_is_under_way() - is there something that it may undo for want of its host? */
+bool fth_guest_is_under_way(const struct fth_guest *guest);
+
 /* identity.c: which VM is this? */
 
 /**
