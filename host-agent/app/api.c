@@ -20,17 +20,16 @@ static void get_status(struct fth_agent *agent, struct fth_http_request *request
 	fth_http_reply(request, 200, fth_api_json_status(agent));
 }
 
-static void add_guest(struct fth_guest *guest, void *list)
+static void add_guest(struct fth_guest *guest, void *request)
 {
-	json_array_append_new(list, fth_api_json_guest(guest, false));
+	fth_http_list_add(request, fth_api_json_guest(guest, false));
 }
 
 static void get_vms(struct fth_agent *agent, struct fth_http_request *request)
 {
-	json_t *list = json_array();
-
-	fth_guest_each(agent, add_guest, list);
-	fth_http_reply(request, 200, list);
+	fth_http_list_begin(request, NULL, NULL);
+	fth_guest_each(agent, add_guest, request);
+	fth_http_list_end(request, 200);
 }
 
 static void explain(struct fth_guest *guest, struct fth_http_request *request)

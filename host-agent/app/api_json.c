@@ -298,8 +298,9 @@ static json_t *checks_json(const struct fth_rollout *rollout, uint32_t vm_index)
 	return list;
 }
 
-static json_t *vm_json(const struct fth_live *live, const struct fth_rollout_vm *vm)
+json_t *fth_api_json_live_vm(const struct fth_live *live, uint32_t vm_index)
 {
+	const struct fth_rollout_vm *vm = &live->rollout->vms[vm_index];
 	const struct fth_guest *guest = fth_guest_find(live->agent, vm->name);
 	bool is_ours = guest && guest->transition &&
 		       !strcmp(guest->transition->patch, live->rollout->policy.name);
@@ -309,8 +310,7 @@ static json_t *vm_json(const struct fth_live *live, const struct fth_rollout_vm 
 			 (json_int_t)vm->wave, "state", fth_rollout_vm_state_name(vm->state),
 			 "guest_state", fth_lifecycle_name(vm->guest_state), "op",
 			 vm->op ? fth_op_name(vm->op) : "", "since_ms", (json_int_t)vm->since_ms,
-			 "why", text(vm->why), "checks",
-			 checks_json(live->rollout, (uint32_t)(vm - live->rollout->vms)),
+			 "why", text(vm->why), "checks", checks_json(live->rollout, vm_index),
 			 "transition", is_ours ? fth_api_json_transition(guest) : json_null());
 }
 
@@ -338,11 +338,10 @@ static json_t *window_json(const struct fth_live *live)
 	return json_integer((json_int_t)opens_ms);
 }
 
-json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
+json_t *fth_api_json_live(const struct fth_live *live)
 {
 	const struct fth_rollout *rollout = live->rollout;
-	json_t *json, *vms;
-	uint32_t i;
+	json_t *json;
 
 	json = json_pack(
 		"{s:I, s:s, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "id",
@@ -364,11 +363,5 @@ json_t *fth_api_json_live(const struct fth_live *live, bool with_vms)
 		json_object_set_new(json, "superseded", json_boolean(live->superseded));
 		json_object_set_new(json, "roster_full", json_boolean(live->full));
 	}
-	if (!json || !with_vms)
-		return json;
-	vms = json_array();
-	for (i = 0; i < rollout->vm_count; i++)
-		json_array_append_new(vms, vm_json(live, &rollout->vms[i]));
-	json_object_set_new(json, "vms", vms);
 	return json;
 }

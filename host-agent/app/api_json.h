@@ -18,6 +18,7 @@ json_t *fth_api_json_patches(const struct fth_guest *guest);
 json_t *fth_api_json_stragglers(const struct fth_straggler_info *tasks, uint32_t count);
 json_t *fth_api_json_transition(const struct fth_guest *guest); /* null for none */
 json_t *fth_api_json_hand(const struct fth_store_hand *hand);
-json_t *fth_api_json_live(const struct fth_live *live, bool with_vms);
+json_t *fth_api_json_live(const struct fth_live *live); /* without its VMs */
+json_t *fth_api_json_live_vm(const struct fth_live *live, uint32_t vm_index);
 
 #endif /* FTH_APP_API_JSON_H */

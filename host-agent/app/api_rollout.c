@@ -8,13 +8,23 @@
 #include "io/http.h"
 #include "io/user.h"
 
+static void reply_live(struct fth_http_request *request, int status, const struct fth_live *live)
+{
+	uint32_t i;
+
+	fth_http_list_begin(request, fth_api_json_live(live), "vms");
+	for (i = 0; i < live->rollout->vm_count; i++)
+		fth_http_list_add(request, fth_api_json_live_vm(live, i));
+	fth_http_list_end(request, status);
+}
+
 void fth_api_get_rollouts(struct fth_agent *agent, struct fth_http_request *request)
 {
 	json_t *list = json_array();
 	uint32_t i;
 
 	for (i = 0; i < agent->live_count; i++)
-		json_array_append_new(list, fth_api_json_live(agent->lives[i], false));
+		json_array_append_new(list, fth_api_json_live(agent->lives[i]));
 	fth_http_reply(request, 200, list);
 }
 
@@ -36,7 +46,7 @@ void fth_api_post_rollouts(struct fth_agent *agent, struct fth_http_request *req
 		fth_api_fill_asker(request, why, &asker);
 		live = fth_create_rollout(agent, path, &asker, &error);
 		if (live)
-			fth_http_reply(request, 201, fth_api_json_live(live, true));
+			reply_live(request, 201, live);
 		else
 			fth_http_error(request, error.status, error.code, "%s", error.message);
 	}
@@ -140,7 +150,7 @@ static void steer(struct fth_live *live, struct fth_http_request *request, const
 	else if (error || fth_agent_flush(agent))
 		fth_api_refuse_writes(agent, request);
 	else
-		fth_http_reply(request, 200, fth_api_json_live(live, true));
+		reply_live(request, 200, live);
 }
 
 void fth_api_rollout(struct fth_agent *agent, struct fth_http_request *request, const char *rest)
@@ -158,7 +168,7 @@ void fth_api_rollout(struct fth_agent *agent, struct fth_http_request *request, 
 		return;
 	}
 	if (!*end && !post) {
-		fth_http_reply(request, 200, fth_api_json_live(live, true));
+		reply_live(request, 200, live);
 		return;
 	}
 	for (i = 0; post && *end == '/' && i < sizeof(verbs) / sizeof(*verbs); i++) {

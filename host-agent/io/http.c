@@ -42,6 +42,9 @@ struct fth_http_request {
 	struct evhttp_request *request; /* NULL once the peer is gone */
 	bool post;
 	uid_t uid;
+	bool has_head;	/* of a list: it is in an object */
+	bool has_items; /* it is not empty */
+	bool failed;	/* something of the answer could not be written */
 	char path[FTH_HTTP_PATH_MAX];
 };
 
@@ -248,28 +251,94 @@ int fth_http_body(struct fth_http_request *request, json_t **ret_body)
 	return -EINVAL;
 }
 
-void fth_http_reply(struct fth_http_request *request, int status, json_t *body)
+static struct evbuffer *output_of(struct fth_http_request *request)
+{
+	return request->request ? evhttp_request_get_output_buffer(request->request) : NULL;
+}
+
+static int take_piece(const char *piece, size_t size, void *output)
+{
+	return evbuffer_add(output, piece, size);
+}
+
+/* Into what is sent, without a text of the whole besides. */
+static void put(struct fth_http_request *request, json_t *json)
+{
+	struct evbuffer *output = output_of(request);
+
+	if (!json || (output &&
+		      json_dump_callback(json, take_piece, output, JSON_COMPACT | JSON_ENCODE_ANY)))
+		request->failed = true;
+	json_decref(json);
+}
+
+static void put_text(struct fth_http_request *request, const char *text, size_t length)
+{
+	struct evbuffer *output = output_of(request);
+
+	if (output && evbuffer_add(output, text, length))
+		request->failed = true;
+}
+
+static void finish(struct fth_http_request *request, int status)
 {
 	struct evhttp_request *raw = request->request;
-	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	bool large = text && strlen(text) >= LARGE_REPLY;
-	struct evbuffer *output;
+	struct evbuffer *output = output_of(request);
+	bool large = output && evbuffer_get_length(output) >= LARGE_REPLY;
 
-	json_decref(body);
-	free(request);
+	put_text(request, "\n", 1);
+	if (request->failed)
+		status = 500;
 	if (raw) {
+		if (request->failed)
+			evbuffer_drain(output, evbuffer_get_length(output));
 		evhttp_connection_set_closecb(evhttp_request_get_connection(raw), NULL, NULL);
-		output = evhttp_request_get_output_buffer(raw);
 		evhttp_add_header(evhttp_request_get_output_headers(raw), "Content-Type",
 				  "application/json");
-		if (text && !evbuffer_add_printf(output, "%s\n", text))
-			status = 500;
-		evhttp_send_reply(raw, text ? status : 500, NULL, NULL);
+		evhttp_send_reply(raw, status, NULL, NULL);
 	}
-	free(text);
+	free(request);
 	/* Its pieces lie between what stays: free() alone gives no page of them back. */
 	if (large)
 		malloc_trim(0);
+}
+
+void fth_http_reply(struct fth_http_request *request, int status, json_t *body)
+{
+	put(request, body);
+	finish(request, status);
+}
+
+void fth_http_list_begin(struct fth_http_request *request, json_t *head, const char *key)
+{
+	char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
+
+	request->has_head = key;
+	if (text) {
+		put_text(request, text, strlen(text) - 1); /* its brace comes at the end */
+		put_text(request, ",\"", 2);
+		put_text(request, key, strlen(key));
+		put_text(request, "\":", 2);
+	} else if (key) {
+		request->failed = true;
+	}
+	put_text(request, "[", 1);
+	free(text);
+	json_decref(head);
+}
+
+void fth_http_list_add(struct fth_http_request *request, json_t *item)
+{
+	if (request->has_items)
+		put_text(request, ",", 1);
+	request->has_items = true;
+	put(request, item);
+}
+
+void fth_http_list_end(struct fth_http_request *request, int status)
+{
+	put_text(request, "]}", request->has_head ? 2 : 1);
+	finish(request, status);
 }
 
 void fth_http_error(struct fth_http_request *request, int status, const char *code,

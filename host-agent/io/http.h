@@ -53,6 +53,22 @@ int fth_http_body(struct fth_http_request *request, json_t **ret_body);
 /** fth_http_reply() - answer with @body, a reference that is taken. */
 void fth_http_reply(struct fth_http_request *request, int status, json_t *body);
 
+/**
+ * fth_http_list_begin() - answer with a list that may be long
+ * @head: an object that the list is the last member of, not empty; taken; NULL: without memory
+ * @key: the list's; NULL: the answer is the list, without a head
+ *
+ * Each item is written out as it is added, so that a list of all VMs of a fleet is at no time
+ * a tree of all VMs.  fth_http_list_end() must follow before the loop turns.
+ */
+void fth_http_list_begin(struct fth_http_request *request, json_t *head, const char *key);
+
+/** fth_http_list_add() - one more; @item is taken. */
+void fth_http_list_add(struct fth_http_request *request, json_t *item);
+
+/** fth_http_list_end() - that was all; @request is gone afterwards. */
+void fth_http_list_end(struct fth_http_request *request, int status);
+
 /** fth_http_error() - answer {"error": {"code", "message"}}. */
 __attribute__((format(printf, 4, 5))) void fth_http_error(struct fth_http_request *request,
 							  int status, const char *code,

@@ -369,6 +369,24 @@ int fth_http_body(struct fth_http_request *request, json_t **ret_body)
 	return -EINVAL;
 }
 
+void fth_http_list_begin(struct fth_http_request *request, json_t *head, const char *key)
+{
+	(void)request;
+	(void)key;
+	json_decref(head);
+}
+
+void fth_http_list_add(struct fth_http_request *request, json_t *item)
+{
+	(void)request;
+	json_decref(item);
+}
+
+void fth_http_list_end(struct fth_http_request *request, int status)
+{
+	request->status = status;
+}
+
 void fth_http_reply(struct fth_http_request *request, int status, json_t *body)
 {
 	json_decref(body);
