@@ -233,6 +233,23 @@ static inline bool fth_live_is_told(const struct fth_live *live)
 	return !live->superseded || live->takes_back;
 }
 
+/**
+ * fth_live_in_way() - who takes back another payload of @live's name, which is in @guest
+ * Return: that rollout, or NULL: there is none, or nobody does.
+ */
+const struct fth_live *fth_live_in_way(const struct fth_live *live, struct fth_guest *guest);
+
+/**
+ * fth_live_keeps_names() - is it told what its VMs are called, and which are no more?
+ *
+ * Also one that is told nothing else, but stuck: its list says who may still run the patch,
+ * and a recall may tell it of them again.
+ */
+static inline bool fth_live_keeps_names(const struct fth_live *live)
+{
+	return fth_live_is_told(live) || live->rollout->phase == FTH_RO_STUCK;
+}
+
 /** fth_live_add_guest() - offer a guest to a rollout, also one that is to go back. */
 int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest);
 

@@ -196,6 +196,18 @@ void fth_executor_progress(struct fth_guest *guest, uint64_t op,
 	fth_executor_pump(guest);
 }
 
+/* Another rollout of this patch may wait for what @binding's one does there. */
+static bool is_waited_for(const struct fth_guest *guest, const struct fth_binding *binding)
+{
+	const struct fth_binding *other;
+
+	for (other = guest->bindings; other; other = other->next)
+		if (other != binding && fth_live_is_told(other->live) &&
+		    !strcmp(other->live->rollout->policy.name, binding->live->rollout->policy.name))
+			return true;
+	return false;
+}
+
 void fth_executor_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_result *result)
 {
 	struct fth_rollout_event event;
@@ -215,6 +227,8 @@ void fth_executor_result(struct fth_guest *guest, uint64_t op, const struct fth_
 		if (result->code == FTH_E_BLOCKED)
 			fth_incident_refused(guest, binding->live);
 		fth_live_step(binding->live, &event);
+		if (is_waited_for(guest, binding))
+			fth_guest_query(guest, true, false);
 		if (result->code)
 			fth_log(FTH_LOG_WARNING, "vm '%s': %s of '%s' refused: %s%s%s", guest->name,
 				fth_op_name(action.op), binding->live->rollout->policy.name,

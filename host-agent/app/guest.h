@@ -251,6 +251,8 @@ uint64_t fth_guest_next_op(struct fth_agent *agent);
  */
 int fth_guest_ask(struct fth_guest *guest, struct fth_http_request *request);
 
+/* guest_feed.c: what rollouts are told of it */
+
 /** fth_guest_feed_seen() - tell one rollout what the guest said last. */
 int fth_guest_feed_seen(struct fth_guest *guest, struct fth_binding *binding, bool restored);
 
@@ -291,7 +293,7 @@ void fth_identity_doubt(struct fth_guest *guest, void *unused);
 int fth_guest_take_patches(struct fth_guest *guest, const struct fth_patch_info *patches,
 			   uint32_t count);
 int fth_guest_take_ack(struct fth_guest *guest, const struct fth_msg_hello_ack *ack);
-void fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,
+void fth_guest_fill_seen(struct fth_guest *guest, const struct fth_live *live,
 			 struct fth_rollout_event *event);
 void fth_guest_fill_result(const struct fth_guest *guest, const struct fth_live *live,
 			   const struct fth_msg_result *result, struct fth_rollout_event *event);

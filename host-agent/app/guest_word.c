@@ -104,12 +104,15 @@ static void fill_state(const struct fth_guest *guest, const struct fth_live *liv
 	event->effect = event->sha256_matches && patch->hits;
 }
 
-void fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,
+void fth_guest_fill_seen(struct fth_guest *guest, const struct fth_live *live,
 			 struct fth_rollout_event *event)
 {
+	const struct fth_live *in_way = fth_live_in_way(live, guest);
+
 	memset(event, 0, sizeof(*event));
 	event->kind = FTH_RE_SEEN;
 	fill_state(guest, live, event);
+	event->op_id = in_way ? in_way->rollout->id : 0;
 	event->capabilities = guest->capabilities;
 	memcpy(event->boot_id, guest->boot_id, FTH_UUID_SIZE);
 	strcpy(event->release, guest->release);

@@ -11,6 +11,8 @@
 
 #include "app/agent.h"
 
+#define DEFERRED_HERE 0x80u
+
 static const char *verb_of(const struct fth_rollout_event *event)
 {
 	switch (event->kind) {
@@ -101,6 +103,12 @@ static bool is_worth_telling(const struct fth_rollout_vm *vm)
 	}
 }
 
+/* One that is deferred though it is there waits for something else than its return. */
+static uint8_t told_state(const struct fth_rollout_vm *vm)
+{
+	return vm->state | (vm->state == FTH_RV_DEFERRED && vm->reachable ? DEFERRED_HERE : 0);
+}
+
 void fth_history_before(const struct fth_live *live, const struct fth_rollout_event *event,
 			struct fth_history_mark *ret_mark)
 {
@@ -109,7 +117,7 @@ void fth_history_before(const struct fth_live *live, const struct fth_rollout_ev
 
 	ret_mark->phase = live->rollout->phase;
 	ret_mark->recalled = live->rollout->recalled;
-	ret_mark->state = vm ? vm->state : 0;
+	ret_mark->state = vm ? told_state(vm) : 0;
 }
 
 static int add_vm(const struct fth_live *live, const struct fth_rollout_event *event,
@@ -118,7 +126,7 @@ static int add_vm(const struct fth_live *live, const struct fth_rollout_event *e
 	const struct fth_rollout_vm *vm = *event->vm ? fth_rollout_find(live->rollout, event->vm)
 						     : NULL;
 
-	if (!vm || vm->state == mark->state || !is_worth_telling(vm))
+	if (!vm || told_state(vm) == mark->state || !is_worth_telling(vm))
 		return 0;
 	return add(live, vm->name, "vm", fth_rollout_vm_state_name(vm->state), vm->why);
 }

@@ -214,6 +214,27 @@ static bool has_payload(const struct fth_live *live, const struct fth_guest *gue
 	       !memcmp(patch->sha256, live->rollout->policy.sha256, FTH_SHA256_SIZE);
 }
 
+const struct fth_live *fth_live_in_way(const struct fth_live *live, struct fth_guest *guest)
+{
+	const struct fth_agent *agent = live->agent;
+	const char *name = live->rollout->policy.name;
+	const struct fth_live *other;
+	uint32_t i;
+
+	if (!fth_guest_patch(guest, name) || has_payload(live, guest))
+		return NULL;
+	for (i = 0; i < agent->live_count; i++) {
+		other = agent->lives[i];
+		if (other == live || !fth_live_is_told(other) || !goes_back(other) ||
+		    strcmp(other->rollout->policy.name, name) != 0 || !has_payload(other, guest))
+			continue;
+		/* One that has no place for it would be waited for in vain. */
+		if (find_binding(other, guest) || !other->synced)
+			return other;
+	}
+	return NULL;
+}
+
 /*
  * One that goes back takes in who has its payload: those that its policy selects, and
  * when it is recalled everybody.

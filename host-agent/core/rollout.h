@@ -52,7 +52,7 @@ enum fth_rollout_phase {
 
 enum fth_rollout_vm_state {
 	FTH_RV_WAITING = 1,    /* its wave has not come, or no budget is free */
-	FTH_RV_DEFERRED = 2,   /* paused, shut off, unreachable: caught up later */
+	FTH_RV_DEFERRED = 2,   /* away, or another payload goes back there: caught up later */
 	FTH_RV_STAGING = 3,    /* op in flight */
 	FTH_RV_APPLYING = 4,   /* op in flight */
 	FTH_RV_SOAKING = 5,    /* patched, unconfirmed */
@@ -313,8 +313,8 @@ enum fth_rollout_event_kind {
  * @boot_id: SEEN
  * @capabilities: SEEN: FTH_CAP_* of the guest
  * @guest_state: SEEN, RESULT, EMERGENCY: enum fth_lifecycle_state of the policy's patch
- * @sha256_matches: SEEN: the guest's patch of that name is this payload; ADD_VM: it has
- *	this payload, so a rollout that goes back takes it in to take it back
+ * @sha256_matches: SEEN, RESULT: the guest's patch of that name is this payload; ADD_VM: it
+ *	has this payload, so a rollout that goes back takes it in to take it back
  * @effect: SEEN, RESULT: calls have run this payload's replacements
  * @restored: SEEN: same boot, but the uptime ran backwards: a snapshot came
  *	back
@@ -322,7 +322,9 @@ enum fth_rollout_event_kind {
  *	VM may: it is a recall
  * @reachable: ADD_VM; nothing is sent before the VM's first SEEN
  * @taint: SEEN, RESULT, HEARTBEAT
- * @op_id, @code: RESULT; CLOCK: @op_id is by how much the wall clock was set on
+ * @op_id, @code: RESULT; CLOCK: @op_id is by how much the wall clock was set on; SEEN: it is
+ *	the number of the rollout that takes back another payload of the policy's patch,
+ *	which is there; 0: none does
  * @check, @verdict: HEALTH: enum fth_check, enum fth_verdict
  * @round: HEALTH: what fth_rollout_checks() gave with the check; a verdict of
  *	another round is late and changes nothing

@@ -256,6 +256,23 @@ static void wait_for_wave(struct fth_rollout_run *run, bool crowded)
 	fth_rollout_set_phase(run, FTH_RO_RUNNING, why);
 }
 
+/* None of its VMs is healthy, and nothing is under way. */
+static void wait_for_vms(struct fth_rollout_run *run)
+{
+	struct fth_rollout *rollout = run->rollout;
+	const struct fth_rollout_vm *away = fth_agenda_marked(rollout, FTH_MARK_AWAY);
+	char why[FTH_WHY_MAX];
+
+	if (away && away->reachable)
+		fth_text_format(why, sizeof(why), "wave %u of %u: '%s' %s", rollout->wave + 1,
+				rollout->policy.wave_count, away->name, away->why);
+	else
+		fth_text_format(why, sizeof(why),
+				"wave %u of %u waits: none of its VMs is reachable",
+				rollout->wave + 1, rollout->policy.wave_count);
+	fth_rollout_set_phase(run, FTH_RO_RUNNING, why);
+}
+
 /* Return: true when another pass has something to do. */
 static bool judge_wave(struct fth_rollout_run *run, bool crowded)
 {
@@ -286,11 +303,7 @@ static bool judge_wave(struct fth_rollout_run *run, bool crowded)
 	if (!tally->healthy && replace_away(run))
 		return true;
 	if (!tally->healthy && (tally->deferred || waits_for_stand_in(rollout))) {
-		fth_text_format(why, sizeof(why),
-				"wave %u of %u waits: none of its VMs is "
-				"reachable",
-				rollout->wave + 1, rollout->policy.wave_count);
-		fth_rollout_set_phase(run, FTH_RO_RUNNING, why);
+		wait_for_vms(run);
 		return false;
 	}
 	if (tally->healthy && !wave_is_healthy(run))

@@ -62,6 +62,52 @@ static void seen_idle(struct fth_rollout_run *run, struct fth_rollout_vm *vm, ui
 	}
 }
 
+/* Nothing of ours can go there before; that is nobody's failure. */
+static void wait_for_way(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	char why[FTH_WHY_MAX];
+
+	fth_text_format(why, sizeof(why),
+			"waits: rollout %llu takes another payload of this name back first",
+			(unsigned long long)run->event->op_id);
+	if (vm->state == FTH_RV_DEFERRED && fth_text_equal(vm->why, why))
+		return;
+	fth_vm_explain(run, vm, "%s", why);
+	fth_vm_enter(run, vm, FTH_RV_DEFERRED);
+}
+
+/* What it failed with is not there any more. */
+static void note_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (!vm->touched)
+		return;
+	vm->touched = false;
+	run->actions->changed = true;
+}
+
+/*
+ * Another payload of this name is there, and a rollout that was recalled takes it back:
+ * the VM came back late, or out of a snapshot.  It is caught up when that is done.
+ */
+static void seen_in_way(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool rebooted)
+{
+	bool anew = rebooted || run->event->restored;
+
+	if (vm->op == FTH_OP_STAGE || (vm->op == FTH_OP_APPLY && !anew))
+		fth_vm_set_op(run, vm, 0);
+	else if (vm->op || vm->state == FTH_RV_SOAKING || vm->state == FTH_RV_DONE)
+		fth_vm_gone(run, vm, rebooted, run->event->restored);
+	if (vm->state == FTH_RV_FAILED) {
+		note_clean(run, vm);
+		return;
+	}
+	if (vm->state == FTH_RV_SKIPPED &&
+	    (vm->wave >= run->rollout->policy.wave_count || fth_rollout_is_aborted(run->rollout)))
+		return;
+	if (eligible(run, vm))
+		wait_for_way(run, vm);
+}
+
 /* No op is in flight. */
 static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
 			 bool rebooted)
@@ -246,6 +292,8 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		fth_vm_allowed(run, vm);
 	if (!fth_rollout_is_forward(run->rollout))
 		seen_reversing(run, vm, ours, fresh);
+	else if (event->op_id && ours == FTH_LC_ABSENT)
+		seen_in_way(run, vm, rebooted);
 	else if (vm->op)
 		seen_in_flight(run, vm, ours, rebooted);
 	else
@@ -263,7 +311,7 @@ void fth_vm_lost(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (vm->op) {
 		fth_vm_enter(run, vm, FTH_RV_UNKNOWN);
 		fth_vm_explain(run, vm, "lost before it answered %s", fth_op_name(vm->op));
-	} else if (vm->state == FTH_RV_WAITING) {
+	} else if (vm->state == FTH_RV_WAITING || vm->state == FTH_RV_DEFERRED) {
 		fth_vm_enter(run, vm, FTH_RV_DEFERRED);
 		fth_vm_explain(run, vm, "unreachable");
 	}

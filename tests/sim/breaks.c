@@ -97,11 +97,11 @@ void __wrap_fth_incident_fill(struct fth_agent *agent, const char *vm, const str
 		event->blocked = false;
 }
 
-void __real_fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,
+void __real_fth_guest_fill_seen(struct fth_guest *guest, const struct fth_live *live,
 				struct fth_rollout_event *event);
-void __wrap_fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,
+void __wrap_fth_guest_fill_seen(struct fth_guest *guest, const struct fth_live *live,
 				struct fth_rollout_event *event);
-void __wrap_fth_guest_fill_seen(const struct fth_guest *guest, const struct fth_live *live,
+void __wrap_fth_guest_fill_seen(struct fth_guest *guest, const struct fth_live *live,
 				struct fth_rollout_event *event)
 {
 	const struct fth_rollout *rollout = live->rollout;
