@@ -2,6 +2,15 @@
 /* Answers to the ops of a rollout. */
 #include "core/rollout_internal.h"
 
+/*
+ * The state of this rollout's payload.  Of one name there may be another one, of another
+ * rollout that is told of the same guest: it is not ours to take back, nor to be proud of.
+ */
+static uint8_t state_of_ours(const struct fth_rollout_event *event)
+{
+	return event->sha256_matches ? event->guest_state : FTH_LC_ABSENT;
+}
+
 static void explain_refusal(struct fth_rollout_run *run, struct fth_rollout_vm *vm, const char *op)
 {
 	const struct fth_rollout_event *event = run->event;
@@ -35,7 +44,7 @@ static void refused_forward(struct fth_rollout_run *run, struct fth_rollout_vm *
 	if (code == FTH_E_BLOCKED)
 		vm->blocked = true;
 	vm->staged = vm->op == FTH_OP_APPLY && code != FTH_E_NO_PATCH && code != FTH_E_BAD_OFFSET &&
-		     run->event->guest_state == FTH_LC_STAGED;
+		     state_of_ours(run->event) == FTH_LC_STAGED;
 	if (!again || !fth_vm_may_retry(run, vm)) {
 		fth_vm_fail(run, vm);
 		return;
@@ -47,31 +56,30 @@ static void refused_forward(struct fth_rollout_run *run, struct fth_rollout_vm *
 static void result_of_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_rollout_event *event = run->event;
-	bool patched = fth_vm_is_patched(event->guest_state);
 
-	if (patched && (event->code == FTH_E_OK || event->sha256_matches)) {
+	if (fth_vm_is_patched(state_of_ours(event))) {
 		fth_vm_applied(run, vm);
 	} else if (event->code != FTH_E_OK) {
 		refused_forward(run, vm);
 	} else {
 		fth_vm_explain(run, vm, "apply answered 'done' but the patch is '%s'",
-			       fth_lifecycle_name(run->event->guest_state));
+			       fth_lifecycle_name(state_of_ours(event)));
 		fth_vm_fail(run, vm);
 	}
 }
 
 static void result_of_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	const struct fth_rollout_event *event = run->event;
+	uint8_t ours = state_of_ours(run->event);
 
-	if (event->guest_state == FTH_LC_APPLIED) {
+	if (ours == FTH_LC_APPLIED) {
 		/* The soak includes what this very answer says. */
 		fth_vm_check_health(run, vm);
 		if (vm->state != FTH_RV_FAILED)
 			fth_vm_confirmed(run, vm);
 		return;
 	}
-	if (event->guest_state != FTH_LC_SOAKING) {
+	if (ours != FTH_LC_SOAKING) {
 		fth_vm_gone(run, vm, false, false);
 		return;
 	}
@@ -87,14 +95,14 @@ static void result_of_confirm(struct fth_rollout_run *run, struct fth_rollout_vm
 /* The payload may stay where it can't be removed: the patch is off. */
 static void result_of_unstage(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	const struct fth_rollout_event *event = run->event;
+	uint8_t ours = state_of_ours(run->event);
 
-	if (event->code == FTH_E_OK || event->code == FTH_E_NO_PATCH ||
-	    event->guest_state == FTH_LC_ABSENT) {
+	if (run->event->code == FTH_E_OK || run->event->code == FTH_E_NO_PATCH ||
+	    ours == FTH_LC_ABSENT) {
 		fth_vm_clean(run, vm);
 		return;
 	}
-	vm->staged = event->guest_state == FTH_LC_STAGED;
+	vm->staged = ours == FTH_LC_STAGED;
 	/* A refusal that passes by itself must not hide why it goes back. */
 	if (fth_vm_may_retry(run, vm)) {
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
@@ -110,19 +118,20 @@ static void result_of_unstage(struct fth_rollout_run *run, struct fth_rollout_vm
 static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	const struct fth_rollout_event *event = run->event;
+	uint8_t ours = state_of_ours(event);
 	bool spent;
 
-	if (event->code == FTH_E_NO_PATCH || event->guest_state == FTH_LC_ABSENT) {
+	if (event->code == FTH_E_NO_PATCH || ours == FTH_LC_ABSENT) {
 		fth_vm_clean(run, vm);
 		return;
 	}
-	if (event->guest_state == FTH_LC_STAGED) {
+	if (ours == FTH_LC_STAGED) {
 		fth_vm_set_op(run, vm, 0);
 		vm->staged = true;
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 		return;
 	}
-	if (event->guest_state == FTH_LC_REVERTING) {
+	if (ours == FTH_LC_REVERTING) {
 		/* It was going back already: look again. */
 		fth_vm_set_op(run, vm, 0);
 		fth_vm_enter(run, vm, FTH_RV_WAITING);

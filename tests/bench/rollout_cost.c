@@ -127,6 +127,7 @@ static void answer(struct bench *bench)
 	bench->event.op_id = entry->op_id;
 	bench->event.code = FTH_E_OK;
 	bench->event.guest_state = after[entry->op];
+	bench->event.sha256_matches = after[entry->op] != FTH_LC_ABSENT;
 	bench->states[vm] = after[entry->op];
 	memcpy(bench->event.vm, entry->name, sizeof(entry->name));
 	step(bench);

@@ -149,6 +149,7 @@ void m_result_taint(int vm, uint16_t code, uint8_t guest_state, uint64_t taint)
 	made.op_id = m_vm_of(vm)->op_id;
 	made.code = code;
 	made.guest_state = guest_state;
+	made.sha256_matches = guest_state != FTH_LC_ABSENT;
 	made.taint = taint;
 	assert_int_not_equal(made.op_id, 0);
 	assert_int_equal(m_step(&made), 0);

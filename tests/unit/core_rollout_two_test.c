@@ -184,6 +184,67 @@ static void test_verbs_meet_one_that_waits(void **state)
 	m_expect(0, FTH_RV_REVERSED);
 }
 
+static void answer(uint16_t code, uint8_t guest_state, bool ours)
+{
+	struct fth_rollout_event made = m_event(FTH_RE_RESULT, 0);
+
+	made.op_id = m_vm_of(0)->op_id;
+	made.code = code;
+	made.guest_state = guest_state;
+	made.sha256_matches = ours;
+	assert_int_not_equal(made.op_id, 0);
+	assert_int_equal(m_step(&made), 0);
+}
+
+/* An answer to our REVERSE tells of the other payload: ours is back, and no more is sent. */
+static void test_an_answer_about_the_other_one(void **state)
+{
+	static const uint8_t states[] = { FTH_LC_STAGED, FTH_LC_APPLYING, FTH_LC_SOAKING,
+					  FTH_LC_APPLIED, FTH_LC_REVERTING };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(states); i++) {
+		m_setup(NULL);
+		m_begin(1);
+		m_to_done(0);
+		assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+		answer(i % 2 ? FTH_E_OK : FTH_E_WRONG_STATE, states[i], false);
+		assert_int_equal(m.actions.count, 1); /* its phase is said */
+		m_expect(0, FTH_RV_REVERSED);
+		m_expect_phase(FTH_RO_REVERSED);
+		/* The same of an UNSTAGE. */
+		m_setup(NULL);
+		m_begin(1);
+		m_to_soaking(0);
+		assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+		answer(FTH_E_OK, FTH_LC_STAGED, true);
+		m_expect(0, FTH_RV_UNSTAGING);
+		answer(FTH_E_WRONG_STATE, states[i], false);
+		m_expect(0, FTH_RV_REVERSED);
+		assert_false(m_vm_of(0)->staged);
+	}
+}
+
+/* Nor is the other one's good state ours. */
+static void test_no_credit_for_the_other_one(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	answer(FTH_E_OK, FTH_LC_SOAKING, false);
+	assert_int_equal(m.rollout.failures, 1);
+	assert_string_equal(m_vm_of(0)->why, "apply answered 'done' but the patch is 'absent'");
+	m_setup(NULL);
+	m_begin(1);
+	m_to_soaking(0);
+	m_tick(SOAK_MS);
+	m_expect(0, FTH_RV_CONFIRMING);
+	answer(FTH_E_OK, FTH_LC_APPLIED, false);
+	assert_int_equal(m.rollout.failures, 1);
+	assert_non_null(strstr(m_vm_of(0)->why, "reverted by itself"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +254,8 @@ int main(void)
 		MACHINE_TEST(test_replaced_by_hand_is_a_failure),
 		MACHINE_TEST(test_a_wave_does_not_wait_for_it),
 		MACHINE_TEST(test_verbs_meet_one_that_waits),
+		MACHINE_TEST(test_an_answer_about_the_other_one),
+		MACHINE_TEST(test_no_credit_for_the_other_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
