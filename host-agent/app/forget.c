@@ -41,7 +41,7 @@ static int tell_rollouts(struct fth_guest *guest, const struct fth_asker *asker,
 
 	*ret_count = 0;
 	for (binding = guest->bindings; !error && binding; binding = binding->next) {
-		if (!fth_live_is_told(binding->live))
+		if (!fth_live_keeps_names(binding->live))
 			continue;
 		memset(&event, 0, sizeof(event));
 		event.kind = FTH_RE_FORGET;

@@ -61,7 +61,7 @@ static void move_bindings(struct fth_guest *from, struct fth_guest *to)
 		from->bindings = binding->next;
 		fth_health_drop(binding->watch);
 		binding->watch = NULL;
-		if (!fth_live_is_told(binding->live)) { /* it is told of nothing any more */
+		if (!fth_live_keeps_names(binding->live)) { /* nobody needs its list any more */
 			free(binding);
 			continue;
 		}
@@ -146,7 +146,7 @@ static int leave_places(struct fth_agent *agent, const char *name)
 
 		next = binding->next;
 		vm = &live->rollout->vms[binding->vm_index];
-		if (!fth_live_is_told(live) || vm->touched || vm->op)
+		if (!fth_live_keeps_names(live) || vm->touched || vm->op)
 			continue;
 		strcpy(event.vm, name);
 		snprintf(event.why, sizeof(event.why), "another domain has its name now");

@@ -63,10 +63,9 @@ static int replay_events(struct fth_live *live)
 	return 0;
 }
 
-/* One that is told of nothing doesn't hear of its VMs' new names either. */
 static int bind_guests(struct fth_live *live)
 {
-	return fth_live_is_told(live) ? fth_live_bind_all(live) : 0;
+	return fth_live_keeps_names(live) ? fth_live_bind_all(live) : 0;
 }
 
 static int take_rollout(void *context, const struct fth_store_rollout *row)

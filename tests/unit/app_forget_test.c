@@ -70,6 +70,18 @@ static void another_module(const char *model)
 	af_write_module(path, "fix", AF_RELEASE);
 }
 
+static bool history_says(const json_t *list, const char *what, const char *why)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(list, i, row)
+		if (!strcmp(json_string_value(json_object_get(row, "what")), what) &&
+		    !strcmp(json_string_value(json_object_get(row, "why")), why))
+			return true;
+	return false;
+}
+
 /* What is recalled comes back with a VM that was said to be no more. */
 static void forgotten_and_back(const char *word)
 {
@@ -268,6 +280,57 @@ static void recalled_behind_a_newer_rollout(void **unused)
 	af_refused(409, "blocked in the whole fleet");
 }
 
+/* Of a VM that it waits for a newer rollout knows nothing. */
+static void forgotten_behind_a_newer_rollout(void **unused)
+{
+	(void)unused;
+	complete();
+	leave(1, true);
+	assert_int_equal(verb(1, "undo"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
+	another_module("in-thread");
+	complete();
+	assert_true(live_of(1)->superseded);
+	assert_int_equal(live_of(1)->rollout->phase, FTH_RO_STUCK);
+	assert_int_equal(forget("web-1"), 200);
+	assert_int_equal(live_of(1)->rollout->phase, FTH_RO_REVERSED);
+	assert_int_equal(vm_of(1, "web-1")->state, FTH_RV_FORGOTTEN);
+	af_stop();
+	af_start();
+	assert_int_equal(live_of(1)->rollout->phase, FTH_RO_REVERSED);
+	assert_null(fth_guest_find(af.agent, "web-1"));
+}
+
+/*
+ * It comes back with what was recalled while a newer rollout has another payload under way:
+ * that one waits, and then has it.
+ */
+static void the_fix_waits_for_the_recall(void **unused)
+{
+	json_t *json;
+
+	(void)unused;
+	complete();
+	leave(1, true);
+	assert_int_equal(verb(1, "recall"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
+	another_module("in-thread");
+	complete();
+	assert_true(live_of(1)->takes_back);
+	leave(1, false);
+	AF_UNTIL(vm_of(2, "web-1") && vm_of(2, "web-1")->state == FTH_RV_DONE && !af.agent->dirty);
+	assert_int_equal(live_of(1)->rollout->phase, FTH_RO_REVERSED);
+	assert_int_equal(af_phase(), FTH_RO_COMPLETE);
+	assert_int_equal(live_of(2)->rollout->failures, 0);
+	assert_int_equal(af.peers[1].state, FTH_LC_APPLIED);
+	assert_int_equal(af.peers[1].reversed, 1);
+	assert_memory_equal(af.peers[1].sha256, af.peers[0].sha256, FTH_SHA256_SIZE);
+	json = af_get("/v1/history/vm/web-1");
+	assert_true(history_says(json, "deferred",
+				 "waits: rollout 1 takes another payload of this name back first"));
+	json_decref(json);
+}
+
 /* It was allowed again, and rolled out again: it is the newer one that goes back. */
 static void recalled_in_the_newer_rollout(void **unused)
 {
@@ -301,6 +364,8 @@ int main(void)
 		AF_TEST(a_full_roster_is_told),
 		AF_TEST(recalled_from_who_is_not_selected),
 		AF_TEST(recalled_behind_a_newer_rollout),
+		AF_TEST(forgotten_behind_a_newer_rollout),
+		AF_TEST(the_fix_waits_for_the_recall),
 		AF_TEST(recalled_in_the_newer_rollout),
 	};
 

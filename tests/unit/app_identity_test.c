@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent_api.h"
 #include "agent_fixture.h"
 
 #define HISTORY_SIZE 1024
@@ -366,6 +367,73 @@ static void a_rename_to_the_name_of_one_never_heard(void **unused)
 	assert_null(fth_guest_find(af.agent, "web-9")->bindings->next);
 }
 
+/* What is left of its list is read again when it is recalled. */
+static void renamed_behind_a_newer_rollout(void **unused)
+{
+	const struct fth_rollout *first;
+	char path[96];
+
+	(void)unused;
+	with_libvirt();
+	complete();
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	af_request(af.agent->lives[0], FTH_RE_REVERSE);
+	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
+	snprintf(path, sizeof(path), "%s/fix.ko", af.folder);
+	af.module_model = "in-thread";
+	af_write_module(path, "fix", AF_RELEASE);
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+	af_stop();
+	af_start();
+	first = af.agent->lives[0]->rollout;
+	assert_true(af.agent->lives[0]->superseded);
+	tell("libvirt", "db-0", uuids[0], 0);
+	tell("libvirt", "web-9", uuids[1], 1);
+	AF_UNTIL(af.agent->open_count == 2 && !af.agent->dirty);
+	assert_null(fth_rollout_find(first, "db-1"));
+	assert_true(fth_rollout_find(first, "web-9")->touched);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/recall", "{}"), 200);
+	AF_UNTIL(first->phase == FTH_RO_REVERSED && !af.agent->dirty);
+	assert_int_equal(first->vm_count, 2);
+	assert_int_equal(af.peers[1].reversed, 1);
+	af_stop();
+	af_start();
+	assert_int_equal(af.agent->lives[0]->rollout->phase, FTH_RO_REVERSED);
+}
+
+/* A VM that is put aside, and can't be: each try leaves nothing behind. */
+static void putting_aside_leaves_no_ghosts(void **unused)
+{
+	const uint8_t uuid[FTH_UUID_SIZE] = { 7 };
+	uint32_t count;
+	int i;
+
+	(void)unused;
+	with_libvirt();
+	complete();
+	fth_guest_hooks.gone(af.agent, "libvirt", "db-1", uuids[1]);
+	AF_UNTIL(!af.agent->dirty);
+	count = af.agent->guest_count;
+	journal("CREATE TRIGGER half_way BEFORE INSERT ON history WHEN new.what = 'replaced'"
+		" BEGIN SELECT RAISE(FAIL, 'no history today'); END");
+	for (i = 0; i < 5; i++) {
+		tell("libvirt", "db-1", uuid, 2);
+		assert_false(af.agent->store_ok);
+		AF_UNTIL(!af.agent->rebuild_due);
+		AF_UNTIL(af.agent->store_ok);
+		assert_non_null(vm_of("db-1"));
+		/* One name, which the next try takes. */
+		assert_true(af.agent->guest_count <= count + 1);
+	}
+	journal("DROP TRIGGER half_way");
+	tell("libvirt", "db-1", uuid, 2);
+	AF_UNTIL(af.agent->open_count == 2 && !af.agent->dirty);
+	assert_non_null(vm_of("db-1/02000000"));
+	assert_non_null(vm_of("db-1"));
+	assert_int_equal(af.agent->guest_count, count + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +448,8 @@ int main(void)
 		AF_TEST(a_rename_that_is_not_durable),
 		AF_TEST(a_rename_that_fails_half_way),
 		AF_TEST(a_rename_to_the_name_of_one_never_heard),
+		AF_TEST(renamed_behind_a_newer_rollout),
+		AF_TEST(putting_aside_leaves_no_ghosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
