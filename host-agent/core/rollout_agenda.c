@@ -146,6 +146,10 @@ static uint32_t marks_of(const struct fth_rollout *rollout, const struct fth_rol
 {
 	uint32_t marks = 0;
 
+	if (vm->state == FTH_RV_FORGOTTEN)
+		marks |= FTH_MARK_FREE;
+	if (!fth_rollout_is_forward(rollout))
+		return marks; /* the others are of waves */
 	if (vm->state == FTH_RV_UNKNOWN)
 		marks |= FTH_MARK_SILENT;
 	if ((vm->state == FTH_RV_DEFERRED || vm->state == FTH_RV_FORGOTTEN) &&
@@ -182,12 +186,12 @@ void fth_agenda_sum_up(const struct fth_rollout *rollout, const struct fth_rollo
 		clear_node(ret_node);
 	else
 		set_due(rollout, vm, now_ms, ret_node);
+	ret_node->marks = marks_of(rollout, vm);
 	if (!fth_rollout_is_forward(rollout)) {
 		*ret_class = reverse_class(rollout, vm, now_ms);
 		return;
 	}
 	*ret_class = forward_class(vm);
-	ret_node->marks = marks_of(rollout, vm);
 	if (*ret_class == FTH_CLASS_SOAKING && !vm->op)
 		ret_node->soak_until_ms = fth_vm_soaked_ms(rollout, vm);
 }

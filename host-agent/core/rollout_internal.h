@@ -31,6 +31,7 @@ enum fth_rollout_class {
 #define FTH_MARK_STAND_IN (1u << 2) /* of a later wave, there and waiting */
 #define FTH_MARK_IDLE (1u << 3)	    /* WAITING or DEFERRED */
 #define FTH_MARK_TO_COME (1u << 4)  /* of a later wave, and may yet be a stand-in */
+#define FTH_MARK_FREE (1u << 5)	    /* FORGOTTEN; also on the way back */
 
 /* Which budget of what is in flight. */
 enum fth_rollout_budget {

@@ -119,14 +119,15 @@ static void add_new(struct fth_rollout_run *run)
 	begin_vm(run, vm);
 }
 
+/* Each VM that finds no place asks: it must not cost a walk. */
 static uint32_t find_free(const struct fth_rollout *rollout)
 {
-	uint32_t i;
+	const struct fth_rollout_vm *vm;
 
-	for (i = 0; i < rollout->vm_count; i++)
-		if (rollout->vms[i].state == FTH_RV_FORGOTTEN)
-			return i;
-	return FTH_VM_NONE;
+	if (rollout->phase == FTH_RO_NEW)
+		return FTH_VM_NONE; /* nobody is forgotten before there is a plan */
+	vm = fth_agenda_marked(rollout, FTH_MARK_FREE);
+	return vm ? (uint32_t)(vm - rollout->vms) : FTH_VM_NONE;
 }
 
 /* What the VM before it came to still counts; what the new one comes to counts too. */

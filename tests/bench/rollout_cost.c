@@ -6,10 +6,12 @@
  *
  * Guests here answer each op at once and rightly, through nothing but events,
  * so what is measured is fth_rollout_step() and the making of the events.  Each
- * fleet is patched in three waves at the default limits of what is in flight,
- * then recalled.  With --ratio the exit status is 1 if an event of the largest
- * fleet cost more than FACTOR times as much as one of the smallest.
+ * fleet is patched in three waves at the default limits of what is in flight;
+ * as many VMs again come and find no place; then it is recalled.  With --ratio the
+ * exit status is 1 if an event of the largest fleet cost more than FACTOR times as
+ * much as one of the smallest.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +93,7 @@ static void simple(struct bench *bench, uint8_t kind)
 	step(bench);
 }
 
-static void add(struct bench *bench, uint32_t vm)
+static void name(struct bench *bench, uint32_t vm)
 {
 	struct fth_rollout_event *event = &bench->event;
 
@@ -101,6 +103,25 @@ static void add(struct bench *bench, uint32_t vm)
 	snprintf(event->vm, sizeof(event->vm), "vm-%u", vm);
 	snprintf(event->host, sizeof(event->host), "host-%u", vm / VMS_PER_HOST);
 	snprintf(event->group, sizeof(event->group), "service-%u", vm / VMS_PER_GROUP);
+}
+
+/* Of those that come when the roster is full each asks for a place, again and again. */
+static void turn_away(struct bench *bench, uint32_t vm)
+{
+	bench->events++;
+	name(bench, vm);
+	bench->event.now_ms = bench->now_ms;
+	if (fth_rollout_step(bench->rollout, &bench->event, &bench->actions) == -ENOSPC)
+		return;
+	fprintf(stderr, "rollout_cost: a full roster took '%s' in\n", bench->event.vm);
+	exit(2);
+}
+
+static void add(struct bench *bench, uint32_t vm)
+{
+	struct fth_rollout_event *event = &bench->event;
+
+	name(bench, vm);
 	step(bench);
 	event->kind = FTH_RE_SEEN;
 	event->boot_id[0] = 1;
@@ -194,6 +215,8 @@ static struct cost run(uint32_t count)
 	simple(bench, FTH_RE_BEGIN);
 	run_until(bench, FTH_RO_COMPLETE);
 	expect(bench, FTH_LC_APPLIED);
+	for (i = 0; i < count; i++)
+		turn_away(bench, count + i);
 	cost.forward_s = cpu_s() - begun_s;
 	simple(bench, FTH_RE_REVERSE);
 	run_until(bench, FTH_RO_REVERSED);
