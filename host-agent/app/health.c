@@ -7,7 +7,9 @@
  * nothing of this is journalled but the verdicts: after a restart the same ones
  * are begun anew.  A watch belongs to a VM's binding, or to its rollout for a
  * wave.  Checks wait in one queue for their turn; begun ones end by themselves,
- * all of them in bounded time.  Nothing is begun, and no verdict is given, while
+ * all of them in bounded time.  Programs that were killed and hang in the kernel
+ * may hold all others up: who waits for that does so for its own time-out, and is
+ * inconclusive then.  Nothing is begun, and no verdict is given, while
  * somebody else walks rollouts: that is the timer's business.
  */
 #include "app/health.h"
@@ -20,9 +22,8 @@
 #include "io/loop.h"
 #include "io/process.h"
 
-#define PROBES                                                                           \
-	(1u << FTH_CHECK_COMMAND | 1u << FTH_CHECK_WAVE_COMMAND | 1u << FTH_CHECK_HTTP | \
-	 1u << FTH_CHECK_WAVE_HTTP)
+#define PROGRAMS (1u << FTH_CHECK_COMMAND | 1u << FTH_CHECK_WAVE_COMMAND)
+#define PROBES (PROGRAMS | 1u << FTH_CHECK_HTTP | 1u << FTH_CHECK_WAVE_HTTP)
 
 static struct fth_watch **slot_of(struct fth_live *live, uint32_t vm_index,
 				  struct fth_guest **ret_guest)
@@ -174,14 +175,42 @@ static uint8_t lowest(uint32_t checks)
 	return check;
 }
 
+static bool programs_hang(const struct fth_agent *agent)
+{
+	return fth_process_orphans(agent->loop) >= FTH_PROCESS_ORPHANS_MAX;
+}
+
 static bool probe_fits(const struct fth_watch *watch, uint8_t check)
 {
 	const struct fth_live *live = watch->live;
-	bool is_http = check == FTH_CHECK_HTTP || check == FTH_CHECK_WAVE_HTTP;
+	bool is_program = PROGRAMS & 1u << check;
 
 	return live->checks_running < live->rollout->policy.health_parallel &&
 	       live->agent->health->running < FTH_HEALTH_RUNNING_MAX &&
-	       !(is_http ? (void *)watch->fetch : (void *)watch->process);
+	       !(is_program ? (void *)watch->process : (void *)watch->fetch) &&
+	       !(is_program && programs_hang(live->agent));
+}
+
+/* Return: it waited for as long as it may run, and hung ones still have all places. */
+static bool held_for_too_long(struct fth_watch *watch, char *ret_why)
+{
+	uint32_t timeout_ms = watch->live->rollout->policy.health_timeout_ms;
+	uint64_t now_ms = fth_loop_steady_ms();
+
+	if (!(watch->waiting & PROGRAMS) || !programs_hang(watch->live->agent)) {
+		watch->held_ms = 0;
+		return false;
+	}
+	if (!watch->held_ms)
+		watch->held_ms = now_ms;
+	if (now_ms < watch->held_ms + timeout_ms)
+		return false;
+	watch->held_ms = 0;
+	snprintf(
+		ret_why, FTH_HEALTH_WHY_MAX,
+		"could not be run in %u ms: %u programs of checks before were killed and have not died yet",
+		timeout_ms, FTH_PROCESS_ORPHANS_MAX);
+	return true;
 }
 
 /* Begin what may begin; the watch may be gone afterwards. */
@@ -213,6 +242,9 @@ static void begin_waiting(struct fth_health *health, struct fth_watch *watch)
 		enqueue(watch);
 	if (failed)
 		fth_health_conclude(watch, check, FTH_VERDICT_INCONCLUSIVE, why);
+	else if (held_for_too_long(watch, why))
+		fth_health_conclude(watch, lowest(watch->waiting & PROGRAMS),
+				    FTH_VERDICT_INCONCLUSIVE, why);
 }
 
 static void turn(void *context)
@@ -231,6 +263,8 @@ static void turn(void *context)
 	}
 	if (health->sampling_count)
 		fth_timer_set(health->timer, FTH_HEALTH_SAMPLE_MS);
+	else if (!TAILQ_EMPTY(&health->queue) && programs_hang(health->agent))
+		fth_timer_set(health->timer, FTH_HEALTH_HELD_MS);
 }
 
 int fth_health_new(struct fth_agent *agent, struct fth_health **ret_health)

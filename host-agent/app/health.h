@@ -23,6 +23,7 @@ struct fth_timer;
 #define FTH_HEALTH_RUNNING_MAX 64u  /* programs and GETs of all rollouts at a time */
 #define FTH_HEALTH_SAMPLING_MAX 64u /* VMs whose hypervisor is asked at a time */
 #define FTH_HEALTH_SAMPLE_MS 250u   /* between two looks at a VM */
+#define FTH_HEALTH_HELD_MS 250u	    /* the same at killed programs, whether they died */
 #define FTH_HEALTH_WORD_MAX 1024u   /* bytes of a program's argument, all filled in */
 #define FTH_HEALTH_URL_MAX 4096u    /* the same of a URL */
 
@@ -33,6 +34,8 @@ struct fth_timer;
  * @begun: set of checks under way, or waiting for their turn
  * @waiting: those of @begun that wait for their turn
  * @host: those of @begun for which samples are taken
+ * @held_ms: on the steady clock: since when a program of it waits for killed ones to die;
+ *	0: it doesn't
  * @asked: a sample is on its way
  * @samples: taken so far; @before_n, @first_n: number of that one, 0 = none
  * @before: at the begin of its soak, or the first that there is
@@ -50,6 +53,7 @@ struct fth_watch {
 	uint32_t begun;
 	uint32_t waiting;
 	uint32_t host;
+	uint64_t held_ms;
 	bool queued;
 	bool asked;
 	uint32_t samples;

@@ -196,12 +196,7 @@ int fth_health_begin_probe(struct fth_watch *watch, uint8_t check, char *ret_why
 	default:
 		error = get(watch, policy->wave_http);
 	}
-	if (error == -EUSERS)
-		snprintf(
-			ret_why, FTH_HEALTH_WHY_MAX,
-			"can't be run: %u programs of checks before were killed and have not died yet",
-			FTH_PROCESS_ORPHANS_MAX);
-	else if (error)
+	if (error)
 		snprintf(ret_why, FTH_HEALTH_WHY_MAX, "can't be run: %s", strerror(-error));
 	return error;
 }

@@ -16,6 +16,7 @@
 #include "agent_fixture.h"
 #include "app/health.h"
 #include "io/loop.h"
+#include "io/process.h"
 
 /* A program /FOLDER/probe with these lines, and a policy that names it. */
 static void with_probe(const char *lines, const char *key, const char *more)
@@ -124,6 +125,56 @@ static void one_that_hangs_is_no_pass(void **unused)
 	af_create();
 	AF_UNTIL(vm_says("health.command: inconclusive: it did not end in 100 ms"));
 	assert_int_equal(AF_SUM(confirmed), 0);
+}
+
+static const struct fth_watch *held(void)
+{
+	const struct fth_guest *guest;
+	char name[16];
+	int i;
+
+	for (i = 0; i < AF_PEERS; i++) {
+		snprintf(name, sizeof(name), "web-%d", i);
+		guest = fth_guest_find(af.agent, name);
+		if (guest && guest->bindings && guest->bindings->watch &&
+		    guest->bindings->watch->held_ms)
+			return guest->bindings->watch;
+	}
+	return NULL;
+}
+
+/* Programs of others were killed and hang in the kernel: that says nothing of this VM. */
+static void one_that_waits_for_hung_ones(void **unused)
+{
+	uint64_t since_ms;
+
+	(void)unused;
+	with_probe("exit 0", "command", "");
+	fth_loop_count_orphans(af.loop, FTH_PROCESS_ORPHANS_MAX);
+	af_create();
+	AF_UNTIL(held());
+	since_ms = held()->held_ms;
+	AF_UNTIL(fth_loop_steady_ms() > since_ms + 2 * FTH_HEALTH_HELD_MS);
+	assert_int_equal(held()->held_ms, since_ms);
+	assert_int_equal(af.agent->lives[0]->rollout->inconclusive, 0);
+	assert_int_equal(AF_SUM(confirmed), 0);
+	fth_loop_count_orphans(af.loop, -1); /* one dies, and nobody says so */
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_int_equal(AF_SUM(confirmed), AF_PEERS);
+	fth_loop_count_orphans(af.loop, 1 - (int)FTH_PROCESS_ORPHANS_MAX);
+}
+
+static void one_that_waits_in_vain_for_hung_ones(void **unused)
+{
+	(void)unused;
+	af_write_policy("0s", "health: {command: [/bin/true], timeout: 100ms, retry: 100ms}\n");
+	fth_loop_count_orphans(af.loop, FTH_PROCESS_ORPHANS_MAX);
+	af_create();
+	AF_UNTIL(vm_says("health.command: inconclusive: could not be run in 100 ms: 64 programs"));
+	assert_int_equal(AF_SUM(confirmed), 0);
+	assert_int_equal(AF_SUM(applied), 1);
+	fth_loop_count_orphans(af.loop, -(int)FTH_PROCESS_ORPHANS_MAX);
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
 }
 
 static void one_that_is_missing_is_no_pass(void **unused)
@@ -307,6 +358,8 @@ int main(void)
 		AF_TEST(what_cannot_tell_holds_until_it_can),
 		AF_TEST(one_that_crashes_is_no_pass),
 		AF_TEST(one_that_hangs_is_no_pass),
+		AF_TEST(one_that_waits_for_hung_ones),
+		AF_TEST(one_that_waits_in_vain_for_hung_ones),
 		AF_TEST(one_that_is_missing_is_no_pass),
 		AF_TEST(a_restart_asks_again),
 		AF_TEST(not_more_than_allowed_run_at_a_time),
