@@ -42,6 +42,7 @@ struct fth_watch;
 #define FTH_AGENT_CLOCK_AHEAD_MS 5000u	  /* at once: it was set, or the host slept */
 #define FTH_AGENT_PRUNE_EVERY_MS 3600000u /* between two looks for old rollouts */
 #define FTH_AGENT_PRUNE_EVENTS 2000u	  /* of those, removed in one round */
+#define FTH_AGENT_RECALLS_MAX 16u	  /* old ones that go on taking back, the newest */
 #define FTH_AGENT_STORE_RETRY_MS 2000u	  /* between two tries of a full disk */
 
 /**

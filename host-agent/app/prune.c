@@ -7,7 +7,9 @@
  * stands in the journal, so that it can't be resumed or undone; nothing
  * happened in it for as long as the command line says; and it did not end STUCK, nor
  * is it on its way back, for then its list of VMs is all that tells who may still
- * run the patch.  The newest of each name stays, whatever its age.
+ * run the patch.  The newest of each name stays, whatever its age, and so does one that was
+ * recalled, as long as its payload is blocked: who comes back late, or out of an old snapshot,
+ * is taken back by it.  Of these the newest FTH_AGENT_RECALLS_MAX stay: each has its list.
  *
  * History, blocks and incidents are no part of a rollout and stay; its number is
  * never given again.  The commit that prunes it is one of the journal's; its events
@@ -20,13 +22,35 @@
 
 #define DAY_MS 86400000u
 
+/* Does it go on taking back who comes with its payload? */
+static bool is_recall(const struct fth_live *live)
+{
+	char why[FTH_WHY_MAX];
+
+	return live->takes_back &&
+	       fth_store_is_recalled(live->agent->store, live->rollout->policy.sha256, why,
+				     sizeof(why));
+}
+
+static bool is_kept_recall(const struct fth_live *live)
+{
+	const struct fth_agent *agent = live->agent;
+	uint32_t i = agent->live_count, newer = 0;
+
+	if (!is_recall(live))
+		return false;
+	while (agent->lives[--i] != live)
+		newer += is_recall(agent->lives[i]);
+	return newer < FTH_AGENT_RECALLS_MAX;
+}
+
 static bool is_old(const struct fth_live *live)
 {
 	const struct fth_agent *agent = live->agent;
 
 	return live->superseded && live->stored && !live->uncommitted &&
 	       live->rollout->phase != FTH_RO_STUCK && live->rollout->phase != FTH_RO_REVERSING &&
-	       live->last_ms + agent->keep_ms <= agent->now_ms;
+	       live->last_ms + agent->keep_ms <= agent->now_ms && !is_kept_recall(live);
 }
 
 static int write_down(const struct fth_live *live)
@@ -46,9 +70,10 @@ static int write_down(const struct fth_live *live)
 
 	snprintf(why, sizeof(why),
 		 "a newer one of this patch began, and nothing happened in it for %llu days; "
-		 "it was %s",
+		 "it was %s%s",
 		 (unsigned long long)(live->agent->now_ms - live->last_ms) / DAY_MS,
-		 fth_rollout_phase_name(live->rollout->phase));
+		 fth_rollout_phase_name(live->rollout->phase),
+		 is_recall(live) ? ", and takes nobody back any more" : "");
 	return error ? error : fth_store_add_history(live->agent->store, &row);
 }
 

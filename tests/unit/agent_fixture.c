@@ -61,6 +61,7 @@ void af_write_module(const char *path, const char *name, const char *release)
 			  *af.module_model ? "fother_consistency=" : "x=", af.module_model);
 	module_file_make(&module, info, (size_t)length + 1);
 	memcpy(file, &module, sizeof(module));
+	file[AF_PAYLOAD_SIZE - 1] = af.module_number;
 	write_file(path, file, AF_PAYLOAD_SIZE);
 	free(file);
 }

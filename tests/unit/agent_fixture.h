@@ -17,7 +17,10 @@
 #define AF_PAYLOAD_SIZE (600u * 1024) /* several windows of chunks */
 #define AF_TEST(name) cmocka_unit_test_setup_teardown(name, af_set_up, af_tear_down)
 
-/* @module_model: what fix.ko says of its consistency model; "" for nothing. */
+/*
+ * @module_model: what fix.ko says of its consistency model; "" for nothing
+ * @module_number: makes it another module, by its hash
+ */
 struct agent_fixture {
 	struct fth_loop *loop;
 	struct fth_agent *agent;
@@ -28,6 +31,7 @@ struct agent_fixture {
 	char api[80];
 	char policy[80];
 	const char *module_model;
+	uint8_t module_number;
 	struct fth_create_error error;
 };
 

@@ -100,6 +100,15 @@ static void a_kill_while_pruning(void **unused)
 	assert_int_equal(count_in_journal("SELECT count(*) FROM rollouts"), 1);
 }
 
+/* Out of an old snapshot of its disk. */
+static void comes_with(int peer, const uint8_t *sha256)
+{
+	guest_peer_reboot(&af.peers[peer]);
+	strcpy(af.peers[peer].patch, "fix");
+	memcpy(af.peers[peer].sha256, sha256, FTH_SHA256_SIZE);
+	af.peers[peer].state = FTH_LC_APPLIED;
+}
+
 static void a_recall_outlives_its_rollout(void **unused)
 {
 	char other[96];
@@ -121,12 +130,50 @@ static void a_recall_outlives_its_rollout(void **unused)
 	af_create();
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
 	grow_old();
-	assert_int_equal(af.agent->live_count, 1);
+	/* The one that goes on taking back is no less needed when it is old. */
+	assert_int_equal(af.agent->live_count, 2);
+	assert_int_equal(af.agent->lives[0]->rollout->id, 2);
+	comes_with(1, af.agent->lives[0]->rollout->policy.sha256);
+	AF_UNTIL(af.peers[1].reversed == 3);
+	AF_UNTIL(af.peers[1].state == FTH_LC_APPLIED && !af.agent->dirty);
+	assert_memory_equal(af.peers[1].sha256, af.peers[0].sha256, FTH_SHA256_SIZE);
+	assert_int_equal(af.agent->lives[1]->rollout->failures, 0);
 	af.module_model = "";
 	af_write_module(other, "fix", AF_RELEASE);
-	af_request(af.agent->lives[0], FTH_RE_REVERSE);
+	af_request(af.agent->lives[1], FTH_RE_REVERSE);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
 	af_refused(409, "blocked in the whole fleet");
+	/* Once it is allowed again nobody is to be taken back. */
+	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\"}"), 200);
+	grow_old();
+	assert_int_equal(af.agent->live_count, 1);
+}
+
+/* Each has its list of VMs: there is an end to that. */
+static void the_newest_recalls_stay(void **unused)
+{
+	const uint32_t more = 2;
+	char path[96], word[64];
+	uint32_t i;
+
+	(void)unused;
+	snprintf(path, sizeof(path), "%s/fix.ko", af.folder);
+	for (i = 0; i < FTH_AGENT_RECALLS_MAX + more + 1; i++) {
+		af.module_number = (uint8_t)i;
+		af_write_module(path, "fix", AF_RELEASE);
+		af_create();
+		AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+		snprintf(word, sizeof(word), "/v1/rollouts/%u/recall", i + 1);
+		assert_int_equal(af_status_of("POST", word, "{}"), 200);
+		AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
+	}
+	grow_old();
+	/* The last one is its name's newest. */
+	assert_int_equal(af.agent->live_count, FTH_AGENT_RECALLS_MAX + 1);
+	assert_int_equal(af.agent->lives[0]->rollout->id, more + 1);
+	assert_int_equal(count_in_journal("SELECT count(*) FROM history WHERE what = 'pruned' AND"
+					  " why LIKE '%takes nobody back any more'"),
+			 more);
 }
 
 static void hang_up_for_good(int peer)
@@ -170,9 +217,8 @@ static void what_is_stuck_is_forgotten_and_kept(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AF_TEST(old_rollouts_leave_and_history_stays),
-		AF_TEST(a_kill_while_pruning),
-		AF_TEST(a_recall_outlives_its_rollout),
+		AF_TEST(old_rollouts_leave_and_history_stays), AF_TEST(a_kill_while_pruning),
+		AF_TEST(a_recall_outlives_its_rollout),	       AF_TEST(the_newest_recalls_stay),
 		AF_TEST(what_is_stuck_is_forgotten_and_kept),
 	};
 

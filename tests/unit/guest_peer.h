@@ -10,7 +10,7 @@
 #include "fother/errors.h"
 #include "fother/lifecycle.h"
 
-#define PEER_RESULTS_MAX 64u
+#define PEER_RESULTS_MAX 128u
 
 /* @payload grows as chunks come; it is never looked at but for its length. */
 struct guest_peer {
