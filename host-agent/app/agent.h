@@ -266,7 +266,7 @@ void fth_live_unbind(struct fth_live *live, struct fth_guest *guest);
 int fth_live_wake(struct fth_live *live);
 
 /**
- * fth_live_take_back() - who has the payload of one that goes back, and is none of its VMs?
+ * fth_live_take_back() - who has the payload of one that goes back, and does not go back yet?
  * @guest: that may have it; NULL: any may
  */
 void fth_live_take_back(struct fth_live *live, struct fth_guest *guest);

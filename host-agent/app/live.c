@@ -291,6 +291,19 @@ static void offer(struct fth_guest *guest, void *live)
 		fth_live_add_guest(live, guest);
 }
 
+/* Of its own VMs, too, some may have it that it never touched: what was blocked there, say. */
+static void offer_anew(struct fth_guest *guest, void *context)
+{
+	struct fth_live *live = context;
+	struct fth_binding *binding = find_binding(live, guest);
+
+	if (!binding)
+		fth_live_add_guest(live, guest);
+	else if (guest->open && guest->known && has_payload(live, guest) &&
+		 !live->rollout->vms[binding->vm_index].touched)
+		fth_guest_feed_seen(guest, binding, false);
+}
+
 void fth_live_take_back(struct fth_live *live, struct fth_guest *guest)
 {
 	if (!fth_live_is_told(live) || !goes_back(live) || !live->synced)
@@ -298,7 +311,7 @@ void fth_live_take_back(struct fth_live *live, struct fth_guest *guest)
 	if (guest)
 		offer(guest, live);
 	else
-		fth_guest_each(live->agent, offer, live);
+		fth_guest_each(live->agent, offer_anew, live);
 }
 
 static bool all_heard(const struct fth_live *live)

@@ -240,6 +240,33 @@ static void recalled_from_who_is_not_selected(void **unused)
 	assert_int_equal(live_of(1)->rollout->vm_count, 2);
 }
 
+/* One of its own VMs was blocked, and has it all the same: it need not speak once more. */
+static void recalled_from_who_was_skipped(void **unused)
+{
+	struct fth_store_block row = {
+		.vm = "web-1", .has_sha256 = true, .patch = "fix", .why = "oops"
+	};
+
+	(void)unused;
+	complete();
+	assert_int_equal(verb(1, "undo"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
+	memcpy(row.sha256, live_of(1)->rollout->policy.sha256, FTH_SHA256_SIZE);
+	assert_int_equal(fth_store_add_block(af.agent->store, &row, true), 0);
+	assert_int_equal(fth_store_commit(af.agent->store), 0);
+	complete();
+	assert_int_equal(vm_of(2, "web-1")->state, FTH_RV_SKIPPED);
+	af.peers[1].state = FTH_LC_APPLIED;
+	guest_peer_hang_up(&af.peers[1]);
+	AF_UNTIL(!af_all_open());
+	AF_UNTIL(af_all_open() && !af.agent->dirty);
+	assert_int_equal(vm_of(2, "web-1")->guest_state, FTH_LC_APPLIED);
+	assert_false(vm_of(2, "web-1")->touched);
+	assert_int_equal(verb(2, "recall"), 200);
+	AF_UNTIL(af.peers[1].state == FTH_LC_ABSENT);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
+}
+
 /* A newer rollout of another payload followed; a VM comes back with the first one. */
 static void recalled_behind_a_newer_rollout(void **unused)
 {
@@ -363,6 +390,7 @@ int main(void)
 		AF_TEST(not_while_the_journal_fails),
 		AF_TEST(a_full_roster_is_told),
 		AF_TEST(recalled_from_who_is_not_selected),
+		AF_TEST(recalled_from_who_was_skipped),
 		AF_TEST(recalled_behind_a_newer_rollout),
 		AF_TEST(forgotten_behind_a_newer_rollout),
 		AF_TEST(the_fix_waits_for_the_recall),
