@@ -241,6 +241,8 @@ int fth_stage_chunk(u64 op_id, const char *name, const struct fth_msg_stage *mes
 	int err = 0;
 
 	if (!message->offset) {
+		/* Even for one that is staged: a newer epoch may be accepted with it. */
+		fth_stage_abandon();
 		err = fth_trust_check(name, message->sha256.data, message->signature, &trust_epoch,
 				      ret_report);
 		if (!err && is_staged(stage, name, message->sha256.data)) {
@@ -248,7 +250,6 @@ int fth_stage_chunk(u64 op_id, const char *name, const struct fth_msg_stage *mes
 			return fth_report_set(ret_report, FTH_E_OK, 0,
 					      "payload was staged already");
 		}
-		fth_stage_abandon();
 		if (!err)
 			err = begin(stage, op_id, name, message, adopted, ret_report);
 		partial->trust_epoch = trust_epoch;

@@ -4,6 +4,7 @@
 # their memory, broken input, a host that goes or does not read, the controller
 # unplugged, the module unloaded, the stock driver before and after it.
 # kernels: 6.1 6.12
+# debug: yes
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1

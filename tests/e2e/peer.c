@@ -10,7 +10,7 @@
  *
  *   open, close			the socket
  *   hello [EPOCH]			a new session; prints ack and patches
- *   stage OP EPOCH NAME FILE [ok|hash|tamper|half|skip]	payload, or a broken way of it
+ *   stage OP EPOCH NAME FILE [HOW]	payload; HOW: hash, tamper, skip: a broken one; half, rest
  *   sign FILE|-			what STAGEs from here on carry as signature
  *   mutate OP EPOCH NAME FILE COUNT SEED	STAGEs with that signature, changed each time
  *   apply OP EPOCH NAME FILE [CONFIRM_MS|-]	with `-` not waited for
@@ -24,6 +24,7 @@
  *   fuzz COUNT SEED			frames of this session with random payloads
  *   flood COUNT			QUERYs whose answers are not read
  *   drain				what comes until it is quiet, unprinted; prints how much
+ *   stale				prints how many frames of other sessions came since `open`
  *   cuts				a frame cut at each of its bytes, with a HELLO after each
  *   skew version|flags|session|type|guest|tag|critical OP	a REVERSE that is not of
  *					this protocol; "type" and "critical" are answered
@@ -178,6 +179,8 @@ static void stage(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 	chunk->name = peer_span(name);
 	chunk->sha256 = (struct fth_span){ payload.sha256, FTH_SHA256_SIZE };
 	chunk->size = (uint32_t)payload.size;
+	if (!strcmp(how, "rest")) /* of one that was left half done */
+		chunk->offset = (chunk->size / 2 / CHUNK + 1) * CHUNK;
 	for (;;) {
 		uint32_t left = chunk->size - chunk->offset;
 
@@ -280,6 +283,8 @@ static void carry_out(struct peer *peer, char **word)
 		peer_broken(peer, FTH_T_REVERSE, peer_number(word[1]), word[0]);
 	else if (!strcmp(word[0], "drain"))
 		peer_drain(peer);
+	else if (!strcmp(word[0], "stale"))
+		peer_tell_stale(peer);
 	else if (!strcmp(word[0], "cuts"))
 		peer_cuts(peer);
 	else if (!strcmp(word[0], "skew") && word[2])

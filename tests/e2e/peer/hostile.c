@@ -111,6 +111,12 @@ void peer_drain(struct peer *peer)
 	printf("drained %" PRIu64 "\n", count);
 }
 
+void peer_tell_stale(const struct peer *peer)
+{
+	printf("stale %" PRIu64 "\n", peer->stale);
+	fflush(stdout);
+}
+
 static uint32_t encode_reverse(struct peer *peer, uint64_t op)
 {
 	struct fth_msg msg = { .type = FTH_T_REVERSE, .op_id = op };

@@ -22,6 +22,7 @@
  * @decoder: on @buffer
  * @input: what is left of @chunk
  * @msg: that came last
+ * @stale: frames of other sessions that came on this socket
  * @signature: what STAGEs carry, @signature_size bytes
  * @out: the frame that was encoded last
  */
@@ -34,6 +35,7 @@ struct peer {
 	struct fth_decoder decoder;
 	struct fth_span input;
 	struct fth_msg msg;
+	uint64_t stale;
 	uint8_t signature[SIGNATURE_MAX];
 	uint32_t signature_size;
 	uint8_t buffer[FTH_DECODER_BUFFER_SIZE];
@@ -68,6 +70,7 @@ void peer_broken(struct peer *peer, uint8_t type, uint64_t op, const char *how);
 void peer_fuzz(struct peer *peer, uint64_t count, uint64_t seed);
 void peer_flood(struct peer *peer, uint64_t count);
 void peer_drain(struct peer *peer);
+void peer_tell_stale(const struct peer *peer);
 void peer_cuts(struct peer *peer);
 void peer_skew(struct peer *peer, const char *how, uint64_t op);
 void peer_skew_hello(struct peer *peer, const char *how);

@@ -45,6 +45,7 @@ void peer_open(struct peer *peer)
 		err(1, "connect '%s'", peer->path);
 	fth_decoder_reset(&peer->decoder);
 	peer->input.length = 0;
+	peer->stale = 0;
 }
 
 void peer_close(struct peer *peer)
@@ -165,8 +166,10 @@ bool peer_next(struct peer *peer, int64_t until_ms)
 
 	for (;;) {
 		while (fth_decoder_next(&peer->decoder, &peer->input, &frame)) {
-			if (frame.session != peer->nonce)
+			if (frame.session != peer->nonce) {
+				peer->stale++;
 				continue;
+			}
 			if (fth_msg_decode(&frame, &peer->msg, &why))
 				errx(1, "guest sent a malformed '%s': %s",
 				     fth_msg_type_name(frame.type), why);
