@@ -104,7 +104,9 @@ bool fth_budget_spent(const struct fth_rollout *rollout, char *ret_why)
 	const struct fth_policy *policy = &rollout->policy;
 
 	return over(rollout->failures - rollout->failures_excused, &policy->failures_max,
-		    rollout->tried, "failed", ret_why) ||
+		    rollout->tried,
+		    rollout->failures_excused ? "failed since it was resumed" : "failed",
+		    ret_why) ||
 	       over(rollout->inconclusive, &policy->inconclusive_max, rollout->tried,
 		    "are inconclusive", ret_why);
 }

@@ -221,19 +221,26 @@ static bool wave_is_healthy(struct fth_rollout_run *run)
 	return false;
 }
 
+void fth_rollout_close_gate(struct fth_rollout_run *run)
+{
+	const struct fth_rollout *rollout = run->rollout;
+	char why[FTH_WHY_MAX];
+
+	fth_text_format(why, sizeof(why), "wave %u of %u is healthy; waits for resume",
+			rollout->wave + 1, rollout->policy.wave_count);
+	fth_rollout_set_phase(run, FTH_RO_GATED, why);
+}
+
 static bool end_wave(struct fth_rollout_run *run, const struct tally *tally)
 {
 	struct fth_rollout *rollout = run->rollout;
-	char why[FTH_WHY_MAX];
 
 	if (rollout->wave + 1 >= rollout->policy.wave_count) {
 		fth_rollout_set_phase(run, FTH_RO_COMPLETE, "");
 		return false;
 	}
 	if (rollout->policy.gate == FTH_GATE_MANUAL && tally->healthy) {
-		fth_text_format(why, sizeof(why), "wave %u of %u is healthy; waits for resume",
-				rollout->wave + 1, rollout->policy.wave_count);
-		fth_rollout_set_phase(run, FTH_RO_GATED, why);
+		fth_rollout_close_gate(run);
 		return false;
 	}
 	fth_rollout_next_wave(run);

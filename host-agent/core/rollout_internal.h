@@ -92,6 +92,7 @@ void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool re
 		 bool restored);
 void fth_vm_blocked(struct fth_rollout_run *run, struct fth_rollout_vm *vm, const char *what);
 void fth_vm_allowed(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_vm_heard(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_run_say(struct fth_rollout_run *run, const char *subject, const char *text);
 void fth_run_note_due(struct fth_rollout_run *run, uint64_t due_ms);
@@ -157,6 +158,7 @@ bool fth_rollout_is_forward(const struct fth_rollout *rollout);
 void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why, bool recall);
 void fth_rollout_reverse_pass(struct fth_rollout_run *run);
 void fth_rollout_next_wave(struct fth_rollout_run *run);
+void fth_rollout_close_gate(struct fth_rollout_run *run);
 void fth_rollout_set_phase(struct fth_rollout_run *run, uint8_t phase, const char *why);
 
 /* rollout_recall.c */

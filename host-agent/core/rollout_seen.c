@@ -216,6 +216,7 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		fth_vm_tried(run, vm);
 		vm->touched = true;
 	}
+	fth_vm_heard(run, vm);
 	if (ours == FTH_LC_ABSENT) {
 		fth_vm_clean(run, vm);
 		return;

@@ -72,7 +72,10 @@ int fth_rollout_resume(struct fth_rollout_run *run)
 	if (rollout->phase != FTH_RO_PAUSED)
 		return -EINVAL;
 	excuse(run);
-	fth_rollout_set_phase(run, rollout->paused_phase, "");
+	if (rollout->paused_phase == FTH_RO_GATED)
+		fth_rollout_close_gate(run); /* to be opened by a word of its own */
+	else
+		fth_rollout_set_phase(run, rollout->paused_phase, "");
 	rollout->paused_phase = 0;
 	return 0;
 }

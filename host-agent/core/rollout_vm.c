@@ -359,6 +359,13 @@ void fth_vm_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, bool re
 	fth_vm_enter(run, vm, FTH_RV_WAITING);
 }
 
+/* It said that it can't be reached, or did not answer: not so any more. */
+void fth_vm_heard(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (vm->why[0] && (vm->state == FTH_RV_DEFERRED || vm->state == FTH_RV_UNKNOWN))
+		fth_vm_explain(run, vm, "%s", "");
+}
+
 /* Seen as it was before the rollout, while reversing. */
 void fth_vm_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
@@ -370,5 +377,6 @@ void fth_vm_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	vm->staged = false;
 	vm->attempts = 0;
 	vm->retry_at_ms = 0;
+	fth_vm_heard(run, vm);
 	fth_vm_enter(run, vm, FTH_RV_REVERSED);
 }

@@ -123,11 +123,27 @@ static void test_stuck_until_seen(void **state)
 	m_expect_phase(FTH_RO_STUCK);
 	assert_string_equal(m.rollout.why, "1 of 2 VMs are unreachable or refuse to go back");
 	assert_true(fth_rollout_terminal(&m.rollout));
+	assert_string_equal(m_vm_of(1)->why, "unreachable: goes back when it returns");
 	m_seen(1, FTH_LC_APPLIED);
 	m_expect_phase(FTH_RO_REVERSING);
 	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
 	m_result(1, FTH_E_NO_PATCH, FTH_LC_ABSENT);
 	m_expect_phase(FTH_RO_REVERSED);
+	assert_string_equal(m_vm_of(1)->why, ""); /* it has returned */
+}
+
+/* It came back from its reboot without the patch: nothing is to be sent. */
+static void test_stuck_until_rebooted(void **state)
+{
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	m_lost(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_expect_phase(FTH_RO_STUCK);
+	m_rebooted(0, 9);
+	m_expect_phase(FTH_RO_REVERSED);
+	assert_string_equal(m_vm_of(0)->why, "");
 }
 
 /* What is still exposed, in VMs and in the time they were. */
@@ -439,6 +455,7 @@ int main(void)
 		MACHINE_TEST(test_payload_that_stays_is_reversed),
 		MACHINE_TEST(test_passing_refusal_hides_no_reason),
 		MACHINE_TEST(test_stuck_until_seen),
+		MACHINE_TEST(test_stuck_until_rebooted),
 		MACHINE_TEST(test_recall_says_what_is_exposed),
 		MACHINE_TEST(test_spent_budget_recalls),
 		MACHINE_TEST(test_recall_turns_what_is_unknown),

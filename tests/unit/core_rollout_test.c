@@ -222,6 +222,21 @@ static void test_gate_opens(void **state)
 	m_expect_phase(FTH_RO_COMPLETE); /* no gate behind the last wave */
 }
 
+/* A pause does not open it, and what it waits for is said again. */
+static void test_gate_outlasts_a_pause(void **state)
+{
+	(void)state;
+	m.policy.gate = FTH_GATE_MANUAL;
+	m_canary_first();
+	m_begin(2);
+	m_to_done(m_first());
+	assert_int_equal(m_simple(FTH_RE_PAUSE), 0);
+	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
+	m_expect_phase(FTH_RO_GATED);
+	assert_string_equal(m.rollout.why, "wave 1 of 2 is healthy; waits for resume");
+	assert_int_equal(m_sent(FTH_OP_STAGE), 0);
+}
+
 static void test_pause_starts_nothing_but_confirms(void **state)
 {
 	(void)state;
@@ -463,6 +478,7 @@ int main(void)
 		MACHINE_TEST(test_selection),
 		MACHINE_TEST(test_manual_gate),
 		MACHINE_TEST(test_gate_opens),
+		MACHINE_TEST(test_gate_outlasts_a_pause),
 		MACHINE_TEST(test_pause_starts_nothing_but_confirms),
 		MACHINE_TEST(test_failures_count_while_paused),
 		MACHINE_TEST(test_canary_that_is_away_is_replaced),

@@ -186,6 +186,25 @@ static void test_abort_while_paused(void **state)
 	m_expect_phase(FTH_RO_REVERSING);
 }
 
+/* What a person accepted is not counted again, and the words say which are. */
+static void test_failures_since_it_was_resumed(void **state)
+{
+	(void)state;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m.policy.failures_max = (struct fth_share){ false, 0 };
+	m_begin(2);
+	m_to_soaking(0);
+	m_to_soaking(1);
+	m_heartbeat(0, OOPS);
+	m_expect_phase(FTH_RO_PAUSED);
+	assert_string_equal(m.rollout.why, "1 of 2 VMs tried failed, allowed are 0: paused");
+	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
+	m_heartbeat(1, OOPS);
+	m_expect_phase(FTH_RO_PAUSED);
+	assert_string_equal(m.rollout.why, "1 of 2 VMs tried failed since it was resumed, "
+					   "allowed are 0: paused");
+}
+
 static void clock_set_on(uint64_t by_ms)
 {
 	struct fth_rollout_event made = m_event(FTH_RE_CLOCK, -1);
@@ -231,6 +250,7 @@ int main(void)
 		MACHINE_TEST(test_aborted_takes_nothing_back_alone),
 		MACHINE_TEST(test_aborted_takes_nobody_in),
 		MACHINE_TEST(test_abort_while_paused),
+		MACHINE_TEST(test_failures_since_it_was_resumed),
 		MACHINE_TEST(test_soak_outlasts_a_jump),
 	};
 
