@@ -340,6 +340,20 @@ struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
 				    const struct fth_asker *asker,
 				    struct fth_create_error *ret_error);
 
+/* create_fleet.c */
+
+/**
+ * fth_create_check_canaries() - can each canary that the policy names be one?
+ * @ret_why: @size bytes; which can't, and why
+ * Return: 0; -EINVAL.
+ */
+int fth_create_check_canaries(struct fth_agent *agent, const struct fth_policy *policy,
+			      const struct fth_payload *payload, char *ret_why, size_t size);
+
+/** fth_create_why_none() - which part of a policy's selection leaves nobody, in @ret_why. */
+void fth_create_why_none(struct fth_agent *agent, const struct fth_policy *policy, char *ret_why,
+			 size_t size);
+
 /* replay.c */
 
 /** fth_replay_all() - rollouts and VMs out of the journal; 0 or -errno. */

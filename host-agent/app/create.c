@@ -68,7 +68,7 @@ static int read_policy(struct draft *draft)
 	}
 	length = fd < 0 || fstat(fd, &info) ? -1 : 0;
 	if (!length && !S_ISREG(info.st_mode)) {
-		errno = EINVAL;
+		errno = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
 		length = -1;
 	}
 	if (!length)
@@ -115,7 +115,7 @@ static int check_health(struct draft *draft)
 	if (policy->health_host && !draft->agent->libvirt)
 		return refuse(
 			draft, 400, "policy",
-			"%s: key 'health.host': no hypervisor can be asked: this agent runs without --connect, and its VMs come from a folder of sockets",
+			"%s: key 'health.host': no hypervisor can be asked: this agent runs without --connect",
 			draft->path);
 	return 0;
 }
@@ -233,6 +233,7 @@ static int check_recall(struct draft *draft)
 
 static int check_fleet(struct draft *draft)
 {
+	char why[FTH_POLICY_ERROR_MAX];
 	uint32_t i;
 
 	for (i = 0; i < draft->agent->live_count; i++)
@@ -246,10 +247,13 @@ static int check_fleet(struct draft *draft)
 			draft->in_way_guest->name, (unsigned long long)draft->in_way->rollout->id,
 			draft->in_way->rollout->policy.name,
 			fth_rollout_phase_name(draft->in_way->rollout->phase));
-	if (!draft->selected)
-		return refuse(draft, 409, "conflict",
-			      "policy '%s' selects none of the %u VMs known; see 'fother vm list'",
-			      draft->path, draft->agent->guest_count);
+	if (!draft->selected) {
+		fth_create_why_none(draft->agent, draft->policy, why, sizeof(why));
+		return refuse(
+			draft, 409, "conflict",
+			"policy '%s' selects none of the %u VMs known: %s; see 'fother vm list'",
+			draft->path, draft->agent->guest_count, why);
+	}
 	if (draft->blocked == draft->selected)
 		return refuse(
 			draft, 409, "conflict",
@@ -261,6 +265,9 @@ static int check_fleet(struct draft *draft)
 			"module '%s' is for kernel '%s', but none of the %u VMs selected runs it (vm '%s' runs '%s'); build it for their kernel",
 			draft->policy->file, draft->payload.release, draft->selected,
 			draft->other_guest->name, draft->other_guest->release);
+	if (fth_create_check_canaries(draft->agent, draft->policy, &draft->payload, why,
+				      sizeof(why)))
+		return refuse(draft, 400, "policy", "%s: %s", draft->path, why);
 	return 0;
 }
 
