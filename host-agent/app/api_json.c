@@ -305,19 +305,21 @@ json_t *fth_api_json_live_vm(const struct fth_live *live, uint32_t vm_index)
 	bool is_ours = guest && guest->transition &&
 		       !strcmp(guest->transition->patch, live->rollout->policy.name);
 
-	return json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "name",
+	return json_pack("{s:o, s:o, s:o, s:I, s:s, s:b, s:s, s:s, s:I, s:o, s:o, s:o}", "name",
 			 text(vm->name), "host", text(vm->host), "group", text(vm->group), "wave",
 			 (json_int_t)vm->wave, "state", fth_rollout_vm_state_name(vm->state),
-			 "guest_state", fth_lifecycle_name(vm->guest_state), "op",
+			 "inconclusive", vm->inconclusive, "guest_state",
+			 fth_lifecycle_name(vm->guest_state), "op",
 			 vm->op ? fth_op_name(vm->op) : "", "since_ms", (json_int_t)vm->since_ms,
 			 "why", text(vm->why), "checks", checks_json(live->rollout, vm_index),
 			 "transition", is_ours ? fth_api_json_transition(guest) : json_null());
 }
 
-/* Null for none. */
+/* Null for none.  Whether its payload is blocked is the journal's word: it may be allowed since. */
 static json_t *recall_json(const struct fth_live *live)
 {
 	struct fth_recall recall;
+	char why[FTH_WHY_MAX];
 
 	if (!live->rollout->recall_ms)
 		return json_null();
@@ -326,7 +328,9 @@ static json_t *recall_json(const struct fth_live *live)
 			 (json_int_t)live->rollout->recall_ms, "total", (json_int_t)recall.total,
 			 "back", (json_int_t)recall.back, "left", (json_int_t)recall.left, "away",
 			 (json_int_t)recall.away, "exposed_ms", (json_int_t)recall.exposed_ms,
-			 "due_ms", (json_int_t)recall.due_ms, "blocks", live->rollout->recalled);
+			 "due_ms", (json_int_t)recall.due_ms, "blocks",
+			 fth_store_is_recalled(live->agent->store, live->rollout->policy.sha256,
+					       why, sizeof(why)));
 }
 
 /* When its next window opens; 0: it is open, or has none. */

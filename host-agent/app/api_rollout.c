@@ -96,6 +96,35 @@ static bool refuse_verb(const struct fth_live *live, struct fth_http_request *re
 	return false;
 }
 
+/* What a person can do in place of a verb that can't be carried out. */
+static const char *next_step(uint8_t phase, const struct verb *verb)
+{
+	switch (phase) {
+	case FTH_RO_RUNNING:
+	case FTH_RO_SOAKING:
+		return verb->kind == FTH_RE_PROMOTE
+			       ? "no VM soaks of which it can be told that it is well"
+			       : "it is neither paused nor at a gate";
+	case FTH_RO_PAUSED:
+		return "resume it first, or abort or reverse it";
+	case FTH_RO_COMPLETE:
+		return "all its waves are over; undo takes it back";
+	case FTH_RO_ABORTING:
+		return "nothing of it is started any more; reverse takes it back";
+	case FTH_RO_ABORTED:
+		return "nothing of it is started any more; undo takes it back";
+	case FTH_RO_REVERSING:
+		return "it goes back already; when it is back another one can begin";
+	case FTH_RO_REVERSED:
+		return "it is back; another one can begin";
+	case FTH_RO_STUCK:
+		return "some VMs are not back; reverse asks them again, and those that are away "
+		       "go back when they return";
+	default:
+		return "it has not begun";
+	}
+}
+
 static int carry_out(struct fth_live *live, const struct verb *verb, const struct fth_asker *asker)
 {
 	struct fth_rollout_event event = { .kind = verb->kind, .blocked = verb->recalls };
@@ -144,9 +173,11 @@ static void steer(struct fth_live *live, struct fth_http_request *request, const
 	if (error == -ENOMEM)
 		fth_http_error(request, 500, "internal", "out of memory; nothing was done");
 	else if (error == -EINVAL)
-		fth_http_error(request, 409, "conflict", "rollout %llu is %s: it can't %s now",
+		fth_http_error(request, 409, "conflict",
+			       "rollout %llu is %s: %s is not possible: %s",
 			       (unsigned long long)live->rollout->id,
-			       fth_rollout_phase_name(live->rollout->phase), verb->word);
+			       fth_rollout_phase_name(live->rollout->phase), verb->word,
+			       next_step(live->rollout->phase, verb));
 	else if (error || fth_agent_flush(agent))
 		fth_api_refuse_writes(agent, request);
 	else
@@ -157,7 +188,8 @@ void fth_api_rollout(struct fth_agent *agent, struct fth_http_request *request, 
 {
 	char *end;
 	unsigned long long id = strtoull(rest, &end, 10);
-	struct fth_live *live = end == rest ? NULL : fth_live_find(agent, id);
+	bool is_id = *rest >= '0' && *rest <= '9' && (!*end || *end == '/');
+	struct fth_live *live = is_id ? fth_live_find(agent, id) : NULL;
 	bool post = fth_http_is_post(request);
 	size_t i;
 

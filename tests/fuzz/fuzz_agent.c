@@ -357,6 +357,15 @@ bool fth_store_is_blocked(struct fth_store *unused, const char *vm, const uint8_
 	return world.is_blocked;
 }
 
+bool fth_store_is_recalled(struct fth_store *unused, const uint8_t *sha256, char *ret_why,
+			   size_t size)
+{
+	(void)unused;
+	(void)sha256;
+	snprintf(ret_why, size, "%s", "");
+	return false;
+}
+
 int fth_store_each_incident(struct fth_store *unused, const char *vm,
 			    int (*take)(void *context, const struct fth_store_incident *row),
 			    void *context)

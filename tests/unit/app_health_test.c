@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent_api.h"
 #include "agent_fixture.h"
 #include "app/health.h"
 #include "io/loop.h"
@@ -91,12 +92,26 @@ static void one_that_fails_goes_back(void **unused)
 	assert_int_equal(AF_SUM(applied), 1);
 }
 
+/* How many VMs the API says to be inconclusive. */
+static size_t told_inconclusive(void)
+{
+	json_t *json = af_get("/v1/rollouts/1");
+	const json_t *vm;
+	size_t i, count = 0;
+
+	json_array_foreach(json_object_get(json, "vms"), i, vm)
+		count += json_is_true(json_object_get(vm, "inconclusive"));
+	json_decref(json);
+	return count;
+}
+
 static void what_cannot_tell_holds_until_it_can(void **unused)
 {
 	(void)unused;
 	with_probe("test -e well || { echo who knows; exit 3; }", "command", "");
 	af_create();
 	AF_UNTIL(vm_says("health.command: inconclusive: exit 3: who knows"));
+	assert_int_equal(told_inconclusive(), 1);
 	assert_int_equal(AF_SUM(confirmed), 0);
 	assert_int_equal(AF_SUM(applied), 1);
 	touch("well");

@@ -104,6 +104,16 @@ static void promoted_aborted_undone(void **unused)
 	json_decref(json);
 }
 
+/* Is the payload of what was recalled blocked in the whole fleet, as a status of it says? */
+static bool says_it_is_blocked(void)
+{
+	json_t *json = af_get("/v1/rollouts/1");
+	bool blocks = json_is_true(json_object_get(json_object_get(json, "recall"), "blocks"));
+
+	json_decref(json);
+	return blocks;
+}
+
 static void recalled_by_hand(void **unused)
 {
 	json_t *json;
@@ -117,8 +127,7 @@ static void recalled_by_hand(void **unused)
 	json_decref(json);
 	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/recall", "{\"why\": \"bad\"}"), 200);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
-	json = af_get("/v1/rollouts/1");
-	json_decref(json);
+	assert_true(says_it_is_blocked());
 	json = af_get("/v1/blocks");
 	assert_int_equal(json_array_size(json), 1);
 	af_expect_text(json, "0.vm", "");
@@ -128,6 +137,7 @@ static void recalled_by_hand(void **unused)
 		af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\", \"vm\": \"web-1\"}"), 404);
 	af_refused(409, "blocked in the whole fleet");
 	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\"}"), 200);
+	assert_false(says_it_is_blocked());
 	/* Nobody believes that it was allowed for good. */
 	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/recall", "{\"why\": \"bad\"}"), 200);
 	af_refused(409, "blocked in the whole fleet");
@@ -141,6 +151,64 @@ static void recalled_by_hand(void **unused)
 	assert_int_equal(af_status_of("POST", "/v1/rollouts/2/undo", "{}"), 200);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
 	af_create(); /* an undo blocks nothing */
+}
+
+/* A canary that is misspelled, not selected or of another kernel must not pass in silence. */
+static void a_canary_that_is_none_is_refused(void **unused)
+{
+	(void)unused;
+	af_write_policy("0s", "  canary: [web-1, web-l]\n");
+	af_refused(400, "key 'rollout.canary[1]': 'web-l' can't be one: no VM of that name");
+	af_write_policy("0s", "  select: {name: [web-1, web-2]}\n  canary: [web-0]\n");
+	af_refused(400, "'web-0' can't be one: rollout.select does not select it");
+	strcpy(fth_guest_find(af.agent, "web-2")->release, "6.9.0-other");
+	af_write_policy("0s", "  canary: [web-2]\n");
+	af_refused(400, "'web-2' can't be one: it runs kernel '6.9.0-other', the module is for '");
+	assert_int_equal(AF_SUM(commands), 0);
+	af_write_policy("0s", "  canary: [web-1]\n");
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+}
+
+static void a_selection_of_nobody_says_why(void **unused)
+{
+	(void)unused;
+	af_write_policy("0s", "  select: {name: [web-*], group: [eu-1]}\n");
+	af_refused(409, "none of the 3 VMs known: no VM matches rollout.select.group;");
+	af_write_policy("0s", "  select: {name: [web-1], tag: [x]}\n");
+	af_refused(409, "no VM matches rollout.select.tag;");
+	af_write_policy("0s", "  select: {kernel: [\"5.*\"]}\n");
+	af_refused(409, "no VM matches rollout.select.kernel;");
+}
+
+/* @verb is refused, and the message says what to do in its place. */
+static void expect_conflict(const char *path, const char *message)
+{
+	int status;
+	json_t *json = af_ask("POST", path, "{}", &status);
+
+	assert_int_equal(status, 409);
+	af_expect_text(json, "error.message", message);
+	json_decref(json);
+}
+
+static void what_is_not_possible_says_what_is(void **unused)
+{
+	(void)unused;
+	af_write_policy("1h", "confirm: {within: 2h}\n");
+	af_create();
+	expect_conflict("/v1/rollouts/1/resume", "rollout 1 is running: resume is not possible: "
+						 "it is neither paused nor at a gate");
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/pause", "{}"), 200);
+	expect_conflict("/v1/rollouts/1/promote", "rollout 1 is paused: promote is not possible: "
+						  "resume it first, or abort or reverse it");
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1x/pause", "{}"), 404);
+	assert_int_equal(af_status_of("GET", "/v1/rollouts/1x", ""), 404);
+	assert_int_equal(af_status_of("GET", "/v1/rollouts/+1", ""), 404);
+	assert_int_equal(af_status_of("POST", "/v1/rollouts/1/reverse", "{}"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	expect_conflict("/v1/rollouts/1/pause", "rollout 1 is reversed: pause is not possible: "
+						"it is back; another one can begin");
 }
 
 /* A window that opens in some hours: nothing is patched, and it is said until when. */
@@ -167,9 +235,9 @@ static void a_closed_window_is_told(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AF_TEST(promoted_aborted_undone),
-		AF_TEST(recalled_by_hand),
-		AF_TEST(a_closed_window_is_told),
+		AF_TEST(promoted_aborted_undone),	    AF_TEST(recalled_by_hand),
+		AF_TEST(a_canary_that_is_none_is_refused),  AF_TEST(a_selection_of_nobody_says_why),
+		AF_TEST(what_is_not_possible_says_what_is), AF_TEST(a_closed_window_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
