@@ -140,8 +140,8 @@ int fth_cli_allow(int argc, char **argv)
 	if (options.json)
 		fth_cli_print_json(answer);
 	else
-		printf("'%s': lifted %" PRId64
-		       " times; a VM's holds until its guest knows, see 'fother blocks'\n",
+		printf("'%s': blocks lifted: %" PRId64
+		       "; that of a VM holds until its guest knows, see 'fother blocks'\n",
 		       patch, fth_cli_number(answer, "allowed"));
 	json_decref(answer);
 	return FTH_EXIT_OK;

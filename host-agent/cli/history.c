@@ -83,7 +83,9 @@ int fth_cli_history(int argc, char **argv)
 		fth_cli_print_json(entries);
 	else if (!json_array_size(entries))
 		printf("nothing was done%s\n",
-		       argc - optind ? " to a VM of that name; see 'fother vm list'" : "");
+		       argc - optind	 ? " to a VM of that name; see 'fother vm list'"
+		       : options.rollout ? " in a rollout of that id; see 'fother rollout list'"
+					 : "");
 	else
 		print_history(entries);
 	json_decref(entries);

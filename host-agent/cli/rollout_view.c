@@ -9,11 +9,14 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/incidents_view.h"
 #include "cli/rollout_tree.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 
 #define MS_PER_MINUTE 60000.0
+#define SECONDS_PER_MINUTE 60
+#define SECONDS_PER_HOUR 3600
 
 static bool phase_is(const json_t *rollout, const char *phase)
 {
@@ -37,6 +40,10 @@ static void counts_text(const json_t *rollout, char *text, size_t size)
 		"waiting", "deferred", "in_flight", "soaking",	 "done",
 		"failed",  "reversed", "skipped",   "forgotten",
 	};
+	static const char *const names[] = {
+		"waiting", "deferred", "in flight", "soaking",	 "done",
+		"failed",  "reversed", "skipped",   "forgotten",
+	};
 	size_t i, used = 0;
 
 	text[0] = '\0';
@@ -47,7 +54,7 @@ static void counts_text(const json_t *rollout, char *text, size_t size)
 		if (!number)
 			continue;
 		n = snprintf(text + used, size - used, "%s%" PRId64 " %s", used ? ", " : "", number,
-			     members[i]);
+			     names[i]);
 		if (n < 0 || (size_t)n >= size - used)
 			return;
 		used += (size_t)n;
@@ -57,16 +64,17 @@ static void counts_text(const json_t *rollout, char *text, size_t size)
 void fth_rollout_print_list(const json_t *rollouts)
 {
 	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
-	char id[24], wave[48], counts[128];
+	char id[24], wave[48], counts[128], begun[FTH_INCIDENTS_TIME_SIZE];
 	const json_t *rollout;
 	size_t i;
 
-	fth_table_row(&table, "ID", "PATCH", "PHASE", "WAVE", "VMS", "WHY", NULL);
+	fth_table_row(&table, "ID", "PATCH", "BEGUN", "PHASE", "WAVE", "VMS", "WHY", NULL);
 	json_array_foreach(rollouts, i, rollout) {
 		snprintf(id, sizeof(id), "%" PRId64, fth_cli_number(rollout, "id"));
 		wave_text(rollout, wave, sizeof(wave));
 		counts_text(rollout, counts, sizeof(counts));
-		fth_table_row(&table, id, fth_cli_string(rollout, "patch"),
+		fth_incidents_time(fth_cli_number(rollout, "started_ms"), begun);
+		fth_table_row(&table, id, fth_cli_string(rollout, "patch"), begun,
 			      fth_cli_string(rollout, "phase"), wave, counts,
 			      fth_cli_string(rollout, "why"), NULL);
 	}
@@ -85,6 +93,26 @@ static void print_model(const json_t *rollout)
 					 : "as the policy says");
 }
 
+/* How long until then, in words; for some time in the past there are none. */
+static void print_left(int64_t then_ms, const char *before, const char *behind)
+{
+	struct timespec now;
+	int64_t left_s;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	left_s = (then_ms + 999) / 1000 - now.tv_sec;
+	if (left_s <= 0)
+		return;
+	fputs(before, stdout);
+	if (left_s < 2 * SECONDS_PER_MINUTE)
+		printf("%" PRId64 " s", left_s);
+	else if (left_s < 2 * SECONDS_PER_HOUR)
+		printf("%" PRId64 " min", left_s / SECONDS_PER_MINUTE);
+	else
+		printf("%" PRId64 " h", left_s / SECONDS_PER_HOUR);
+	fputs(behind, stdout);
+}
+
 /* How far the way back is, and what is exposed meanwhile. */
 static void print_recall(const json_t *recall)
 {
@@ -98,6 +126,7 @@ static void print_recall(const json_t *recall)
 	if (left)
 		printf(", %" PRId64 " may still run the patch (%" PRId64 " of them away)", left,
 		       away);
+	print_left(fth_cli_number(recall, "due_ms"), "; those in reach are back in about ", "");
 	printf("; %.1f VM-minutes exposed since it began%s\n",
 	       (double)fth_cli_number(recall, "exposed_ms") / MS_PER_MINUTE,
 	       json_is_true(json_object_get(recall, "blocks"))
@@ -126,6 +155,55 @@ static void print_window(const json_t *rollout)
 	printf("window: closed, VMs are patched again from %s UTC on\n", text);
 }
 
+/* Until when the wave soaks, if nothing comes in between. */
+static void print_soak(const json_t *rollout)
+{
+	int64_t until_ms = fth_cli_number(rollout, "soak_until_ms");
+	char until[FTH_INCIDENTS_TIME_SIZE];
+
+	if (!until_ms || !phase_is(rollout, "soaking"))
+		return;
+	fth_incidents_time(until_ms, until);
+	printf("soak: until %s", until);
+	print_left(until_ms, ", ", " from now");
+	putchar('\n');
+}
+
+/* Where it goes on only by a person's word: the word, and what it does. */
+static const struct next {
+	const char *phase, *verb, *does;
+} nexts[] = {
+	{ "paused", "resume",
+	  "goes on, and accepts what went wrong so far; abort stops here, reverse takes it back" },
+	{ "gated", "resume", "begins the next wave; abort stops here, reverse takes it back" },
+	{ "soaking", "pause",
+	  "and then resume go on without VMs that can't be told; until then they are asked again" },
+	{ "stuck", "reverse",
+	  "asks again; who is away goes back on its return, or 'fother vm forget VM'" },
+	{ "aborted", "undo", "takes it back" },
+};
+
+static void print_next(const json_t *rollout)
+{
+	const json_t *recall = json_object_get(rollout, "recall");
+	const struct next *next = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(nexts) / sizeof(*nexts); i++)
+		if (phase_is(rollout, nexts[i].phase))
+			next = &nexts[i];
+	if (phase_is(rollout, "soaking") && !fth_cli_number(rollout, "inconclusive"))
+		next = NULL; /* nothing but time is needed */
+	if (json_is_true(json_object_get(rollout, "superseded")))
+		puts("next: a newer rollout of this patch followed; this one can only be recalled");
+	else if (next)
+		printf("next: 'fother rollout %s %" PRId64 "' %s\n", next->verb,
+		       fth_cli_number(rollout, "id"), next->does);
+	else if (phase_is(rollout, "reversed") && json_is_true(json_object_get(recall, "blocks")))
+		printf("next: roll a better module out, or 'fother allow %s --fleet'\n",
+		       fth_cli_string(rollout, "patch"));
+}
+
 void fth_rollout_print(const json_t *rollout, bool all)
 {
 	char wave[48], counts[128];
@@ -142,7 +220,9 @@ void fth_rollout_print(const json_t *rollout, bool all)
 	}
 	print_roster(rollout);
 	print_window(rollout);
+	print_soak(rollout);
 	print_recall(json_object_get(rollout, "recall"));
+	print_next(rollout);
 	putchar('\n');
 	fth_rollout_print_vms(rollout, all);
 }
