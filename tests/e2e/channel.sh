@@ -14,6 +14,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/peer.sh
 
 UUID=6ba7b810-9dad-11d1-80b4-00c04fd430c8
+OTHER=fother_demo_version
+OTHER_MODULE=$BUILD/guest/$KREL/examples/$OTHER.ko
 OTHER_KREL=5${KREL#?}
 FUZZ=20000 # messages
 
@@ -76,6 +78,10 @@ test_gone_in_the_middle() {
 	nok "not listed either" grep -q "patch" <<<"$OUT"
 	says "the next session begins anew" "*result 30 ok payload staged*" \
 		hello "stage 30 3 $NAME $MODULE"
+	says "what is staged already displaces half a payload, too" \
+		"*result 33 ok payload was staged already*result 32 bad_offset *begin again at 0*" \
+		hello "stage 32 3 $OTHER $OTHER_MODULE half" "stage 33 3 $NAME $MODULE" \
+		"stage 32 3 $OTHER $OTHER_MODULE rest"
 }
 
 test_apply() {
