@@ -123,7 +123,8 @@ static ssize_t incidents_show(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute revert_file = __ATTR_WO(revert);
 static struct kobj_attribute allow_file = __ATTR_WO(allow);
 static struct kobj_attribute blocked_file = __ATTR_RO(blocked);
-static struct kobj_attribute incidents_file = __ATTR_RO(incidents);
+/* With words of the kernel's log, addresses among them: not for everybody. */
+static struct kobj_attribute incidents_file = __ATTR_RO_MODE(incidents, 0400);
 
 static struct attribute *attrs[] = { &revert_file.attr, &allow_file.attr, &blocked_file.attr,
 				     &incidents_file.attr, NULL };

@@ -220,6 +220,9 @@ static ssize_t confirm_show(struct fth_sysfs_dir *dir, char *page)
 	static struct fth_sysfs_file name##_file = { { #name, 0644 }, name##_show, name##_store }
 #define FILE_RO(name) \
 	static struct fth_sysfs_file name##_file = { { #name, 0444 }, name##_show, NULL }
+/* Where in the kernel a task is, is between it and root. */
+#define FILE_RO_ROOT(name) \
+	static struct fth_sysfs_file name##_file = { { #name, 0400 }, name##_show, NULL }
 #define FILE_WO(name) \
 	static struct fth_sysfs_file name##_file = { { #name, 0200 }, NULL, name##_store }
 
@@ -227,7 +230,7 @@ FILE_RW(enabled);
 FILE_RO(transition);
 FILE_RO(state);
 FILE_RO(model);
-FILE_RO(pending);
+FILE_RO_ROOT(pending);
 FILE_WO(force);
 FILE_WO(nudge);
 FILE_RW(confirm);
