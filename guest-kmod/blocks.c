@@ -148,6 +148,17 @@ static void add_names(char *names)
 	}
 }
 
+/* The kernel's own parameters may be quoted, the value or the whole. */
+static void drop_quotes(char *line)
+{
+	char *to = line;
+
+	for (; *line; line++)
+		if (*line != '"')
+			*to++ = *line;
+	*to = '\0';
+}
+
 static void add_words(char *line)
 {
 	size_t length = strlen(FTH_BLOCK_PARAMETER);
@@ -187,6 +198,7 @@ int fth_blocks_init(const char *parameter)
 		       error, FTH_BLOCK_PARAMETER);
 	} else {
 		add_names(names);
+		drop_quotes(line);
 		add_words(line);
 	}
 	kfree(line);

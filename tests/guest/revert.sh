@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Emergency revert by hand and by the clock: confirmation, sysfs, SysRq, modes, blocks.
-# vm: --smp 2 --timeout 400 --append fother.block=fother_demo_version,no_such
+# vm: --smp 2 --timeout 400 --append 'fother.block=fother_demo_version "fother.block=no_such"'
 # kernels: 6.1 6.12
 . "${TAP_LIB:-tests/lib/tap.sh}"
 # shellcheck source=tests/lib/guest.sh
@@ -42,6 +42,7 @@ fother_in
 is "$(cat $S/blocked)" 'fother_demo_version - command-line
 no_such - command-line' "fother.block= is applied without any modprobe"
 is "$(cat $S/incidents)" '' "no incident yet"
+is "$(stat -c %a $S/incidents)" 400 "incidents, with words of the kernel's log, are root's alone"
 ok "policy of what is blocked" policy 'fother_demo_version'
 dmesg -c >/dev/null
 nok "it is refused" insmod $VERSION
@@ -108,6 +109,7 @@ apply_under $MOD/fth_test_pause.ko nudge-after=manual deadline=none confirm-with
 pausers 5
 ok "a consistent revert begins" write fth_test_pause $S/revert
 eventually 20 "... and waits for the sleepers" holds $PAUSE_P/pending 'fth_pausers'
+is "$(stat -c %a $PAUSE_P/pending)" 400 "where tasks are in the kernel is for root alone"
 before=$(cat $S/incidents)
 ok "another trigger" write y /proc/sysrq-trigger
 ok "... and another" write 1 $S/revert
@@ -145,6 +147,8 @@ ok "a patch is taken back, and can't leave" write 0 $PAUSE_P/enabled
 eventually 20 "... as tasks sleep in it" holds $PAUSE_P/pending 'fth_pausers'
 eventually 20 "another one is not confirmed" holds $S/incidents 'unconfirmed fother_demo_cmdline .* the revert runs'
 is "$(state_of fother_demo_cmdline)" soaking "... and waits"
+refused $DEMO_P/confirm 1 "confirm 'fother_demo_cmdline' refused: it is reverted in emergency"
+refused $DEMO_P/confirm 1h "extend 'fother_demo_cmdline' refused: it is being reverted"
 refused $PAUSE_P/enabled 1 "enable 'fth_test_pause' refused: 'fother_demo_cmdline' is to be reverted in emergency first"
 ok "a third one is reverted" write fother_demo_version $S/revert
 reverted fother_demo_version
