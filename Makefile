@@ -203,7 +203,7 @@ SIM_WRAPS := time abort fth_rollout_step fth_store_append fth_store_commit \
 	fth_store_rollback fth_replay_all fth_replay_again fth_budget_full fth_executor_queue \
 	fth_journal_encode fth_rollout_pending fth_incident_fill fth_guest_fill_seen fth_live_tick_due \
 	fth_store_raise_epoch fth_rollout_pause fth_agent_flush fth_store_add_block \
-	fth_rollout_forget_vm fth_rollout_resume fth_live_take_back
+	fth_rollout_forget_vm fth_rollout_resume fth_live_take_back fth_live_in_way
 $(H)/sim: $(call obj,$(sim_src) tests/unit/core_agenda.c) $(H)/libfotherd.a $(H)/libfother.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAPS)) -o $@ $^ $(lib_ldlibs)

@@ -23,7 +23,6 @@
 
 #define POLICY_FD 100 /* one number in every run: it stands in the journal's rows */
 #define POLICY_PATH "/proc/self/fd/100"
-#define RELEASE "6.1.0-sim"
 #define RESTART_MS 1000u
 
 struct fth_http_request {
@@ -36,7 +35,6 @@ struct fth_http_request {
 static char state_folder[] = "/tmp/fother-sim.XXXXXX";
 static char api_path[sizeof(state_folder) + 16];
 static bool has_folder;
-static bool cached; /* the payload is in the agent's cache */
 jmp_buf sim_agent_died;
 
 bool sim_agent_call(void)
@@ -93,7 +91,7 @@ void sim_agent_init(void)
 	}
 	has_folder = true;
 	snprintf(api_path, sizeof(api_path), "%s/api", state_folder);
-	cached = false;
+	sim_payload_init();
 	sim.agent_due.fire = start_due;
 }
 
@@ -200,112 +198,6 @@ void fth_sockets_retell(struct fth_sockets *sockets, const char *name)
 {
 	(void)sockets;
 	(void)name;
-}
-
-/* ---- payloads, and their cache */
-
-static int make_payload(struct fth_payload *ret_payload)
-{
-	struct fth_payload payload = { .size = sim_policy_payload_size() };
-
-	payload.bytes = malloc(payload.size);
-	if (!payload.bytes)
-		return -ENOMEM;
-	memset(payload.bytes, 'p', payload.size);
-	memcpy(payload.sha256, sim_sha256, FTH_SHA256_SIZE);
-	snprintf(payload.name, sizeof(payload.name), "%s", SIM_PATCH);
-	snprintf(payload.release, sizeof(payload.release), "%s", RELEASE);
-	*ret_payload = payload;
-	return 0;
-}
-
-int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *ret_error,
-		     size_t error_size)
-{
-	(void)path;
-	(void)ret_error;
-	(void)error_size;
-	return make_payload(ret_payload);
-}
-
-int fth_payload_load_signature(struct fth_payload *payload, const char *path, char *ret_error,
-			       size_t error_size)
-{
-	(void)payload;
-	(void)path;
-	(void)ret_error;
-	(void)error_size;
-	return -ENOENT;
-}
-
-void fth_payload_free(struct fth_payload *payload)
-{
-	free(payload->bytes);
-	free(payload->signature);
-	payload->bytes = NULL;
-	payload->signature = NULL;
-}
-
-int fth_payload_matches(const struct fth_payload *payload, const struct fth_policy *policy,
-			char *ret_error, size_t error_size)
-{
-	(void)payload;
-	(void)policy;
-	(void)ret_error;
-	(void)error_size;
-	return 0;
-}
-
-int fth_payload_settle_model(const struct fth_payload *payload, struct fth_policy *policy,
-			     char *ret_error, size_t error_size)
-{
-	(void)payload;
-	(void)policy;
-	(void)ret_error;
-	(void)error_size;
-	return 0;
-}
-
-int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t rollout)
-{
-	(void)state;
-	(void)rollout;
-	(void)payload;
-	if (!sim_agent_call())
-		return -EIO;
-	if (sim.now_us < sim.disk_full_until_us)
-		return -ENOSPC;
-	cached = true;
-	return 0;
-}
-
-void fth_cache_drop(const char *state, const uint8_t *sha256, uint64_t rollout, bool is_last)
-{
-	(void)state;
-	(void)sha256;
-	(void)rollout;
-	if (is_last)
-		cached = false;
-}
-
-int fth_cache_probe(const char *state)
-{
-	(void)state;
-	if (!sim_agent_call())
-		return -EIO;
-	return sim.now_us < sim.disk_full_until_us ? -ENOSPC : 0;
-}
-
-int fth_cache_load(const char *state, const uint8_t *sha256, uint64_t rollout,
-		   struct fth_payload *ret_payload, char *ret_error, size_t error_size)
-{
-	(void)rollout;
-	(void)state;
-	(void)sha256;
-	if (cached)
-		return make_payload(ret_payload);
-	snprintf(ret_error, error_size, "not in the cache");
-	return -ENOENT;
 }
 
 /* ---- the log */

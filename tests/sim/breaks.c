@@ -25,6 +25,7 @@ static const char *const names[SIM_BREAKS] = {
 	[SIM_BREAK_PAUSE] = "pause",	     [SIM_BREAK_ANSWER] = "answer",
 	[SIM_BREAK_ALLOWED] = "allowed",     [SIM_BREAK_FORGET] = "forget",
 	[SIM_BREAK_STRAY] = "stray",	     [SIM_BREAK_EXCUSE] = "excuse",
+	[SIM_BREAK_IN_WAY] = "in-way",
 };
 
 const char *sim_break_name(uint32_t number)
@@ -173,6 +174,13 @@ void __wrap_fth_live_take_back(struct fth_live *live, struct fth_guest *guest)
 {
 	if (!sim_broken(SIM_BREAK_STRAY))
 		__real_fth_live_take_back(live, guest);
+}
+
+const struct fth_live *__real_fth_live_in_way(const struct fth_live *live, struct fth_guest *guest);
+const struct fth_live *__wrap_fth_live_in_way(const struct fth_live *live, struct fth_guest *guest);
+const struct fth_live *__wrap_fth_live_in_way(const struct fth_live *live, struct fth_guest *guest)
+{
+	return sim_broken(SIM_BREAK_IN_WAY) ? NULL : __real_fth_live_in_way(live, guest);
 }
 
 /* The timer's commit comes all the same, a little later. */

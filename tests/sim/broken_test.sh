@@ -40,6 +40,7 @@ finds 'invariant 4: .*(after people were told|what was recalled)' allowed
 finds 'invariant 9: .* told that it is forgotten' forget
 finds 'invariant 6: .* leaves it so' stray
 finds 'invariant 1: .* inconclusive, [0-9]+ tried; its VMs are' excuse
+finds 'invariant 6: .* came back late' in-way
 finds 'two runs of one seed differ' chance
 
 # A finding is made small, and the line that it prints repeats it.

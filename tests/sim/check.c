@@ -157,7 +157,7 @@ static void check_belief(const struct fth_rollout *rollout, const struct fth_rol
 		sim_fail("invariant 5: '%s' is believed to be %s, which it never was", vm->name,
 			 fth_lifecycle_name(vm->guest_state));
 	if (vm->state == FTH_RV_DONE && !truth->lied &&
-	    !(truth->guest.reached >> FTH_LC_APPLIED & 1))
+	    !(truth->guest.applied >> sim_payload_number(rollout->policy.sha256) & 1))
 		sim_fail("invariant 5: '%s' is done, and never was applied", vm->name);
 }
 
@@ -240,14 +240,15 @@ static uint8_t op_of(uint8_t type)
 	}
 }
 
-static void check_blocked(const struct sim_vm *vm, uint8_t op)
+static void check_blocked(const struct fth_rollout *rollout, const struct sim_vm *vm, uint8_t op)
 {
 	char name[SIM_NAME_MAX], why[FTH_WHY_MAX];
 
 	if (op > FTH_OP_APPLY)
 		return;
 	sim_vm_name(vm, name);
-	if (fth_store_is_blocked(sim.agent->store, name, sim_sha256, SIM_PATCH, why, sizeof(why)))
+	if (fth_store_is_blocked(sim.agent->store, name, rollout->policy.sha256, SIM_PATCH, why,
+				 sizeof(why)))
 		sim_fail("invariant 4: %s sent to vm-%u, which is blocked (%s)", fth_op_name(op),
 			 vm->index, why);
 }
@@ -284,8 +285,8 @@ void sim_check_sent(struct sim_vm *vm, const uint8_t *frame, uint32_t length)
 			(unsigned long long)(believed ? believed->op_id : 0));
 		return;
 	}
-	check_blocked(vm, op);
-	sim_hand_check_sent(vm, op_id >> 32, op, (uint32_t)op_id);
+	check_blocked(rollout, vm, op);
+	sim_hand_check_sent(vm, rollout, op, (uint32_t)op_id);
 }
 
 /* ---- agents, one after the other */
@@ -357,13 +358,15 @@ static bool is_forgotten(const struct fth_rollout *rollout, const struct fth_rol
 static bool agrees(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
 		   const struct sim_guest *guest)
 {
+	uint8_t ours = sim_guest_ours(guest, rollout->policy.sha256);
+
 	if (vm->guest_state != guest->state)
 		return false;
 	if (vm->state == FTH_RV_DONE)
-		return guest->state == FTH_LC_APPLIED;
+		return ours == FTH_LC_APPLIED;
 	if (vm->state == FTH_RV_REVERSED)
-		return guest->state == FTH_LC_ABSENT;
-	return !is_recall(rollout) || guest->state < FTH_LC_APPLYING;
+		return ours == FTH_LC_ABSENT;
+	return !is_recall(rollout) || ours < FTH_LC_APPLYING;
 }
 
 static bool vm_settled(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm,
@@ -392,7 +395,7 @@ static bool is_nowhere(const struct fth_rollout *rollout, char *ret_why, size_t 
 
 	for (i = 0; is_recall(rollout) && i < sim.vm_count; i++) {
 		if (!sim.vms[i].running || sim.vms[i].guest.lies ||
-		    sim.vms[i].guest.state < FTH_LC_APPLYING)
+		    sim_guest_ours(&sim.vms[i].guest, rollout->policy.sha256) < FTH_LC_APPLYING)
 			continue;
 		sim_vm_name(&sim.vms[i], name);
 		vm = find_vm(rollout, name);
@@ -419,7 +422,7 @@ bool sim_check_settled(char *ret_why, size_t size)
 	for (i = 0; i < sim.agent->live_count; i++) {
 		live = sim.agent->lives[i];
 		rollout = live->rollout;
-		if (live->superseded)
+		if (!fth_live_is_told(live))
 			continue;
 		/* Nobody is away any more: no reason to be stuck. */
 		if (!fth_rollout_terminal(rollout) || !live->synced ||

@@ -35,7 +35,7 @@ struct hand {
 };
 
 static struct hand hands[ROLLOUTS_MAX]; /* by id - 1 */
-static bool recalled;
+static bool recalled[SIM_PAYLOADS];
 
 static const char *const names[SIM_VERBS] = {
 	[SIM_V_PAUSE] = "pause", [SIM_V_RESUME] = "resume",   [SIM_V_PROMOTE] = "promote",
@@ -51,7 +51,7 @@ const char *sim_verb_name(uint8_t verb)
 void sim_hand_init(void)
 {
 	memset(hands, 0, sizeof(hands));
-	recalled = false;
+	memset(recalled, 0, sizeof(recalled));
 }
 
 static struct hand *hand_of(uint64_t rollout)
@@ -75,7 +75,8 @@ static void note_told(struct hand *hand, enum sim_verb verb, uint64_t rollout)
 	hand->aborted = verb == SIM_V_ABORT;
 	hand->back |= verb >= SIM_V_REVERSE;
 	hand->from = live ? live->rollout->next_op : UINT32_MAX;
-	recalled |= verb == SIM_V_RECALL;
+	if (live && verb == SIM_V_RECALL)
+		recalled[sim_payload_number(live->rollout->policy.sha256)] = true;
 }
 
 int sim_hand_verb(uint64_t rollout, enum sim_verb verb)
@@ -106,7 +107,7 @@ int sim_hand_verb(uint64_t rollout, enum sim_verb verb)
 void sim_hand_allow_all(void)
 {
 	if (sim_agent_post("/v1/allow", "{\"patch\": \"" SIM_PATCH "\"}"))
-		recalled = false;
+		memset(recalled, 0, sizeof(recalled));
 }
 
 static int find_forget(void *context, const struct fth_store_history *row)
@@ -146,6 +147,15 @@ void sim_hand_forget(const char *name)
 	check_forgotten(name);
 }
 
+/* Another domain has its name, or its place under a name of its own. */
+static bool is_replaced(const struct fth_rollout_vm *vm)
+{
+	char name[SIM_NAME_MAX];
+
+	sim_vm_name(&sim.vms[sim_check_number(vm)], name);
+	return vm->state != FTH_RV_FORGOTTEN && strcmp(vm->name, name) != 0;
+}
+
 void sim_hand_forget_replaced(void)
 {
 	char name[FTH_VM_NAME_MAX + 1];
@@ -156,28 +166,38 @@ void sim_hand_forget_replaced(void)
 		rollout = sim.agent->lives[i]->rollout;
 		for (k = 0; sim.agent && !sim.dead && k < rollout->vm_count; k++) {
 			snprintf(name, sizeof(name), "%s", rollout->vms[k].name);
-			if (strchr(name, '/') && rollout->vms[k].state != FTH_RV_FORGOTTEN)
+			if (is_replaced(&rollout->vms[k]))
 				sim_hand_forget(name);
 		}
 	}
 }
 
-int sim_hand_begin(void)
+int sim_hand_begin_with(uint8_t payload)
 {
-	int status = sim_agent_begin_rollout();
+	int status;
 
-	if (status == 201 && !sim.dead && recalled)
+	sim.payload = payload;
+	status = sim_agent_begin_rollout();
+	if (status == 201 && !sim.dead && recalled[payload])
 		sim_fail("invariant 4: a rollout begins with what was recalled and not allowed");
 	return status;
 }
 
-void sim_hand_check_sent(const struct sim_vm *vm, uint64_t rollout, uint8_t op, uint32_t number)
+int sim_hand_begin(void)
 {
-	const struct hand *hand = hand_of(rollout);
+	return sim_hand_begin_with(
+		sim.has_second ? (uint8_t)sim_random(SIM_RANDOM_SECOND, SIM_PAYLOADS) : 0);
+}
+
+void sim_hand_check_sent(const struct sim_vm *vm, const struct fth_rollout *rollout, uint8_t op,
+			 uint32_t number)
+{
+	const struct hand *hand = hand_of(rollout->id);
 
 	if (!hand || op > FTH_OP_CONFIRM)
 		return;
-	if (hand->back || (recalled && op <= FTH_OP_APPLY))
+	if (hand->back ||
+	    (recalled[sim_payload_number(rollout->policy.sha256)] && op <= FTH_OP_APPLY))
 		sim_fail("invariant 4: %s sent to vm-%u after people were told that it goes back",
 			 fth_op_name(op), vm->index);
 	if ((hand->paused || hand->aborted) && op == FTH_OP_STAGE && number >= hand->from)

@@ -334,7 +334,7 @@ static void begin_of_guest(struct sim_vm *vm, const struct sim_fault *fault)
 		vm->guest.epoch += DEPOSED;
 		break;
 	case SIM_F_BLOCKED:
-		vm->guest.blocked = true;
+		vm->guest.blocked = 1;
 		break;
 	case SIM_F_MIDWAY:
 		vm->guest.midway = true;
@@ -523,4 +523,5 @@ void sim_plan_end(void)
 		power(vm, true, true);
 		sim_agent_tell(vm);
 	}
+	sim_agent_list();
 }

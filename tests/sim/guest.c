@@ -17,8 +17,6 @@
 #define CAPABILITIES (~0ull & ~(FTH_CAP_SIGNATURES | FTH_CAP_SIGNED_ONLY | FTH_CAP_RELAYED))
 #define FIRST_UPTIME_MS 30000u
 
-const uint8_t sim_sha256[FTH_SHA256_SIZE] = "the simulator's only payload ...";
-
 static struct fth_msg received, answer;
 
 static struct fth_span span(const void *bytes, size_t length)
@@ -68,6 +66,11 @@ static uint8_t told_state(const struct sim_guest *guest)
 		       : guest->state;
 }
 
+static struct fth_span sha256_of(uint32_t payload)
+{
+	return span(sim_payload_sha256(payload), FTH_SHA256_SIZE);
+}
+
 static uint8_t fill_patch(const struct sim_guest *guest, struct fth_patch_info *info)
 {
 	uint8_t state = told_state(guest);
@@ -76,7 +79,7 @@ static uint8_t fill_patch(const struct sim_guest *guest, struct fth_patch_info *
 		return 0;
 	memset(info, 0, sizeof(*info));
 	info->name = span(SIM_PATCH, strlen(SIM_PATCH));
-	info->sha256 = span(sim_sha256, sizeof(sim_sha256));
+	info->sha256 = sha256_of(guest->payload);
 	info->state = state;
 	info->leave = guest->leave;
 	info->switches = guest->switches;
@@ -140,11 +143,28 @@ void sim_guest_tell(struct sim_vm *vm, const struct sim_incident *incident, uint
 	event->mode = kind == FTH_EVENT_REVERTED ? FTH_REVERT_CONSISTENT : 0;
 	event->incident = incident->number;
 	event->name = span(SIM_PATCH, strlen(SIM_PATCH));
-	event->sha256 = span(sim_sha256, sizeof(sim_sha256));
+	event->sha256 = sha256_of(incident->payload);
 	event->happened_ms = incident->happened_ms;
 	event->uptime_ms = sim_guest_uptime_ms(&vm->guest);
 	event->taint = vm->guest.taint;
 	send(vm);
+}
+
+static void fill_blocks(const struct sim_guest *guest, struct fth_msg_hello_ack *ack)
+{
+	uint32_t payload;
+
+	ack->block_count = 0;
+	for (payload = 0; payload < SIM_PAYLOADS; payload++) {
+		if (!(guest->blocked >> payload & 1))
+			continue;
+		ack->blocks[ack->block_count++] = (struct fth_block_info){
+			.name = span(SIM_PATCH, strlen(SIM_PATCH)),
+			.sha256 = sha256_of(payload),
+			.trigger = guest->incident_count ? guest->incidents[0].trigger : 0,
+			.incident = guest->incident_count,
+		};
+	}
 }
 
 static void send_ack(struct sim_vm *vm)
@@ -170,14 +190,7 @@ static void send_ack(struct sim_vm *vm)
 	ack->epoch = guest->epoch;
 	ack->vcpus = 2;
 	ack->patch_count = fill_patch(guest, ack->patches);
-	ack->block_count = guest->blocked ? 1 : 0;
-	if (guest->blocked)
-		ack->blocks[0] = (struct fth_block_info){
-			.name = span(SIM_PATCH, strlen(SIM_PATCH)),
-			.sha256 = span(sim_sha256, sizeof(sim_sha256)),
-			.trigger = guest->incident_count ? guest->incidents[0].trigger : 0,
-			.incident = guest->incident_count,
-		};
+	fill_blocks(guest, ack);
 	send(vm);
 }
 
@@ -295,14 +308,16 @@ static uint16_t take_chunk(struct sim_vm *vm, const struct fth_msg *msg)
 {
 	const struct fth_msg_stage *stage = &msg->u.stage;
 	struct sim_guest *guest = &vm->guest;
+	uint8_t payload = sim_payload_number(stage->sha256.data);
 
 	if (!stage->offset) {
-		if (guest->state == FTH_LC_STAGED) /* one payload is all there is */
+		if (guest->state == FTH_LC_STAGED && guest->payload == payload)
 			return FTH_E_OK;
 		abandon(guest);
-		if (guest->state != FTH_LC_ABSENT)
+		if (guest->state > FTH_LC_STAGED)
 			return FTH_E_WRONG_STATE;
 		guest->stage_op = msg->op_id;
+		guest->stage_payload = payload;
 		guest->stage_size = stage->size;
 	} else if (guest->stage_op != msg->op_id || guest->stage_done != stage->offset) {
 		return FTH_E_BAD_OFFSET;
@@ -317,7 +332,9 @@ static uint16_t take_chunk(struct sim_vm *vm, const struct fth_msg *msg)
 		send_progress(vm, msg->op_id, guest->stage_done, guest->stage_size);
 		return UINT16_MAX;
 	}
-	sim_patch_set_state(vm, FTH_LC_EV_STAGE);
+	guest->payload = guest->stage_payload;
+	if (guest->state == FTH_LC_ABSENT) /* else it takes the other one's place */
+		sim_patch_set_state(vm, FTH_LC_EV_STAGE);
 	return FTH_E_OK;
 }
 
@@ -478,6 +495,7 @@ void sim_guest_boot(struct sim_vm *vm)
 	struct sim_guest *guest = &vm->guest;
 	uint32_t boot = guest->boot + 1;
 	uint8_t reached = guest->reached;
+	uint8_t applied = guest->applied;
 	uint8_t action;
 
 	free(guest->partial);
@@ -485,6 +503,7 @@ void sim_guest_boot(struct sim_vm *vm)
 	memset(guest, 0, sizeof(*guest));
 	guest->boot = boot;
 	guest->reached = (uint8_t)(reached | 1u << FTH_LC_ABSENT);
+	guest->applied = applied;
 	sim.seen.lifecycle |= 1ull << FTH_LC_ABSENT;
 	guest->booted_us = sim.now_us;
 	guest->capabilities = CAPABILITIES;
@@ -525,6 +544,7 @@ void sim_guest_restore(struct sim_vm *vm)
 	struct sim_guest *guest = &vm->guest;
 	uint64_t by_us = sim.now_us - vm->snapshot_us;
 	uint8_t reached = guest->reached;
+	uint8_t applied = guest->applied;
 
 	if (!vm->snapshot)
 		return;
@@ -533,6 +553,7 @@ void sim_guest_restore(struct sim_vm *vm)
 	*guest = *vm->snapshot;
 	guest->partial = NULL;
 	guest->reached |= reached;
+	guest->applied |= applied;
 	memset(&guest->due, 0, sizeof(guest->due));
 	fth_decoder_init(&guest->decoder, sim.scratch);
 	guest->booted_us += by_us;

@@ -42,6 +42,8 @@ void sim_patch_set_state(struct sim_vm *vm, uint8_t event)
 		return;
 	}
 	guest->reached |= (uint8_t)(1u << guest->state);
+	if (guest->state == FTH_LC_APPLIED)
+		guest->applied |= (uint8_t)(1u << guest->payload);
 	sim.seen.lifecycle |= 1ull << guest->state;
 	if (runs_it(guest) != ran)
 		note_pace(ran);
@@ -187,6 +189,7 @@ static struct sim_incident *new_incident(struct sim_guest *guest, uint8_t trigge
 	*incident = (struct sim_incident){
 		.number = number,
 		.trigger = trigger,
+		.payload = guest->payload,
 		.happened_ms = sim_guest_uptime_ms(guest),
 	};
 	return incident;
@@ -199,7 +202,7 @@ void sim_patch_emergency(struct sim_vm *vm, uint8_t trigger)
 
 	if (guest->state < FTH_LC_APPLYING || guest->emergency)
 		return;
-	guest->blocked = true;
+	guest->blocked |= (uint8_t)(1u << guest->payload);
 	guest->emergency = true;
 	guest->confirm_us = 0;
 	if (trigger != FTH_TRIGGER_UNCONFIRMED && trigger != FTH_TRIGGER_HOST_LOSS)
@@ -222,11 +225,13 @@ void sim_patch_emergency(struct sim_vm *vm, uint8_t trigger)
 uint16_t sim_patch_apply(struct sim_vm *vm, const struct fth_msg_apply *apply, uint64_t op)
 {
 	struct sim_guest *guest = &vm->guest;
+	uint8_t payload = sim_payload_number(apply->sha256.data);
 	uint16_t fails = guest->fails_next;
 
-	if (guest->blocked)
+	if (guest->blocked >> payload & 1)
 		return FTH_E_BLOCKED;
-	if (guest->state == FTH_LC_ABSENT)
+	if (guest->state == FTH_LC_ABSENT ||
+	    (guest->state == FTH_LC_STAGED && guest->payload != payload))
 		return FTH_E_NO_PATCH;
 	if (guest->end_us)
 		return FTH_E_BUSY;
@@ -294,6 +299,15 @@ static uint16_t confirm(struct sim_vm *vm, uint32_t extend_ms)
 	return FTH_E_OK;
 }
 
+static uint16_t allow(struct sim_guest *guest, const struct fth_span *sha256)
+{
+	if (sha256->length)
+		guest->blocked &= (uint8_t) ~(1u << sim_payload_number(sha256->data));
+	else
+		guest->blocked = 0;
+	return FTH_E_OK;
+}
+
 uint16_t sim_patch_command(struct sim_vm *vm, const struct fth_msg *msg)
 {
 	struct sim_guest *guest = &vm->guest;
@@ -309,8 +323,7 @@ uint16_t sim_patch_command(struct sim_vm *vm, const struct fth_msg *msg)
 		sim_patch_set_state(vm, FTH_LC_EV_UNSTAGE);
 		return FTH_E_OK;
 	case FTH_T_ALLOW:
-		guest->blocked = false;
-		return FTH_E_OK;
+		return allow(guest, &msg->u.command.sha256);
 	default:
 		return FTH_E_WRONG_STATE;
 	}

@@ -155,6 +155,37 @@ void fth_libvirt_retell(struct fth_libvirt *unused)
 		tell(libvirt->hooks, libvirt->context, &sim.vms[i]);
 }
 
+static void find_stale(struct fth_guest *guest, void *context)
+{
+	const struct sim_vm *vm = vm_of(guest->name);
+	struct fth_guest **ret_stale = context;
+	char name[SIM_NAME_MAX];
+
+	if (!vm || !guest->present)
+		return;
+	sim_vm_name(vm, name);
+	if (strcmp(guest->name, name) != 0)
+		*ret_stale = guest;
+}
+
+/* libvirt's list has no domain of that name, whether an event said so or not. */
+void sim_agent_list(void)
+{
+	enum sim_whose acting = sim_act(SIM_OURS);
+	char name[FTH_VM_NAME_MAX + 1];
+	struct fth_guest *stale = NULL;
+
+	while (sim.agent) {
+		stale = NULL;
+		fth_guest_each(sim.agent, find_stale, &stale);
+		if (!stale)
+			break;
+		snprintf(name, sizeof(name), "%s", stale->name);
+		fth_guest_hooks.gone(sim.agent, INVENTORY, name, NULL);
+	}
+	sim_act(acting);
+}
+
 struct sample {
 	struct sim_due due;
 	char name[32];

@@ -95,7 +95,8 @@ void sim_policy_write(char *ret_text, size_t size)
 {
 	struct text text = { ret_text, size };
 
-	add(&text, "version: 1\npatch: {name: %s, file: /sim/%s.ko}\n", SIM_PATCH, SIM_PATCH);
+	add(&text, "version: 1\npatch: {name: %s, file: /sim/%s%s.ko}\n", SIM_PATCH, SIM_PATCH,
+	    sim.payload ? "-2" : "");
 	if (sim.options.defaults) {
 		sim_note("policy:\n%s", ret_text);
 		return;

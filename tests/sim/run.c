@@ -5,7 +5,8 @@
  * DESIGN
  * While faults happen a run is only watched.  Then they stop, and the rollout must come
  * to its end within a time that the policy bounds; somebody resumes it where it waits
- * for a person.  Then, mostly, it is recalled and must come to that end too.  At last
+ * for a person.  Then, mostly, it is recalled and must come to that end too; now and then
+ * another payload follows, and a VM comes back with the first one (second.c).  At last
  * the agent is killed once more, and must find itself where it was.
  */
 #include <stdio.h>
@@ -56,7 +57,7 @@ static bool step(void)
 	return !sim.failed;
 }
 
-static void run_until(uint64_t until_us)
+void sim_run_until(uint64_t until_us)
 {
 	while (!sim.failed && sim.heap_size && sim.heap[0].at_us <= until_us)
 		step();
@@ -86,13 +87,13 @@ static void attend(void)
 }
 
 /* Invariant 6: it comes to an end, and what it believes then is so. */
-static void settle(void)
+void sim_run_settle(void)
 {
 	uint64_t until_us = sim.now_us + LIVENESS_S * SIM_S;
 	char why[SIM_WHY_MAX] = "";
 
 	while (!sim.failed && sim.now_us < until_us) {
-		run_until(sim.now_us + LOOK_EVERY_S * SIM_S);
+		sim_run_until(sim.now_us + LOOK_EVERY_S * SIM_S);
 		sim_check_confirm_timers();
 		if (sim_check_settled(why, sizeof(why)))
 			return;
@@ -118,7 +119,7 @@ static void begin_rollout(void)
 	int status = 0;
 
 	/* Sessions open first; a policy may also be started while they do. */
-	run_until(sim.now_us + sim_random(SIM_RANDOM_PLAN, 3) * SIM_S);
+	sim_run_until(sim.now_us + sim_random(SIM_RANDOM_PLAN, 3) * SIM_S);
 	for (tries = 0; tries < 100 && status != 201 && !sim.failed; tries++) {
 		if (sim.agent && sim.agent->live_count)
 			return; /* a person of the plan was first */
@@ -128,7 +129,7 @@ static void begin_rollout(void)
 		if (status == 400)
 			sim_fail("the policy was refused");
 		if (status != 201)
-			run_until(sim.now_us + SIM_S);
+			sim_run_until(sim.now_us + SIM_S);
 	}
 	/* Its owner may have blocked the payload in the only guest there is. */
 	if (status != 201 && !sim.failed && !any_blocked())
@@ -147,7 +148,7 @@ static void recall(void)
 	sim.pace.recall_us = sim.now_us;
 	sim.pace.patched = sim.pace.running;
 	sim_hand_verb(rollout->id, sim_chance(SIM_RANDOM_PLAN, 50) ? SIM_V_REVERSE : SIM_V_RECALL);
-	settle();
+	sim_run_settle();
 }
 
 /* Once more from the start, with another policy; who is blocked stays so. */
@@ -161,7 +162,7 @@ static void begin_again(void)
 	    sim.agent->lives[count - 1]->rollout->phase != FTH_RO_REVERSED ||
 	    sim_hand_begin() != 201)
 		return;
-	settle();
+	sim_run_settle();
 }
 
 static void restart(void)
@@ -170,7 +171,7 @@ static void restart(void)
 	if (!sim.dead)
 		return;
 	sim_agent_reap();
-	settle();
+	sim_run_settle();
 }
 
 /* The random numbers of a plan are drawn behind those of the fleet. */
@@ -190,20 +191,23 @@ bool sim_run(const struct sim_options *options)
 	sim_check_init();
 	sim_hand_init();
 	sim_agent_init();
+	sim.has_second = !options->calm && sim_chance(SIM_RANDOM_SECOND, 40);
 	make_fleet();
 	sim_plan_make();
 	sim_due_set(&sim.agent_due, sim.now_us);
 	sim_plan_start();
 	begin_rollout();
-	run_until(sim.faults_end_us);
+	sim_run_until(sim.faults_end_us);
 	if (!sim.failed && !sim.options.calm)
 		sim_plan_end();
 	if (!sim.failed)
-		settle();
+		sim_run_settle();
 	if (!sim.failed && (sim_chance(SIM_RANDOM_PLAN, 70) || sim.options.calm))
 		recall();
 	if (!sim.failed && !sim.options.calm && sim_chance(SIM_RANDOM_PLAN, 30))
 		begin_again();
+	if (!sim.failed && !sim.options.calm && sim_chance(SIM_RANDOM_SECOND, 30))
+		sim_second_run();
 	if (!sim.failed)
 		restart();
 	if (sim_broken(SIM_BREAK_CHANCE))

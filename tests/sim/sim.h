@@ -30,6 +30,7 @@
 #define SIM_VMS_MAX 1000000u
 #define SIM_FAULTS_MAX 256u
 #define SIM_GUEST_OPS_MAX 16u /* commands that a guest remembers */
+#define SIM_PAYLOADS 2u	      /* of the one patch: two modules of its name */
 #define SIM_WHY_MAX 512u
 #define SIM_NAME_MAX 32u	      /* bytes of a VM's name, with its NUL */
 #define SIM_START_MS 1700000000000ull /* wall clock when a run begins */
@@ -70,7 +71,8 @@ enum sim_random {
 	SIM_RANDOM_DISK = 4,
 	SIM_RANDOM_AGENT = 5,
 	SIM_RANDOM_LATER = 6,
-	SIM_RANDOMS = 7,
+	SIM_RANDOM_SECOND = 7, /* which payload, and when */
+	SIM_RANDOMS = 8,
 };
 
 /* One direction of one VM's channel. */
@@ -96,6 +98,7 @@ struct sim_op {
 struct sim_incident {
 	uint32_t number;
 	uint8_t trigger;
+	uint8_t payload;
 	bool ended;
 	uint64_t happened_ms;
 };
@@ -110,7 +113,10 @@ struct sim_incident {
  * @confirm_by_us: the same as the invariant has it, whatever the guest makes of it
  * @confirmed: a host confirmed it, and nobody asked for its end since
  * @heard_epoch: newest of any agent's that it heard, as the invariant has it
+ * @payload: number of the one that is staged, or more; @stage_payload: on its way
+ * @blocked: bit per payload
  * @reached: bit per lifecycle state that it ever was in
+ * @applied: bit per payload that was applied and confirmed in it
  * @lies: what it says of itself is made up
  * @fails_next: what its next apply comes to
  * @slow: its next transition misses its deadline
@@ -132,6 +138,8 @@ struct sim_guest {
 	uint64_t stage_op;
 	uint32_t stage_done;
 	uint32_t stage_size;
+	uint8_t stage_payload;
+	uint8_t payload;
 
 	uint8_t state; /* enum fth_lifecycle_state */
 	uint8_t leave, switches;
@@ -146,7 +154,7 @@ struct sim_guest {
 	uint32_t deadline_ms;
 	uint32_t revert_on;
 	uint32_t host_loss_after_ms;
-	bool blocked;
+	uint8_t blocked;
 	bool emergency; /* the transition that runs is one */
 	bool confirmed;
 
@@ -156,6 +164,7 @@ struct sim_guest {
 	struct sim_op ops[SIM_GUEST_OPS_MAX];
 
 	uint8_t reached;
+	uint8_t applied;
 	bool lies;
 	bool slow;
 	bool midway;
@@ -302,9 +311,12 @@ struct sim_pace {
 };
 
 struct fth_agent;
+struct fth_rollout;
 
 /**
  * struct sim - the run
+ * @payload: number of the one that the next rollout brings
+ * @has_second: rollouts of this run bring the one or the other, by chance
  * @dead: the agent was killed; what it still does has no effect
  * @kill_in: system calls of the agent until it is killed, 0: not planned
  * @disk_full_until_us, @fsync_fails: faults of the disk
@@ -334,6 +346,8 @@ struct sim {
 	uint32_t heap_size;
 	uint32_t heap_room;
 
+	uint8_t payload;
+	bool has_second;
 	uint32_t vm_count;
 	struct sim_vm *vms;
 	uint8_t *scratch; /* for decoders that hold nothing */
@@ -424,8 +438,18 @@ void sim_patch_set_state(struct sim_vm *vm, uint8_t event);
 void sim_guest_conclude(struct sim_vm *vm, uint64_t op, uint16_t code);
 void sim_guest_tell(struct sim_vm *vm, const struct sim_incident *incident, uint8_t kind);
 uint64_t sim_guest_uptime_ms(const struct sim_guest *guest);
-extern const uint8_t sim_sha256[FTH_SHA256_SIZE];
 #define SIM_PATCH "simpatch"
+
+/* payload.c: the modules that there are */
+const uint8_t *sim_payload_sha256(uint32_t number);
+/** sim_payload_number() - whose hash that is; SIM_PAYLOADS: nobody's. */
+uint8_t sim_payload_number(const uint8_t *sha256);
+void sim_payload_init(void);
+/** sim_guest_ours() - the state of that payload in the guest. */
+static inline uint8_t sim_guest_ours(const struct sim_guest *guest, const uint8_t *sha256)
+{
+	return guest->payload == sim_payload_number(sha256) ? guest->state : FTH_LC_ABSENT;
+}
 
 /* disk.c: the files below SQLite */
 void sim_disk_init(void);
@@ -457,6 +481,7 @@ void sim_two_end(void);
 /* outside.c: libvirt, the operator's programs and servers */
 void sim_agent_tell(struct sim_vm *vm); /* what libvirt says of it now */
 void sim_agent_gone(struct sim_vm *vm);
+void sim_agent_list(void); /* whom it does not name any more is gone */
 
 /** sim_vm_name() - what its domain is called now; SIM_NAME_MAX bytes. */
 void sim_vm_name(const struct sim_vm *vm, char *ret_name);
@@ -503,11 +528,16 @@ int sim_hand_verb(uint64_t rollout, enum sim_verb verb);
 void sim_hand_allow_all(void);
 /** sim_hand_forget() - a person says that the VM of that name is no more. */
 void sim_hand_forget(const char *name);
-/** sim_hand_forget_replaced() - ... of all whose name another domain has now. */
+/** sim_hand_forget_replaced() - ... of all that another domain took the place of. */
 void sim_hand_forget_replaced(void);
-int sim_hand_begin(void);
-void sim_hand_check_sent(const struct sim_vm *vm, uint64_t rollout, uint8_t op, uint32_t number);
+int sim_hand_begin(void);		  /* with whatever payload */
+int sim_hand_begin_with(uint8_t payload); /* HTTP status; 0: no agent */
+void sim_hand_check_sent(const struct sim_vm *vm, const struct fth_rollout *rollout, uint8_t op,
+			 uint32_t number);
 void sim_hand_check_history(void);
+
+/* second.c: one payload is recalled, another one follows, and a VM comes back late */
+void sim_second_run(void);
 
 /* breaks.c: broken on purpose */
 enum sim_break {
@@ -532,7 +562,8 @@ enum sim_break {
 	SIM_BREAK_FORGET = 18,	  /* 9: who is forgotten is waited for */
 	SIM_BREAK_STRAY = 19,	  /* 6: who comes back with what was recalled keeps it */
 	SIM_BREAK_EXCUSE = 20,	  /* 1: who is excused goes on to count */
-	SIM_BREAKS = 21,
+	SIM_BREAK_IN_WAY = 21,	  /* 6: what is taken back first is a failure */
+	SIM_BREAKS = 22,
 };
 const char *sim_break_name(uint32_t number);
 static inline bool sim_broken(uint32_t number)
@@ -547,6 +578,9 @@ bool sim_seen_print(const struct sim_seen *seen);
 /* run.c */
 /** sim_run() - one run; true: all invariants held.  Leaves its figures in @sim. */
 bool sim_run(const struct sim_options *options);
+/** sim_run_until(), sim_run_settle() - let it go on; until it is at its end */
+void sim_run_until(uint64_t until_us);
+void sim_run_settle(void);
 /** sim_plan_draw() - only the plan, as a run of sim_world_init()'s options has it. */
 void sim_plan_draw(void);
 
