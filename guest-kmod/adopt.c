@@ -451,7 +451,9 @@ int fth_adopt(struct klp_patch *klp)
 		goto out;
 	error = adopt(klp, expected, report);
 	mutex_lock(&fth_engine.lock);
-	expected = expected && fth_engine.expect.active;
+	/* Its loader may be gone by now, and the next one's load under way. */
+	expected = expected && fth_engine.expect.active &&
+		   !strcmp(fth_engine.expect.name, klp->mod->name);
 	if (expected) {
 		fth_engine.expect.result = error;
 		fth_engine.expect.report = *report;
