@@ -128,6 +128,7 @@ static void __exit fother_exit(void)
 	fth_relay_exit();
 	fth_channel_exit();
 	fth_stage_stop();
+	fth_teller_flush();
 	fth_link_sysfs_exit();
 	fth_engine_exit();
 	fth_link_exit();

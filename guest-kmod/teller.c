@@ -211,6 +211,11 @@ err_news:
 	return err;
 }
 
+void fth_teller_flush(void)
+{
+	fth_robust_flush(&fth_guest.teller.work);
+}
+
 void fth_teller_exit(void)
 {
 	struct fth_teller *teller = &fth_guest.teller;

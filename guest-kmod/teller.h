@@ -70,6 +70,14 @@ struct fth_teller {
 /** fth_teller_init() - Return: 0 or -ENOMEM. */
 int fth_teller_init(void);
 
+/**
+ * fth_teller_flush() - what is being sent has been sent
+ *
+ * After the ends of the ways to the host, before the engine's: what could not be
+ * sent would be asked of the engine again.
+ */
+void fth_teller_flush(void);
+
 /** fth_teller_exit() - after the ends of engine and loader. */
 void fth_teller_exit(void);
 
