@@ -258,6 +258,12 @@ static int open_store(struct fth_agent *agent)
 	int error;
 
 	snprintf(path, sizeof(path), "%s/journal.db", agent->state_folder);
+	if (fth_cache_without_journal(agent->state_folder)) {
+		fth_log(FTH_LOG_ERROR,
+			"journal '%s': found an empty file, and payloads of rollouts beside it: it was cut off; 'fotherd --state %s --check-journal' says more",
+			path, agent->state_folder);
+		return -EINVAL;
+	}
 	error = fth_store_open(path, &agent->store, why);
 	if (error) {
 		fth_log(FTH_LOG_ERROR, "%s; 'fotherd --state %s --check-journal' says more", why,

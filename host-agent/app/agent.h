@@ -388,6 +388,14 @@ int fth_journal_check(const char *state, bool salvages);
 /* cache.c: payloads by their hash, in the state folder; signatures by the rollout too */
 int fth_cache_put(const char *state, const struct fth_payload *payload, uint64_t rollout);
 int fth_cache_probe(const char *state);
+
+/**
+ * fth_cache_without_journal() - is the journal's file empty, where payloads of rollouts are?
+ *
+ * Such a file was cut off: to begin anew with it would forget what is blocked, and what was
+ * begun.  One that is not there at all was moved away by a person who says so.
+ */
+bool fth_cache_without_journal(const char *state);
 void fth_cache_drop(const char *state, const uint8_t *sha256, uint64_t rollout, bool is_last);
 int fth_cache_load(const char *state, const uint8_t *sha256, uint64_t rollout,
 		   struct fth_payload *ret_payload, char *ret_error, size_t error_size);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Payloads by their hash, in the state folder: a restart needs no other file. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -67,6 +68,34 @@ int fth_cache_probe(const char *state)
 	error = write_file(folder_fd, "probe.tmp", bytes, sizeof(bytes));
 	unlinkat(folder_fd, "probe.tmp", 0);
 	return error;
+}
+
+static bool holds_modules(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry = NULL;
+	size_t length;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		length = strlen(entry->d_name);
+		found = length > 3 && !strcmp(entry->d_name + length - 3, ".ko");
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+bool fth_cache_without_journal(const char *state)
+{
+	char path[PATH_MAX];
+	struct stat info;
+
+	snprintf(path, sizeof(path), "%s/journal.db", state);
+	if (stat(path, &info) || !S_ISREG(info.st_mode) || info.st_size)
+		return false;
+	snprintf(path, sizeof(path), "%s/payloads", state);
+	return holds_modules(path);
 }
 
 static int put_file(int folder_fd, const char *digits, const char *extension, const uint8_t *bytes,

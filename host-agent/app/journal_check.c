@@ -123,11 +123,15 @@ static int conclude(struct check *check, int error, bool salvages)
 
 	if (!damaged)
 		printf("sound: %u rollouts can be replayed\n", check->sound);
+	else if (error == -ENOTSUP)
+		printf("left as it is: only the fotherd that wrote it can check or salvage it\n");
 	else if (error)
-		printf("nothing could be salvaged (%s). Where '%s' is full or read-only make room "
+		printf("nothing can be salvaged%s%s. Where '%s' is full or read-only make room "
 		       "and try again. Else move '%s' away and start fotherd: guests say what runs "
-		       "in them, and unconfirmed patches revert alone\n",
-		       strerror(-error), check->state, check->journal);
+		       "in them, and unconfirmed patches revert alone; what was blocked is not any "
+		       "more: see 'fother blocks'\n",
+		       error == -EINVAL ? "" : ": ", error == -EINVAL ? "" : strerror(-error),
+		       check->state, check->journal);
 	else if (!salvages)
 		printf("damaged: 'fotherd --state %s --salvage-journal' keeps what can be read\n",
 		       check->state);
@@ -161,7 +165,11 @@ int fth_journal_check(const char *state, bool salvages)
 	}
 	printf("journal '%s':\n", check->journal);
 	remove_files(check->copy);
-	error = fth_store_salvage(check->journal, check->copy, &ear, &check->found);
+	error = fth_cache_without_journal(state) ? -EINVAL : 0;
+	if (error)
+		printf("  damaged: the file is empty, and '%s/payloads' is not\n", state);
+	else
+		error = fth_store_salvage(check->journal, check->copy, &ear, &check->found);
 	if (!error)
 		error = look_at_copy(check, salvages);
 	code = conclude(check, error, salvages);

@@ -160,7 +160,7 @@ struct fth_store_block {
  * @ret_why: on error: one line for a person, FTH_STORE_WHY_MAX bytes
  * Return: 0; -EIO; -EINVAL for a file that is no journal of this version, or has
  * events from before FTH_STORE_RULES_SINCE: to be replayed they need the rules that
- * they were made by.
+ * they were made by; -ENOTSUP for a journal of a newer agent.
  *
  * WAL with synchronous=FULL: what fth_store_commit() returned 0 for is on the
  * disk.  Blocks; one thread only.

@@ -124,6 +124,12 @@ static void copy_table(struct salvage *salvage, const char *table)
 		salvage->result->rollouts_whole &= whole;
 }
 
+/* Also a file that is shorter than it says, and one whose schema is not all right. */
+static void bear_with_damage(struct salvage *salvage)
+{
+	sqlite3_exec(salvage->from, "PRAGMA writable_schema = ON", NULL, NULL, NULL);
+}
+
 /* The tables as they were defined; with @copies, their rows. */
 static int each_table(struct salvage *salvage, const char *type, bool copies)
 {
@@ -169,8 +175,10 @@ static int copy_number(struct salvage *salvage, const char *pragma)
 
 static int copy(struct salvage *salvage)
 {
-	int error = check_integrity(salvage);
+	int error;
 
+	bear_with_damage(salvage);
+	error = check_integrity(salvage);
 	if (!error)
 		error = copy_number(salvage, "application_id");
 	if (!error)

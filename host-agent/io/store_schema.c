@@ -134,6 +134,14 @@ int fth_store_check_schema(struct fth_store *store)
 
 		return error ? error : bring_up(store, version);
 	}
+	if (application == APPLICATION_ID && version > FTH_STORE_SCHEMA) {
+		snprintf(
+			store->why, sizeof(store->why),
+			"found a journal of version %lld, this agent reads up to %d: a newer fotherd "
+			"wrote it: start that one",
+			(long long)version, FTH_STORE_SCHEMA);
+		return -ENOTSUP;
+	}
 	snprintf(
 		store->why, sizeof(store->why),
 		"found application id %lld, version %lld, expected %d, %d: not a journal of this agent",

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -213,6 +214,75 @@ static void nothing_to_read(void **unused)
 	assert_int_equal(access(path, F_OK), 0); /* it is left as it was */
 }
 
+static void cut_journal(off_t size)
+{
+	char path[112];
+
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	assert_int_equal(truncate(path, size), 0);
+}
+
+/* Nothing is left of it: that is no new journal, unless a person says so. */
+static void an_empty_file_is_no_new_journal(void **unused)
+{
+	char path[112];
+
+	(void)unused;
+	recall_and_stop();
+	cut_journal(0);
+	assert_int_not_equal(start_refused(), 0);
+	assert_int_equal(fth_journal_check(af.state, false), 1);
+	assert_int_equal(fth_journal_check(af.state, true), 1);
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	assert_int_equal(unlink(path), 0);
+	af_start();
+	af_stop();
+	snprintf(path, sizeof(path), "rm -r %s/payloads", af.state);
+	assert_int_equal(system(path), 0);
+	cut_journal(0); /* an agent that was killed when it made its first one */
+	af_start();
+}
+
+/* Its end is missing, in the middle of a page: what stands before it is kept. */
+static void a_short_file_is_salvaged(void **unused)
+{
+	off_t page;
+	int fd;
+
+	(void)unused;
+	recall_and_stop();
+	fd = open_journal("blocks", &page);
+	close(fd);
+	in_journal("WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 500)"
+		   " INSERT INTO history (at_ms, rollout, patch, vm, kind, what, why, uid, who)"
+		   " SELECT 1, 1, 'fix', format('web-%d', i), 'vm', 'done', '', 0, '' FROM c");
+	fd = open_journal("history", &page);
+	cut_journal(lseek(fd, 0, SEEK_END) - PAGE - 100);
+	close(fd);
+	assert_int_not_equal(start_refused(), 0);
+	assert_int_equal(fth_journal_check(af.state, false), 1);
+	assert_int_equal(fth_journal_check(af.state, true), 0);
+	af_start();
+	AF_UNTIL(af_all_open());
+	af_refused(409, "blocked in the whole fleet");
+}
+
+/* Who went back to an older agent is not told to throw the journal away. */
+static void a_newer_one_is_left_alone(void **unused)
+{
+	char path[112];
+
+	(void)unused;
+	af_stop();
+	in_journal("PRAGMA user_version = 99");
+	assert_int_not_equal(start_refused(), 0);
+	assert_int_equal(fth_journal_check(af.state, true), 1);
+	snprintf(path, sizeof(path), "%s/journal.db.copy", af.state);
+	assert_int_equal(access(path, F_OK), -1);
+	in_journal("PRAGMA user_version = 7");
+	af_start();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +291,9 @@ int main(void)
 		AF_TEST(blocks_behind_a_bad_page_are_kept),
 		AF_TEST(one_rollout_is_left_out),
 		AF_TEST(nothing_to_read),
+		AF_TEST(an_empty_file_is_no_new_journal),
+		AF_TEST(a_short_file_is_salvaged),
+		AF_TEST(a_newer_one_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
