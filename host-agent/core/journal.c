@@ -5,15 +5,20 @@
  * DESIGN
  * A record: version, every fixed-size field in the order of the code below,
  * little-endian, then the strings, each with a 16-bit length.  One layout for
- * all kinds: a record is small and a reader needs no table of kinds.  Records of
- * version 1 lack the user's number and name, which were nobody's then.
+ * all kinds: a record is small and a reader needs no table of kinds.  A checksum ends
+ * it: SQLite has none for what lies in its pages, and a state that is replayed from
+ * a bit that fell over would be a guess at what the fleet runs.  Records of version 2 lack
+ * it, those of version 1 also the user's number and name, which were nobody's then.
  */
 #include "core/journal.h"
 
 #include "core/text.h"
+#include "fother/codec.h"
 
-#define RECORD_VERSION 2u
+#define RECORD_VERSION 3u
+#define RECORD_VERSION_NO_SUM 2u
 #define RECORD_VERSION_OLD 1u /* without the user */
+#define SUM_SIZE 4u
 #define FLAG_MATCHES 0x01u
 #define FLAG_REACHABLE 0x02u
 #define FLAG_RESTORED 0x04u
@@ -43,8 +48,8 @@ static const struct string_field strings[] = {
 #define FIXED_SIZE_OLD (4u + 2u + 4u * 8u + FTH_UUID_SIZE)
 #define FIXED_SIZE (FIXED_SIZE_OLD + 4u)
 
-static_assert(FIXED_SIZE + 6 * 2 + FTH_VM_NAME_MAX + FTH_HOST_NAME_MAX + FTH_GROUP_NAME_MAX +
-			      FTH_RELEASE_MAX + FTH_WHY_MAX + FTH_WHO_MAX <=
+static_assert(FIXED_SIZE + SUM_SIZE + 6 * 2 + FTH_VM_NAME_MAX + FTH_HOST_NAME_MAX +
+			      FTH_GROUP_NAME_MAX + FTH_RELEASE_MAX + FTH_WHY_MAX + FTH_WHO_MAX <=
 		      FTH_JOURNAL_RECORD_MAX,
 	      "a record holds the longest event");
 
@@ -131,6 +136,7 @@ uint32_t fth_journal_encode(const struct fth_rollout_event *event, uint8_t *buff
 		memcpy(at, text, length);
 		at += length;
 	}
+	at = put(at, fth_crc32(buffer, (size_t)(at - buffer)), SUM_SIZE);
 	return (uint32_t)(at - buffer);
 }
 
@@ -152,18 +158,36 @@ static int decode_strings(const uint8_t *at, const uint8_t *end, uint32_t count,
 	return at == end ? 0 : -EBADMSG;
 }
 
+/*
+ * The version of a record that is whole; @length becomes that of what is before its sum.
+ * Return: 0 for one that is not.
+ */
+static uint8_t check_record(const uint8_t *data, uint32_t *length)
+{
+	const uint8_t *sum;
+
+	if (*length < FIXED_SIZE_OLD || *length > FTH_JOURNAL_RECORD_MAX)
+		return 0;
+	if (data[0] == RECORD_VERSION_OLD)
+		return data[0];
+	if (data[0] == RECORD_VERSION_NO_SUM)
+		return *length < FIXED_SIZE ? 0 : data[0];
+	if (data[0] != RECORD_VERSION || *length < FIXED_SIZE + SUM_SIZE)
+		return 0;
+	*length -= SUM_SIZE;
+	sum = data + *length;
+	return get(&sum, SUM_SIZE) == fth_crc32(data, *length) ? data[0] : 0;
+}
+
 int fth_journal_decode(const uint8_t *data, uint32_t length, struct fth_rollout_event *ret_event)
 {
 	struct fth_rollout_event event;
-	const uint8_t *at = data;
-	uint8_t version;
+	const uint8_t *at = data + 1;
+	uint8_t version = check_record(data, &length);
 	uint8_t flags;
 
 	memset(&event, 0, sizeof(event));
-	if (length < FIXED_SIZE_OLD || length > FTH_JOURNAL_RECORD_MAX)
-		return -EBADMSG;
-	version = (uint8_t)get(&at, 1);
-	if ((version != RECORD_VERSION || length < FIXED_SIZE) && version != RECORD_VERSION_OLD)
+	if (!version)
 		return -EBADMSG;
 	event.kind = (uint8_t)get(&at, 1);
 	event.guest_state = (uint8_t)get(&at, 1);

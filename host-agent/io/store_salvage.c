@@ -19,6 +19,9 @@
 #define COLUMNS_MAX 32
 #define DAMAGES_TOLD 8 /* lines of SQLite's own check */
 #define SQL_MAX 512
+#define HEADER_SIZE 100
+#define WRITE_VERSION_AT 18
+#define WRITE_VERSION_MAX 2 /* WAL */
 
 struct salvage {
 	sqlite3 *from;
@@ -124,6 +127,30 @@ static void copy_table(struct salvage *salvage, const char *table)
 		salvage->result->rollouts_whole &= whole;
 }
 
+/*
+ * What SQLite bears with when it only reads, and refuses when it shall write: a format
+ * number that it does not know (at 18 of the file's header), a number of pages that there
+ * are not.
+ */
+static void check_header(struct salvage *salvage, const char *path)
+{
+	uint8_t header[HEADER_SIZE] = { 0 };
+	FILE *file = fopen(path, "r");
+
+	if (file && fread(header, sizeof(header), 1, file) == 1 &&
+	    header[WRITE_VERSION_AT] > WRITE_VERSION_MAX) {
+		salvage->result->damaged = true;
+		say(salvage, "damaged: its header says that it can't be written");
+	}
+	if (file)
+		fclose(file);
+	if (sqlite3_exec(salvage->from, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) ==
+	    SQLITE_OK)
+		return;
+	salvage->result->damaged = true;
+	say(salvage, "damaged: %s", sqlite3_errmsg(salvage->from));
+}
+
 /* Also a file that is shorter than it says, and one whose schema is not all right. */
 static void bear_with_damage(struct salvage *salvage)
 {
@@ -173,10 +200,11 @@ static int copy_number(struct salvage *salvage, const char *pragma)
 	return error;
 }
 
-static int copy(struct salvage *salvage)
+static int copy(struct salvage *salvage, const char *path)
 {
 	int error;
 
+	check_header(salvage, path);
 	bear_with_damage(salvage);
 	error = check_integrity(salvage);
 	if (!error)
@@ -208,7 +236,7 @@ int fth_store_salvage(const char *from, const char *to, const struct fth_salvage
 				 NULL) != SQLITE_OK)
 		say(&salvage, "'%s' can't be made: %s", to, sqlite3_errmsg(salvage.to));
 	else
-		error = copy(&salvage);
+		error = copy(&salvage, from);
 	sqlite3_close(salvage.from);
 	sqlite3_close(salvage.to);
 	return error;

@@ -267,6 +267,43 @@ static void a_short_file_is_salvaged(void **unused)
 	af_refused(409, "blocked in the whole fleet");
 }
 
+static void write_header(off_t at, uint8_t byte)
+{
+	char path[112];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+/* What no agent starts with is never called sound. */
+static void a_damaged_header_is_salvaged(void **unused)
+{
+	static const struct {
+		off_t at;
+		uint8_t byte;
+	} cases[] = { { 18, 0x42 }, { 29, 0x10 } }; /* who may write it; its length in pages */
+	size_t i;
+
+	(void)unused;
+	recall_and_stop();
+	in_journal("PRAGMA user_version");
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		write_header(cases[i].at, cases[i].byte);
+		assert_int_not_equal(start_refused(), 0);
+		assert_int_equal(fth_journal_check(af.state, false), 1);
+		assert_int_equal(fth_journal_check(af.state, true), 0);
+		af_start();
+		assert_int_equal(af.agent->live_count, 1);
+		AF_UNTIL(af_all_open());
+		af_refused(409, "blocked in the whole fleet");
+		af_stop();
+		in_journal("PRAGMA user_version");
+	}
+}
+
 /* Who went back to an older agent is not told to throw the journal away. */
 static void a_newer_one_is_left_alone(void **unused)
 {
@@ -293,6 +330,7 @@ int main(void)
 		AF_TEST(nothing_to_read),
 		AF_TEST(an_empty_file_is_no_new_journal),
 		AF_TEST(a_short_file_is_salvaged),
+		AF_TEST(a_damaged_header_is_salvaged),
 		AF_TEST(a_newer_one_is_left_alone),
 	};
 

@@ -11,6 +11,9 @@
 #include <string.h>
 
 #include "core/journal.h"
+#include "fother/codec.h"
+
+#define SUM_SIZE 4u
 
 static struct fth_rollout_event full_event(void)
 {
@@ -120,13 +123,56 @@ static void test_record_of_version_1(void **state)
 	(void)state;
 	record[0] = 1;
 	memmove(record + uid_at, record + uid_at + 4, length - uid_at - 4);
-	length -= 4 + 2 + (FTH_WHO_MAX - 1);
+	length -= 4 + 2 + (FTH_WHO_MAX - 1) + SUM_SIZE;
 	assert_int_equal(fth_journal_decode(record, length, &decoded), 0);
 	assert_int_equal(decoded.uid, 0);
 	assert_string_equal(decoded.who, "");
 	assert_string_equal(decoded.why, event.why);
 	assert_int_equal(fth_journal_decode(record, length - 1, &decoded), -EBADMSG);
 	assert_int_equal(fth_journal_decode(record, length + 1, &decoded), -EBADMSG);
+}
+
+/* So are those that end without a checksum. */
+static void test_record_of_version_2(void **state)
+{
+	struct fth_rollout_event event = full_event();
+	uint8_t record[FTH_JOURNAL_RECORD_MAX];
+	struct fth_rollout_event decoded;
+	uint32_t length = fth_journal_encode(&event, record) - SUM_SIZE;
+
+	(void)state;
+	record[0] = 2;
+	assert_int_equal(fth_journal_decode(record, length, &decoded), 0);
+	assert_memory_equal(&decoded, &event, sizeof(event));
+	assert_int_equal(fth_journal_decode(record, length - 1, &decoded), -EBADMSG);
+	assert_int_equal(fth_journal_decode(record, length + SUM_SIZE, &decoded), -EBADMSG);
+}
+
+/* One bit that fell over, anywhere: no other event is read in its place. */
+static void test_every_flipped_bit_is_refused(void **state)
+{
+	struct fth_rollout_event event = full_event();
+	uint8_t record[FTH_JOURNAL_RECORD_MAX];
+	struct fth_rollout_event decoded;
+	uint32_t length = fth_journal_encode(&event, record);
+	uint32_t bit;
+
+	(void)state;
+	for (bit = 0; bit < 8 * length; bit++) {
+		record[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_int_equal(fth_journal_decode(record, length, &decoded), -EBADMSG);
+		record[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	assert_int_equal(fth_journal_decode(record, length, &decoded), 0);
+}
+
+/* A checksum that fits does not make sense of what makes none. */
+static void sum_up(uint8_t *record, uint32_t length)
+{
+	uint32_t sum = fth_crc32(record, length - SUM_SIZE), i;
+
+	for (i = 0; i < SUM_SIZE; i++)
+		record[length - SUM_SIZE + i] = (uint8_t)(sum >> (8 * i));
 }
 
 static void test_wrong_records(void **state)
@@ -147,16 +193,23 @@ static void test_wrong_records(void **state)
 	event = full_event();
 	length = fth_journal_encode(&event, record);
 	record[0]++; /* another version */
+	sum_up(record, length);
 	assert_int_equal(fth_journal_decode(record, length, &decoded), -EBADMSG);
 	record[0]--;
 	record[1] = 77; /* kind */
+	sum_up(record, length);
 	assert_int_equal(fth_journal_decode(record, length, &decoded), -EBADMSG);
 	record[1] = FTH_RE_SEEN;
 	record[3] |= 0x80; /* a flag without a name */
+	sum_up(record, length);
 	assert_int_equal(fth_journal_decode(record, length, &decoded), -EBADMSG);
 	record[3] &= 0x7f;
-	record[length - 1] = 0; /* a NUL in a string */
+	record[length - SUM_SIZE - 1] = 0; /* a NUL in a string */
+	sum_up(record, length);
 	assert_int_equal(fth_journal_decode(record, length, &decoded), -EBADMSG);
+	record[length - SUM_SIZE - 1] = 'u';
+	sum_up(record, length);
+	assert_int_equal(fth_journal_decode(record, length, &decoded), 0);
 }
 
 int main(void)
@@ -166,6 +219,8 @@ int main(void)
 		cmocka_unit_test(test_a_verdict),
 		cmocka_unit_test(test_every_cut_is_refused),
 		cmocka_unit_test(test_record_of_version_1),
+		cmocka_unit_test(test_record_of_version_2),
+		cmocka_unit_test(test_every_flipped_bit_is_refused),
 		cmocka_unit_test(test_wrong_records),
 	};
 
