@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* fother: what a person or a script says to fotherd. */
 #include <getopt.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
 	size_t i;
 	int c;
 
+	setlocale(LC_CTYPE, ""); /* how wide names are, and which signs a terminal has */
 	/* '+': options behind the command are the command's. */
 	while ((c = getopt_long(argc, argv, "+s:Vh", options, NULL)) != -1) {
 		switch (c) {

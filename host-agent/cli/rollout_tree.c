@@ -12,7 +12,6 @@
 
 #include <inttypes.h>
 #include <langinfo.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/columns.h"
 #include "cli/table.h"
 #include "cli/tasks_view.h"
 
@@ -98,7 +98,6 @@ static struct style terminal_style(void)
 	struct style style = { .width = WIDTH_DEFAULT };
 	struct winsize size;
 
-	setlocale(LC_CTYPE, "");
 	style.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	style.colour = !(no_colour && *no_colour) && !(term && !strcmp(term, "dumb"));
 	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
@@ -112,17 +111,17 @@ static void colour(const struct style *style, const char *code)
 		printf("\033[%sm", code);
 }
 
-/* At most @room columns of a text from elsewhere; bytes count as columns. */
+/* At most @room columns of a text from elsewhere. */
 static void print_cut(const char *text, size_t room)
 {
+	bool cuts = fth_columns(text) > room && room > 2;
 	char line[LINE_MAX_BYTES];
 
-	if (room >= sizeof(line))
-		room = sizeof(line) - 1;
-	snprintf(line, room + 1, "%s", text);
-	if (strlen(text) > room && room > 2)
-		strcpy(line + room - 2, "..");
+	snprintf(line, sizeof(line), "%.*s", (int)fth_columns_fit(text, cuts ? room - 2 : room),
+		 text);
 	fth_cli_print_text(line);
+	if (cuts)
+		fputs("..", stdout);
 }
 
 static void print_bar(const json_t *rollout, const struct style *style)
@@ -171,7 +170,7 @@ static void print_vm(const json_t *vm, const struct style *style, bool last)
 	used = 6 + 2;
 	putchar(' ');
 	print_cut(name, style->width - used);
-	used += strlen(name) + 2 + strlen(state);
+	used += fth_columns(name) + 2 + strlen(state);
 	if (used < style->width)
 		printf("  %s", state);
 	if (strcmp(why, "-") != 0 && used + 4 < style->width) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/columns.h"
 #include "cli/verbs.h"
 
 void fth_table_free(struct fth_table *table)
@@ -62,7 +63,7 @@ void fth_table_print(const struct fth_table *table)
 
 	for (i = 0; i < table->cells; i++) {
 		column = i % table->columns;
-		length = strlen(table->texts[i]);
+		length = fth_columns(table->texts[i]);
 		if (column < FTH_TABLE_COLUMNS_MAX && length > widths[column])
 			widths[column] = length;
 	}
@@ -72,6 +73,6 @@ void fth_table_print(const struct fth_table *table)
 		if (column + 1 == table->columns)
 			putchar('\n');
 		else
-			printf("%*s", (int)(widths[column] + 2 - strlen(table->texts[i])), "");
+			printf("%*s", (int)(widths[column] + 2 - fth_columns(table->texts[i])), "");
 	}
 }

@@ -6,11 +6,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/columns.h"
 #include "cli/rollout_view.h"
+#include "cli/table.h"
 
 static void test_control_characters(void **state)
 {
@@ -123,13 +126,52 @@ static void test_next_step(void **state)
 	free(text);
 }
 
+/* Two letters, two wide ones, one with an accent of its own, and what is no UTF-8. */
+static void test_columns(void **state)
+{
+	(void)state;
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	assert_int_equal(fth_columns(""), 0);
+	assert_int_equal(fth_columns("web-1"), 5);
+	assert_int_equal(fth_columns("\xd0\xb1\xd0\xb0"), 2);
+	assert_int_equal(fth_columns("\xe6\x97\xa5\xe6\x9c\xac"), 4);
+	assert_int_equal(fth_columns("e\xcc\x81"), 1);
+	assert_int_equal(fth_columns("a\xff\xe6z"), 4);
+	assert_int_equal(fth_columns("a\nb\033"), 4);
+	assert_int_equal(fth_columns_fit("\xe6\x97\xa5\xe6\x9c\xac", 3), 3);
+	assert_int_equal(fth_columns_fit("\xe6\x97\xa5\xe6\x9c\xac", 1), 0);
+	assert_int_equal(fth_columns_fit("ab", 9), 2);
+	assert_int_equal(fth_columns_fit("a\xe6", 2), 2);
+}
+
+/* Names of several alphabets in one column. */
+static void test_table_of_names(void **state)
+{
+	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
+	FILE *terminal = stdout;
+	char *text = NULL;
+	size_t size = 0;
+
+	(void)state;
+	fth_table_row(&table, "VM", "STATE", NULL);
+	fth_table_row(&table, "\xd0\xb1\xd0\xb0\xd0\xb7\xd0\xb0", "done", NULL);
+	fth_table_row(&table, "\xe6\x97\xa5", "failed", NULL);
+	stdout = open_memstream(&text, &size);
+	fth_table_print(&table);
+	fclose(stdout);
+	stdout = terminal;
+	assert_string_equal(text, "VM    STATE\n"
+				  "\xd0\xb1\xd0\xb0\xd0\xb7\xd0\xb0  done\n"
+				  "\xe6\x97\xa5    failed\n");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_control_characters),
-		cmocka_unit_test(test_progress),
-		cmocka_unit_test(test_inconclusive_is_named),
-		cmocka_unit_test(test_next_step),
+		cmocka_unit_test(test_control_characters),    cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_table_of_names),	      cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_inconclusive_is_named), cmocka_unit_test(test_next_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
