@@ -431,7 +431,9 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth
  * Events about a VM that the rollout doesn't have, an ADD_VM that the policy
  * doesn't select, and RESULTs of ops that are not in flight, change nothing and
  * are not errors.  Of several rollouts of one patch only the newest may be given
- * events: each brings a VM that is seen to what it wants the fleet to run.
+ * events, since each brings a VM that is seen to what it wants the fleet to run, and
+ * those that take other payloads back: SEEN tells the newest who is in its way.  One
+ * that is told of nothing else may be told of RENAME and FORGET.
  *
  * PAUSE starts no VM and no wave; what is in flight ends, failures go on to
  * count, and a VM whose soak has passed is still confirmed, because without
