@@ -48,7 +48,9 @@ static bool eligible(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 static void seen_idle(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours)
 {
 	if (run->event->guest_state >= FTH_LC_APPLYING && ours == FTH_LC_ABSENT) {
-		fth_vm_explain(run, vm, "another payload of this name is applied there");
+		fth_vm_explain(run, vm,
+			       "another payload of this name is applied there; a recall of its "
+			       "rollout, or 'fother vm revert', takes it back");
 		fth_vm_fail(run, vm);
 	} else if (!eligible(run, vm)) {
 		return;

@@ -91,7 +91,9 @@ static void test_what_stays_is_a_failure(void **state)
 	expect_waits(1);
 	seen_other(1, FTH_LC_APPLIED, 0);
 	m_expect(1, FTH_RV_FAILED);
-	assert_string_equal(m_vm_of(1)->why, "another payload of this name is applied there");
+	assert_string_equal(m_vm_of(1)->why,
+			    "another payload of this name is applied there; a recall of its "
+			    "rollout, or 'fother vm revert', takes it back");
 	assert_int_equal(m.rollout.failures, 1);
 	/* ... and one that is only staged in the way is replaced. */
 	m_rebooted(1, 2);
