@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* fother policy: is a policy file right?  Needs no agent. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ static const char help[] =
 	"key, what was found and what is allowed.  Where the module is at hand it is\n"
 	"read too: it may name the consistency model that it needs.  Notes which\n"
 	"model holds and who chose it, what a guest must be able to do, and which\n"
-	"checks decide on its health.  No agent is asked.\n"
+	"checks decide on its health; warns of programs that can't be run here.  No\n"
+	"agent is asked.\n"
 	"exit: 0 it is right, 2 it is not\n"
 	"\n"
 	"example: fother policy check policies/default.yaml\n";
@@ -45,6 +47,26 @@ static json_t *checks_of(uint32_t checks)
 		json_array_append_new(names,
 				      json_string(fth_check_name((uint8_t)__builtin_ctz(checks))));
 	return names;
+}
+
+static void warn_program(json_t *warnings, const char *key, const char *program)
+{
+	if (access(program, X_OK))
+		json_array_append_new(warnings,
+				      json_sprintf("%s: '%s' can't be run on this host: %s", key,
+						   program, strerror(errno)));
+}
+
+/* What is right for the file, and perhaps not for the host that it is checked on. */
+static json_t *warnings_of(const struct fth_policy *policy)
+{
+	json_t *warnings = json_array();
+
+	if (policy->command_count)
+		warn_program(warnings, "health.command", policy->command[0]);
+	if (policy->wave_command_count)
+		warn_program(warnings, "health.wave-command", policy->wave_command[0]);
+	return warnings;
 }
 
 /* Its module, where there is one: is it the one, and which model does it name? */
@@ -82,6 +104,8 @@ static json_t *describe(const char *path, const struct fth_policy *policy, bool 
 	if (answer && policy->signature[0])
 		json_object_set_new(answer, "signature", json_string(policy->signature));
 	if (answer)
+		json_object_set_new(answer, "warnings", warnings_of(policy));
+	if (answer)
 		json_object_set_new(answer, "checks",
 				    checks_of(fth_policy_checks(policy) |
 					      fth_policy_wave_checks(policy)));
@@ -104,6 +128,19 @@ static void print_model(const struct fth_policy *policy, bool has_module, const 
 		printf("note: %s: the model that it may name is not known here\n", why);
 }
 
+static void print_warnings(const struct fth_policy *policy)
+{
+	json_t *warnings = warnings_of(policy), *warning;
+	size_t i;
+
+	json_array_foreach(warnings, i, warning) {
+		printf("warning: ");
+		fth_cli_print_text(json_string_value(warning));
+		putchar('\n');
+	}
+	json_decref(warnings);
+}
+
 static void print_text(const char *path, const struct fth_policy *policy, bool has_module,
 		       const char *why)
 {
@@ -121,6 +158,7 @@ static void print_text(const char *path, const struct fth_policy *policy, bool h
 		printf("note: checked: %s\n", fth_check_name((uint8_t)__builtin_ctz(checks)));
 	if (policy->health_host)
 		puts("note: health.host is known of VMs of libvirt only");
+	print_warnings(policy);
 }
 
 static int check(const char *path, bool as_json)

@@ -16,6 +16,7 @@
 
 #define MS_PER_MINUTE 60000.0
 #define SECONDS_PER_MINUTE 60
+#define WINDOW_TEXT_SIZE 96
 #define SECONDS_PER_HOUR 3600
 
 static bool phase_is(const json_t *rollout, const char *phase)
@@ -142,17 +143,27 @@ static void print_roster(const json_t *rollout)
 		     "the place of one that is no more");
 }
 
-/* Where it would patch VMs, were it not for the hour. */
-static void print_window(const json_t *rollout)
+/* Where it would patch VMs, were it not for the hour: until when; "" elsewhere. */
+static void window_text(const json_t *rollout, char *text, size_t size)
 {
 	time_t opens = (time_t)(fth_cli_number(rollout, "window_opens_ms") / 1000);
-	char text[32];
+	char when[32];
 	struct tm tm;
 
+	text[0] = '\0';
 	if (!opens || !phase_is(rollout, "running") || !gmtime_r(&opens, &tm))
 		return;
-	strftime(text, sizeof(text), "%a %Y-%m-%d %H:%M", &tm);
-	printf("window: closed, VMs are patched again from %s UTC on\n", text);
+	strftime(when, sizeof(when), "%a %Y-%m-%d %H:%M", &tm);
+	snprintf(text, size, "window: closed, VMs are patched again from %s UTC on", when);
+}
+
+static void print_window(const json_t *rollout)
+{
+	char text[WINDOW_TEXT_SIZE];
+
+	window_text(rollout, text, sizeof(text));
+	if (*text)
+		puts(text);
 }
 
 /* Until when the wave soaks, if nothing comes in between. */
@@ -229,15 +240,16 @@ void fth_rollout_print(const json_t *rollout, bool all)
 
 void fth_rollout_progress(const json_t *rollout, char *previous)
 {
-	char line[FTH_PROGRESS_SIZE], wave[48], counts[128];
+	char line[FTH_PROGRESS_SIZE], wave[48], counts[128], window[WINDOW_TEXT_SIZE];
 	bool terminal = isatty(STDERR_FILENO);
 	const char *why;
 
 	wave_text(rollout, wave, sizeof(wave));
 	counts_text(rollout, counts, sizeof(counts));
 	why = fth_cli_string(rollout, "why");
+	window_text(rollout, window, sizeof(window));
 	if (!strcmp(why, "-"))
-		why = "";
+		why = window;
 	snprintf(line, sizeof(line), "rollout %" PRId64 ": %s, wave %s; %s%s%s",
 		 fth_cli_number(rollout, "id"), fth_cli_string(rollout, "phase"), wave, counts,
 		 *why ? ": " : "", why);

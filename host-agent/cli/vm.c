@@ -158,6 +158,22 @@ static void print_member(const char *name, const json_t *value)
 	putchar('\n');
 }
 
+/* What lists of words a VM has; a long one is for --json. */
+static void print_words(const json_t *vm, const char *name)
+{
+	const json_t *words = json_object_get(vm, name), *word;
+	size_t i;
+
+	if (!json_array_size(words))
+		return;
+	printf("%-16s", name);
+	json_array_foreach(words, i, word) {
+		fputs(i ? ", " : "", stdout);
+		fth_cli_print_text(json_string_value(word));
+	}
+	putchar('\n');
+}
+
 static const char *notes(const json_t *patch, char *text, size_t size)
 {
 	bool is_forced = json_is_true(json_object_get(patch, "forced"));
@@ -208,6 +224,8 @@ static void print_vm(const json_t *vm)
 
 	json_object_foreach((json_t *)vm, name, value)
 		print_member(name, value);
+	print_words(vm, "tags");
+	print_words(vm, "capabilities");
 	if (json_array_size(json_object_get(vm, "patches"))) {
 		putchar('\n');
 		print_patches(json_object_get(vm, "patches"));

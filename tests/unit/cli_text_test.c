@@ -69,6 +69,27 @@ static char *printed(json_t *rollout)
 	return text;
 }
 
+/* Who waits for a window is told so: nothing else would move. */
+static void test_progress_of_a_window(void **state)
+{
+	char previous[FTH_PROGRESS_SIZE] = "";
+	json_t *rollout = json_pack("{s:i, s:s, s:I}", "id", 1, "phase", "running",
+				    "window_opens_ms", (json_int_t)1767571200000);
+	FILE *terminal = stderr;
+	char *text = NULL;
+	size_t size = 0;
+
+	(void)state;
+	stderr = open_memstream(&text, &size);
+	fth_rollout_progress(rollout, previous);
+	fclose(stderr);
+	stderr = terminal;
+	assert_non_null(strstr(text, ": window: closed, VMs are patched again from "
+				     "Mon 2026-01-05 00:00 UTC on"));
+	free(text);
+	json_decref(rollout);
+}
+
 /* Who holds a wave up is named, however many others soak with it. */
 static void test_inconclusive_is_named(void **state)
 {
@@ -169,9 +190,13 @@ static void test_table_of_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_control_characters),    cmocka_unit_test(test_columns),
-		cmocka_unit_test(test_table_of_names),	      cmocka_unit_test(test_progress),
-		cmocka_unit_test(test_inconclusive_is_named), cmocka_unit_test(test_next_step),
+		cmocka_unit_test(test_control_characters),
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_table_of_names),
+		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_progress_of_a_window),
+		cmocka_unit_test(test_inconclusive_is_named),
+		cmocka_unit_test(test_next_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,14 @@ unenroll a b
 END
 nok "what is no mistake is not taken for one" mistake "vm --help"
 
+# ---- a policy that is right, and not for this host -------------------------------
+printf '%s\n' 'version: 1' 'patch: {name: x, file: x.ko}' 'health: {command: [/no/such/probe]}' >"$work/x.yaml"
+like "$(fother policy check "$work/x.yaml")" \
+	"*warning: health.command: '/no/such/probe' can't be run on this host: No such file*" "a probe that is not there"
+like "$(fother policy check --json "$work/x.yaml" | jq -c .warnings)" '*can?t be run*' "for programs, too"
+sed -i 's,/no/such/probe,/bin/true,' "$work/x.yaml"
+nok "one that is there is not warned of" grep -q warning <<<"$(fother policy check "$work/x.yaml")"
+
 # ---- no agent --------------------------------------------------------------------
 # silence COMMAND...: its exit status and message.
 silence() {
@@ -97,7 +105,8 @@ silence() {
 }
 like "$(silence fother vm list)" "*no agent answers on '$FOTHER_SOCKET': No such file*start fotherd*(3)" \
 	"no agent: where it was looked for, and what to do"
-agent_start
+printf '{version: 1, vms: [{name: web-1, socket: /none.sock, tags: [web, tier-1]}]}' >"$work/vms.yaml"
+agent_start --inventory "$work/vms.yaml"
 eventually $WAIT_S "an agent answers" fother status
 stranger=()
 if [ "$(id -u)" = 0 ]; then
@@ -109,6 +118,7 @@ like "$(silence "${stranger[@]}" "$work/fother" status)" "*this user may not use
 	"a stranger is told what he lacks"
 chmod 600 "$work/api.sock"
 like "$(silence fother vm show no-such-vm)" "*no VM 'no-such-vm'; 'fother vm list'*(2)" "a VM that is not there"
+like "$(fother vm show web-1)" "*tags  *web, tier-1*" "what is known of one: its tags, too"
 like "$(silence fother rollout status 7)" "*no rollout '7'; 'fother rollout list'*(2)" \
 	"a rollout that is not there"
 like "$(silence fother rollout undo 7)" "*no rollout '7'; *(2)" "nor for a command"
