@@ -15,6 +15,8 @@ cd "$(dirname "$0")/../.." || exit 1
 GARBAGE_B=10000000
 # Answers that a host's socket and the guest's queue can't hold.
 FLOOD=40000
+# What a host's socket and the ring hold, of frames as small; the queue holds many times as much.
+STALE_MAX=2000
 
 # grew COUNTER BEFORE BY: exactly.
 grew() { is "$(($(counter "$1") - $2))" "$3" "$1 grew by $3"; }
@@ -93,7 +95,7 @@ test_second_client() {
 
 # Nothing wakes the guest but the host: a wake-up that is lost would stay so.
 test_reads_late() {
-	local round dropped
+	local round dropped had
 	for round in 1 2 3; do
 		begin_host
 		dropped=$(counter tx_dropped)
@@ -103,9 +105,31 @@ test_reads_late() {
 		end_host
 		like "$(<"$DIR/peer.out")" "*flood $FLOOD sent*drained [1-9]*heartbeat*" \
 			"a host that reads late has the rest, and is answered"
+		had=$(($(sed -n 's/^drained //p' "$DIR/peer.out") + $(grep -c '^result ' "$DIR/peer.out")))
+		is "$((had + $(counter tx_dropped) - dropped))" $FLOOD "and no answer is missing but what is counted"
 	done
 	says "one that goes without reading costs the next one nothing" \
 		"*flood *ack*result 11 ok*" hello "flood $FLOOD" close open hello "query 11"
+}
+
+# What waits to be sent is of the session before: the next one need not wait for it, nor
+# does it fill the queue for good.
+test_says_hello_anew() {
+	local round frames stale
+	begin_host
+	for round in 1 2 3; do
+		frames=$(counter rx_frames)
+		echo "flood $FLOOD" >&7
+		eventually "$WAIT_S" "nothing is read of a flood, round $round" \
+			counter_above rx_frames $((frames + FLOOD - 1))
+		: >"$DIR/peer.out"
+		printf '%s\n' hello heartbeat stale >&7
+		eventually "$WAIT_S" "HELLO on the same connection is answered" has_line '^stale '
+		stale=$(sed -n 's/^stale //p' "$DIR/peer.out")
+		diag "$stale frames of sessions before came in $round rounds"
+		ok "what the queue held did not" test "$stale" -lt $((round * STALE_MAX))
+	done
+	end_host
 }
 
 peer_init hostile
@@ -115,5 +139,6 @@ test_cuts
 test_garbage
 test_second_client
 test_reads_late
+test_says_hello_anew
 peer_well
 done_testing

@@ -18,6 +18,10 @@ FAULT=fth_test_note
 BOOT_S=180
 DYING_S=3 # a command that ends the guest is never answered
 CONFIRM_MS=5000
+# Answers at a time to a host that does not read: some batches fill its socket, two more have
+# room in the ring.
+BATCH=25
+BATCHES_MAX=100
 # What an oops of ours says of itself, and the panics; whose oopses they are is looked at, too.
 PROVOKED='Oops: |kernel NULL pointer dereference|general protection fault, |KASAN: null-ptr-deref'
 PROVOKED+='|Kernel panic - not syncing: (fth_test_note: as asked|Fatal exception in interrupt)'
@@ -89,6 +93,48 @@ test_oopses() {
 	oops irqoff "an oops with interrupts off"
 }
 
+notes() { echo $(($(counter notes_sent) + $(counter notes_lost))); }
+
+# noted BEFORE: an oops with a note, read or not; of trouble one in a second is told.
+noted() {
+	fault oops 0
+	[ "$(notes)" -gt "$1" ]
+}
+
+unread() { # COUNT
+	local frames
+	frames=$(counter rx_frames)
+	echo "flood $1" >&7
+	eventually "$WAIT_S" "$1 questions are heard" counter_above rx_frames $((frames + $1 - 1))
+}
+
+reads_again() {
+	: >"$DIR/peer.out"
+	printf '%s\n' drain heartbeat >&7
+	eventually "$WAIT_S" "the host reads again" has_line '^heartbeat'
+}
+
+# In the ring is not yet with the host, which may never read it.
+test_unread() {
+	local batches=0 lost sent
+	begin_host
+	lost=$(counter notes_lost)
+	while [ $batches -lt $BATCHES_MAX ] && counter_is notes_lost "$lost"; do
+		batches=$((batches + 1))
+		unread $BATCH
+		eventually "$WAIT_S" "there is a note behind $((batches * BATCH)) answers" noted "$(notes)"
+	done
+	ok "one that was not read is counted as lost" counter_above notes_lost "$lost"
+	reads_again
+	unread $(((batches + 1) * BATCH))
+	sent=$(counter notes_sent)
+	eventually "$WAIT_S" "there is a note behind a few more" noted "$(notes)"
+	is "$(counter notes_sent)" "$sent" "one that waits in the ring is not taken for read"
+	reads_again
+	kill_host
+	oops oops "an oops, with a host that reads,"
+}
+
 # The lock is our own CPU's, and whoever holds it goes on: nothing may be sent.
 test_warn_while_sending() {
 	begin_host
@@ -104,7 +150,7 @@ test_panic() { # HOW NAME NOTE
 	begin_host
 	GUEST_S=$DYING_S fault "$1" "$3" >/dev/null
 	told "the host has a note out of $2" '^event 3  absent .* trigger=10 '
-	[ "$1" = panic ] || ok "and one out of the oops before" has_line '^event 3 .* trigger=2 '
+	[ "$1" != held ] || ok "and one out of the oops before" has_line '^event 3 .* trigger=2 '
 	kill_host
 	eventually $BOOT_S "the guest has booted again" greets
 	after=$(peer hello | boot_of)
@@ -135,6 +181,16 @@ test_receiver_dies() {
 	is "$(guest 'rmmod fother 2>/dev/null || echo kept')" kept "a module in which a task died is kept"
 }
 
+# In the middle of a command, which may have had no effect.
+test_command_dies() {
+	begin_host
+	fault allow
+	echo "allow 30 1 $NAME -" >&7
+	told "the host has a note out of an oops in a command" '^event 3  absent allow trigger=2 '
+	kill_host
+	says "the next host may ask the same again" "*ack*result 30 ok*" hello "allow 30 1 $NAME"
+}
+
 # The task that tells of what the engine does.
 test_teller_dies() {
 	says "the payload is allowed again" "*result 20 ok*" hello "allow 20 1 $NAME"
@@ -162,6 +218,8 @@ test_oops_in_ring() {
 	ok "and the guest goes on" lives
 	kill_host
 	eventually "$WAIT_S" "the controller gets new rings, and a host its answer" greets
+	ok "and another one" greets
+	is "$(guest "dmesg | grep -c 'controller is bound anew'")" 1 "it was bound anew once"
 }
 test_refused() { [ "$(answer)" = -5 ]; }
 
@@ -178,10 +236,13 @@ peer_guest --smp 2
 test_warn_while_sending
 debug_kernel end "so far it found nothing"
 test_panic panic "a panic" 0
+test_panic stuck "a panic beside a CPU that was sending" 0
 test_found
 test_told_once
 test_oopses
+test_unread
 debug_kernel leaks "an oops leaks nothing"
+test_command_dies
 test_panic held "an oops in a softirq, which is a panic" 1
 test_receiver_dies
 test_teller_dies

@@ -9,11 +9,12 @@
  * garbage, cut frames, not read.
  *
  *   open, close			the socket
- *   hello [EPOCH]			a new session; prints ack and patches
+ *   hello [EPOCH [NONCE]]		a new session; prints ack and patches
+ *   session NONCE			another host's, without a HELLO
  *   stage OP EPOCH NAME FILE [HOW]	payload; HOW: hash, tamper, skip: a broken one; half, rest
  *   sign FILE|-			what STAGEs from here on carry as signature
  *   mutate OP EPOCH NAME FILE COUNT SEED	STAGEs with that signature, changed each time
- *   apply OP EPOCH NAME FILE [CONFIRM_MS|-]	with `-` not waited for
+ *   apply OP EPOCH NAME FILE [CONFIRM_MS|- [DEADLINE_MS]]	with `-` not waited for
  *   reverse|confirm|nudge|force|unstage|revert|allow OP EPOCH NAME [-]
  *   query OP				prints result, patches and stragglers
  *   heartbeat
@@ -205,8 +206,9 @@ static void stage(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 }
 
 static void apply(struct peer *peer, uint64_t op, uint64_t epoch, const char *name,
-		  const char *file, const char *confirm_ms)
+		  const char *file, char *const *times)
 {
+	const char *confirm_ms = times[0], *deadline_ms = confirm_ms ? times[1] : NULL;
 	struct payload payload = read_payload(file);
 	struct fth_msg msg = { .type = FTH_T_APPLY, .op_id = op };
 
@@ -216,6 +218,8 @@ static void apply(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 	fth_policy_set_defaults(&msg.u.apply.policy);
 	if (confirm_ms && strcmp(confirm_ms, "-") != 0)
 		msg.u.apply.policy.confirm_within_ms = (uint32_t)peer_number(confirm_ms);
+	if (deadline_ms)
+		msg.u.apply.policy.deadline_ms = (uint32_t)peer_number(deadline_ms);
 	peer_send(peer, &msg);
 	free(payload.data);
 	if (!confirm_ms || strcmp(confirm_ms, "-") != 0)
@@ -257,7 +261,9 @@ static void carry_out(struct peer *peer, char **word)
 	else if (!strcmp(word[0], "close"))
 		peer_close(peer);
 	else if (!strcmp(word[0], "hello"))
-		peer_hello(peer, peer_number(word[1]));
+		peer_hello(peer, peer_number(word[1]), peer_number(word[2]));
+	else if (!strcmp(word[0], "session") && word[1])
+		peer->nonce = peer_number(word[1]);
 	else if (!strcmp(word[0], "stage") && with_file)
 		stage(peer, peer_number(word[1]), peer_number(word[2]), word[3], word[4],
 		      word[5] ? word[5] : "ok");
@@ -267,7 +273,7 @@ static void carry_out(struct peer *peer, char **word)
 		stage_mutated(peer, peer_number(word[1]), peer_number(word[2]), word[3], word[4],
 			      peer_number(word[5]), peer_number(word[6]));
 	else if (!strcmp(word[0], "apply") && with_file)
-		apply(peer, peer_number(word[1]), peer_number(word[2]), word[3], word[4], word[5]);
+		apply(peer, peer_number(word[1]), peer_number(word[2]), word[3], word[4], word + 5);
 	else if (type && (type == FTH_T_QUERY || word[3]))
 		command(peer, type, peer_number(word[1]), peer_number(word[2]), word[3],
 			!with_file || strcmp(word[4], "-") != 0);

@@ -16,6 +16,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/peer.sh
 
 FUZZ=10000 # messages
+NONCE=4711 # odd, as all of these hosts are
 CAP_RELAYED=$((1 << 31))
 
 logged() { guest "grep -q '$1' /relay.log"; }
@@ -180,6 +181,23 @@ test_both() {
 	ok "as it says" not_relayed
 }
 
+# Who knows its number has not the session: that is of the way that its HELLO came by.
+test_foreign_way() {
+	local before
+	SOCKET=$RELAY
+	begin_host
+	echo "hello 7 $NONCE" >&7
+	eventually "$WAIT_S" "the relay's host has a session" counter_is transport relay
+	before=$(counter stale)
+	SOCKET=$DEDICATED
+	says "a rival on the channel has its number" "*flood 1 sent*" "session $NONCE" "flood 1"
+	eventually "$WAIT_S" "and is not heard" counter_above stale "$before"
+	echo heartbeat >&7
+	eventually "$WAIT_S" "the relay's host is" has_line '^heartbeat'
+	nok "and has no answer to the rival" has_line '^result'
+	kill_host
+}
+
 # The session changes hands while a transition runs, from either side, with the host
 # before still there: whoever said HELLO last is answered, and nothing begins twice.
 test_both_in_transition() {
@@ -247,5 +265,6 @@ test_replug
 test_module_replaced
 test_both
 test_both_in_transition
+test_foreign_way
 peer_well
 done_testing

@@ -131,7 +131,7 @@ static void cut_at(struct peer *peer, const uint8_t *frame, uint32_t length)
 	peer_write(peer, frame, length);
 	peer_close(peer);
 	peer_open(peer);
-	peer_hello(peer, 0);
+	peer_hello(peer, 0, 0);
 	peer_heartbeat(peer);
 }
 

@@ -60,8 +60,8 @@ bool peer_next(struct peer *peer, int64_t until_ms);
 /* Print what comes until a message of @type, and of @op_id unless that is 0. */
 void peer_wait(struct peer *peer, uint8_t type, uint64_t op_id);
 
-/* A new session, asked for until it is answered. */
-void peer_hello(struct peer *peer, uint64_t epoch);
+/* A new session, asked for until it is answered.  @nonce: odd; 0: by chance. */
+void peer_hello(struct peer *peer, uint64_t epoch, uint64_t nonce);
 void peer_heartbeat(struct peer *peer);
 
 /* Of hostile.c: what a host must not do; named as the commands of peer.c. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,12 +37,15 @@ struct fth_span peer_span(const char *text)
 void peer_open(struct peer *peer)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	/* A guest that does not take what is sent is found out. */
+	struct timeval limit = { .tv_sec = peer->wait_ms / 1000 };
 	int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s", peer->path);
 
 	if (length < 0 || length >= (int)sizeof(address.sun_path))
 		errx(2, "path '%s' is too long for a socket", peer->path);
 	peer->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (peer->fd < 0 || connect(peer->fd, (struct sockaddr *)&address, sizeof(address)))
+	if (peer->fd < 0 || connect(peer->fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    setsockopt(peer->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
 		err(1, "connect '%s'", peer->path);
 	fth_decoder_reset(&peer->decoder);
 	peer->input.length = 0;
@@ -201,15 +205,15 @@ void peer_wait(struct peer *peer, uint8_t type, uint64_t op_id)
 	errx(1, "no '%s' came in %d ms", fth_msg_type_name(type), peer->wait_ms);
 }
 
-void peer_hello(struct peer *peer, uint64_t epoch)
+void peer_hello(struct peer *peer, uint64_t epoch, uint64_t nonce)
 {
 	struct fth_msg msg = { .type = FTH_T_HELLO, .u.hello.epoch = epoch };
 	int64_t until_ms = peer_now_ms() + peer->wait_ms;
 	int64_t reopen_ms = peer_now_ms() + FTH_SILENT_AFTER_MS;
 
-	if (getrandom(&peer->nonce, sizeof(peer->nonce), 0) != sizeof(peer->nonce))
+	if (!nonce && getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce))
 		err(1, "getrandom");
-	peer->nonce |= 1;
+	peer->nonce = nonce | 1;
 	peer->seq = 0;
 	while (peer_now_ms() < until_ms) {
 		peer_send(peer, &msg);

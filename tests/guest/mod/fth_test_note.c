@@ -7,13 +7,19 @@
  *	how=held	the same with a spinlock held, interrupts off, in a timer's
  *			softirq: the kernel panics
  *	how=panic	panic()
+ *	how=stuck	the same while another CPU holds the lock of fother's sending, the
+ *			ring whole, and never gives it back
  *	how=send	the next sending of fother's dies with its lock held, the ring whole
  *	how=ring	the next sending of fother's dies while it changes the ring
  *	how=warn	the next sending of fother's warns with its lock held
+ *	how=allow	whoever carries the next ALLOW out dies before it has an effect
  *
  * With note=1 the module sends the note itself, from notifiers of its own.
  */
+#include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/device.h>
+#include <linux/err.h>
 #include <linux/ftrace.h>
 #include <linux/kdebug.h>
 #include <linux/kprobes.h>
@@ -100,22 +106,62 @@ static int fault(void *data)
 
 static atomic_t armed = ATOMIC_INIT(1);
 
-static void notrace on_ring(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
-			    struct ftrace_regs *fregs)
+static bool stuck;
+
+static void notrace stay(void)
 {
-	struct pt_regs *regs = ftrace_get_regs(fregs);
+	WRITE_ONCE(stuck, true);
+	for (;;)
+		cpu_relax();
+}
+
+static int panic_beside(void *data)
+{
+	while (!READ_ONCE(stuck))
+		usleep_range(1000, 2000);
+	panic("fth_test_note: as asked");
+}
+
+/* Of these, one has a CPU that isn't stuck. */
+static int start_beside(void)
+{
+	struct task_struct *task;
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		task = kthread_create(panic_beside, NULL, "fth_note/%u", cpu);
+		if (IS_ERR(task))
+			return PTR_ERR(task);
+		kthread_bind(task, cpu);
+		wake_up_process(task);
+	}
+	return 0;
+}
+
+static bool notrace is_out(struct pt_regs *regs)
+{
 	struct virtqueue *vq = regs ? (struct virtqueue *)regs->di : NULL;
 
-	if (!vq || !vq->vdev->dev.driver || strcmp(vq->vdev->dev.driver->name, "fother") ||
-	    strncmp(vq->name, "fother-out", strlen("fother-out")) || !atomic_xchg(&armed, 0))
+	return vq && vq->vdev->dev.driver && !strcmp(vq->vdev->dev.driver->name, "fother") &&
+	       !strncmp(vq->name, "fother-out", strlen("fother-out"));
+}
+
+static void notrace on_call(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
+			    struct ftrace_regs *fregs)
+{
+	if (strcmp(how, "allow") && !is_out(ftrace_get_regs(fregs)))
 		return;
+	if (!atomic_xchg(&armed, 0))
+		return;
+	if (!strcmp(how, "stuck"))
+		stay();
 	if (strcmp(how, "warn"))
 		fall_over();
 	send_note(FTH_TRIGGER_WARN, "warn");
 }
 
 static struct ftrace_ops ops = {
-	.func = on_ring,
+	.func = on_call,
 	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION,
 };
 
@@ -155,8 +201,12 @@ static int __init fth_test_note_init(void)
 	}
 	if (!strcmp(how, "send") || !strcmp(how, "warn"))
 		return trace("virtqueue_kick");
+	if (!strcmp(how, "stuck"))
+		return trace("virtqueue_kick") ?: start_beside();
 	if (!strcmp(how, "ring"))
 		return trace("virtqueue_add_outbuf");
+	if (!strcmp(how, "allow"))
+		return trace("fth_revert_allow");
 	task = kthread_run(fault, NULL, "fth_note");
 	return PTR_ERR_OR_ZERO(task);
 }
