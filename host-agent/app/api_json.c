@@ -342,6 +342,19 @@ static json_t *window_json(const struct fth_live *live)
 	return json_integer((json_int_t)opens_ms);
 }
 
+/* What may go wrong now, and what a person has accepted of what did. */
+static void add_budget(json_t *json, const struct fth_rollout *rollout)
+{
+	const struct fth_policy *policy = &rollout->policy;
+
+	json_object_set_new(json, "tried", json_integer(rollout->tried));
+	json_object_set_new(json, "failures_accepted", json_integer(rollout->failures_excused));
+	json_object_set_new(json, "failures_allowed",
+			    json_integer(fth_share_of(&policy->failures_max, rollout->tried)));
+	json_object_set_new(json, "inconclusive_allowed",
+			    json_integer(fth_share_of(&policy->inconclusive_max, rollout->tried)));
+}
+
 json_t *fth_api_json_live(const struct fth_live *live)
 {
 	const struct fth_rollout *rollout = live->rollout;
@@ -361,7 +374,7 @@ json_t *fth_api_json_live(const struct fth_live *live)
 		json_object_set_new(json, "model_from",
 				    json_string(fth_policy_model_from(&rollout->policy)));
 		json_object_set_new(json, "checks", checks_json(rollout, FTH_ROLLOUT_WAVE));
-		json_object_set_new(json, "tried", json_integer(rollout->tried));
+		add_budget(json, rollout);
 		json_object_set_new(json, "recall", recall_json(live));
 		json_object_set_new(json, "window_opens_ms", window_json(live));
 		json_object_set_new(json, "superseded", json_boolean(live->superseded));

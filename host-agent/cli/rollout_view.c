@@ -180,6 +180,24 @@ static void print_soak(const json_t *rollout)
 	putchar('\n');
 }
 
+/* How much of what may go wrong has; nothing while nothing did. */
+static void print_budget(const json_t *rollout)
+{
+	int64_t accepted = fth_cli_number(rollout, "failures_accepted");
+	int64_t failures = fth_cli_number(rollout, "failures") - accepted;
+	int64_t inconclusive = fth_cli_number(rollout, "inconclusive");
+
+	if (!failures && !accepted && !inconclusive)
+		return;
+	printf("budget: %" PRId64 " failed (allowed: %" PRId64 ")", failures,
+	       fth_cli_number(rollout, "failures_allowed"));
+	if (accepted)
+		printf(", beside %" PRId64 " that were accepted", accepted);
+	printf(", %" PRId64 " inconclusive (allowed: %" PRId64 "), of %" PRId64 " VMs tried\n",
+	       inconclusive, fth_cli_number(rollout, "inconclusive_allowed"),
+	       fth_cli_number(rollout, "tried"));
+}
+
 /* Where it goes on only by a person's word: the word, and what it does. */
 static const struct next {
 	const char *phase, *verb, *does;
@@ -232,6 +250,7 @@ void fth_rollout_print(const json_t *rollout, bool all)
 	print_roster(rollout);
 	print_window(rollout);
 	print_soak(rollout);
+	print_budget(rollout);
 	print_recall(json_object_get(rollout, "recall"));
 	print_next(rollout);
 	putchar('\n');

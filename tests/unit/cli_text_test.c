@@ -112,6 +112,22 @@ static void test_inconclusive_is_named(void **state)
 	free(text);
 }
 
+static void test_budget(void **state)
+{
+	char *text = printed(json_pack("{s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "id", 7, "phase",
+				       "running", "failures", 12, "failures_accepted", 9,
+				       "failures_allowed", 4, "inconclusive", 1,
+				       "inconclusive_allowed", 10, "tried", 200));
+
+	(void)state;
+	assert_non_null(strstr(text, "budget: 3 failed (allowed: 4), beside 9 that were accepted, "
+				     "1 inconclusive (allowed: 10), of 200 VMs tried\n"));
+	free(text);
+	text = printed(json_pack("{s:i, s:s, s:i}", "id", 7, "phase", "running", "failures", 0));
+	assert_null(strstr(text, "budget"));
+	free(text);
+}
+
 /* Where only a person's word moves it, the word is said. */
 static void test_next_step(void **state)
 {
@@ -196,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_progress_of_a_window),
 		cmocka_unit_test(test_inconclusive_is_named),
+		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_next_step),
 	};
 
