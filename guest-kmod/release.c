@@ -22,6 +22,7 @@
 #include "compat/cpus.h"
 #include "compat/kernel.h"
 #include "engine_priv.h"
+#include "revert.h"
 #include "sysfs.h"
 
 /* Without reclaim: what is there, but for the reserves. */
@@ -171,6 +172,7 @@ static struct fth_patch *take_unused(u64 *ret_due_ns)
 	spin_unlock(&fth_engine.members);
 	fth_engine.patch_count--;
 	WRITE_ONCE(found->state, FTH_LC_ABSENT);
+	fth_revert_unwatched(found);
 	mutex_unlock(&fth_engine.lock);
 	return found;
 }

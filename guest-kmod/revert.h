@@ -147,6 +147,13 @@ void fth_revert_watch(struct fth_patch *patch);
  */
 void fth_revert_unwatch(struct fth_patch *patch, const char *detail);
 
+/**
+ * fth_revert_unwatched() - that grace period has passed
+ *
+ * Lock held.  Settles an alarm of a trigger that had found the patch just before.
+ */
+void fth_revert_unwatched(struct fth_patch *patch);
+
 /** fth_revert_check() - raise what is due by time.  Lock held. */
 void fth_revert_check(void);
 

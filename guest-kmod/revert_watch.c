@@ -68,12 +68,18 @@ void fth_revert_watch(struct fth_patch *patch)
 	WARN_ON_ONCE(1);
 }
 
-/* It goes anyway; that it did harm is kept all the same. */
-static void end_untaken(const struct fth_patch *patch, u64 alarm, const char *detail)
+/* It goes anyway; that it did harm is kept all the same.  Return: was there an alarm? */
+static bool end_untaken(struct fth_patch *patch, const char *detail)
 {
+	u64 alarm = READ_ONCE(patch->alarm);
+
+	if (!alarm || patch->alarm_taken)
+		return false;
+	patch->alarm_taken = true;
 	fth_blocks_add(patch->name, patch->has_sha256 ? patch->sha256 : NULL,
 		       fth_alarm_trigger(alarm), fth_alarm_number(alarm));
 	fth_incidents_end(fth_alarm_number(alarm), 0, detail);
+	return true;
 }
 
 void fth_revert_unwatch(struct fth_patch *patch, const char *detail)
@@ -82,8 +88,13 @@ void fth_revert_unwatch(struct fth_patch *patch, const char *detail)
 		if (rcu_access_pointer(watch.patches[i]) == patch)
 			RCU_INIT_POINTER(watch.patches[i], NULL);
 	}
-	if (fth_revert_is_alarmed(patch) && !patch->alarm_taken)
-		end_untaken(patch, READ_ONCE(patch->alarm), detail);
+	end_untaken(patch, detail);
+}
+
+void fth_revert_unwatched(struct fth_patch *patch)
+{
+	if (end_untaken(patch, "it was on its way out already"))
+		fth_engine_kick();
 }
 
 /* Can it be taken back, and is it not on its way already? */

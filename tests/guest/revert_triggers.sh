@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # What the kernel itself tells of reverts the patches whose policies name it.
-# vm: --smp 2 --timeout 400 --expect-fault 'fth_test_trigger|soft.lockup.*fth_lockup|INFO:.task.fth_hang|BUG:.kernel.NULL|Oops'
+# vm: --smp 2 --timeout 400 --expect-fault 'fth_test_trigger|fth_test_warn|soft.lockup.*fth_lockup|INFO:.task.fth_hang|BUG:.kernel.NULL|Oops'
 # kernels: 6.1 6.12
 # debug: no: it is full of WARNs and oopses
 . "${TAP_LIB:-tests/lib/tap.sh}"
@@ -11,6 +11,7 @@
 P=fth_test_trigger_p
 T=/sys/module/fth_test_trigger/parameters
 DEMO=/tests/examples/fother_demo_cmdline.ko
+WARNS=20 # in a row; several in a second
 DEMO_P=$PATCHES/fother_demo_cmdline
 
 # soaks POLICY...: the patch that brings trouble is in force
@@ -35,6 +36,10 @@ newest() {
 	awk 'NR > 1 && /^[0-9#]/ { exit } { print }' $S/incidents | grep -q "$1"
 }
 
+newest_number() {
+	sed -n '1s/ .*//p' $S/incidents
+}
+
 # told TRIGGER: it was noticed, and reverted nothing
 told() {
 	eventually 20 "$1: it is told of" newest "^[0-9]* $1 at .*nothing is reverted for it"
@@ -50,7 +55,7 @@ made() {
 	ok "$2, $1" write "$2" $T/"$1"
 }
 
-need $MOD/fth_test_trigger.ko $MOD/$P.ko $DEMO
+need $MOD/fth_test_trigger.ko $MOD/$P.ko $MOD/fth_test_gate.ko $DEMO
 is "$(cat /proc/sys/kernel/panic_on_oops),$(cat /proc/sys/kernel/panic_on_warn)" 0,0 "nothing panics"
 traced_before=$(cat $TRACED)
 ok "fother loads" insmod "/lib/modules/$(uname -r)/fother.ko"
@@ -109,6 +114,11 @@ ok "another patch loads" insmod $DEMO
 eventually 30 "it is in force" has $DEMO_P/state soaking
 made outside warn
 told warn
+before=$(newest_number)
+began=$(date +%s)
+for _ in $(seq $WARNS); do write warn $T/outside; done
+told_of=$(($(newest_number) - before))
+ok "of $WARNS more one in a second is told of" test "$told_of" -le $(($(date +%s) - began + 1))
 made inside warn
 goes warn
 ok "its words are there" newest 'fth_test_trigger: a warning on purpose'
@@ -157,6 +167,39 @@ ok "it is allowed" write $P $S/allow
 ok "it can be unloaded" rmmod $P
 ok "the target is made new" rmmod fth_test_trigger
 ok "... for those that sleep" insmod $MOD/fth_test_trigger.ko
+
+# A WARN finds the patch in force, and comes to its alarm when that has been replaced.
+# Until then it keeps the second CPU busy, so all else is done by the first.
+GATES=/sys/module/fth_test_gate/parameters
+WORKERS=/sys/devices/virtual/workqueue/cpumask
+BY=fth_test_gen_p3
+workers=$(cat $WORKERS)
+ok "functions of other patches, and what they tell" insmod $MOD/fth_test_log.ko
+ok "... and where" insmod $MOD/fth_test_gen.ko
+soaks revert-on=warn
+ok "policy of one that replaces it" policy "$BY confirm-within=none revert-on=none"
+ok "gates" insmod $MOD/fth_test_gate.ko at=fth_settle_finish,fth_incidents_number
+ok "workers stay on the first CPU" write 1 $WORKERS
+ok "... and so does this" taskset -p 1 $$
+ok "it comes" insmod $MOD/$BY.ko replace=1
+eventually 30 "all tasks have switched" holds $GATES/held fth_settle_finish
+taskset 2 insmod $MOD/fth_test_warn.ko warn=1 2>/dev/null &
+eventually 30 "the WARN is about to raise an alarm" holds $GATES/held fth_incidents_number
+ok "the transition ends" write fth_settle_finish $GATES/open
+eventually 30 "the patch is replaced" holds $PATCHES/$P/state reverting
+ok "the alarm is raised" write fth_incidents_number $GATES/open
+wait $!
+ok "all CPUs are for all again" write "$workers" $WORKERS
+ok "... and for this" taskset -p 3 $$
+eventually 30 "the patch goes" gone $P
+eventually 30 "the emergency is over, too" \
+	holds $S/incidents "^[0-9]* warn $P at .*; it was on its way out already" ||
+	diag "$(grep '^[0-9#]' $S/incidents)"
+ok "... and the patch blocked for it" holds $S/blocked "^$P - warn incident="
+ok "it is allowed" write $P $S/allow
+ok "it can be unloaded" rmmod fth_test_gate $P
+revert $BY
+ok "the functions go" rmmod fth_test_gen fth_test_log
 
 # The host is lost: here it never was.  Who is confirmed stays.
 soaks revert-on=host-loss revert-host-loss-after=5s
