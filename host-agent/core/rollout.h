@@ -142,6 +142,7 @@ struct fth_planner_key {
  * @effect: a call ran the new code since it was applied
  * @blocked: it reverted this payload in emergency and nobody allowed it again:
  *	the payload is not sent, and what is staged not applied
+ * @in_way: it failed for nothing but another payload of the patch's name that is there
  * @checks_pending: set of checks whose verdicts are awaited
  * @checks_passed: set of those that passed in this round
  * @checks_unsure: set of those that could not tell, in this round or the last one
@@ -188,6 +189,7 @@ struct fth_rollout_vm {
 	bool excused;
 	bool effect;
 	bool blocked;
+	bool in_way;
 	uint8_t reboots;
 	uint8_t restores;
 	uint8_t checks_pending;

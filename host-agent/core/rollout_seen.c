@@ -45,13 +45,19 @@ static bool eligible(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	return true;
 }
 
+static bool another_is_there(const struct fth_rollout_event *event, uint8_t ours)
+{
+	return event->guest_state >= FTH_LC_APPLYING && ours == FTH_LC_ABSENT;
+}
+
 static void seen_idle(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours)
 {
-	if (run->event->guest_state >= FTH_LC_APPLYING && ours == FTH_LC_ABSENT) {
+	if (another_is_there(run->event, ours)) {
 		fth_vm_explain(run, vm,
 			       "another payload of this name is applied there; a recall of its "
 			       "rollout, or 'fother vm revert', takes it back");
 		fth_vm_fail(run, vm);
+		vm->in_way = true;
 	} else if (!eligible(run, vm)) {
 		return;
 	} else if (ours == FTH_LC_SOAKING) {
@@ -99,7 +105,7 @@ static void seen_in_way(struct fth_rollout_run *run, struct fth_rollout_vm *vm, 
 		fth_vm_set_op(run, vm, 0);
 	else if (vm->op || vm->state == FTH_RV_SOAKING || vm->state == FTH_RV_DONE)
 		fth_vm_gone(run, vm, rebooted, run->event->restored);
-	if (vm->state == FTH_RV_FAILED) {
+	if (vm->state == FTH_RV_FAILED && !vm->in_way) {
 		note_clean(run, vm);
 		return;
 	}
@@ -137,6 +143,12 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 			fth_vm_check_health(run, vm);
 		return;
 	case FTH_RV_FAILED:
+		/* What it failed for is gone: it counts as failed, and is caught up all the same. */
+		if (vm->in_way && !another_is_there(run->event, ours) &&
+		    !fth_rollout_is_aborted(run->rollout)) {
+			seen_idle(run, vm, ours);
+			return;
+		}
 		/* It may also come back out of a snapshot with the patch: then it is to go back. */
 		if (ours == FTH_LC_ABSENT ? vm->touched : !vm->touched) {
 			vm->touched = !vm->touched;

@@ -75,6 +75,7 @@ void fth_vm_enter(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_
 	vm->state = state;
 	vm->since_ms = run->event->now_ms;
 	vm->soaked = false;
+	vm->in_way = false;
 	vm->jumped_ms = run->rollout->jumped_ms;
 	run->actions->changed = true;
 }

@@ -95,9 +95,36 @@ static void test_what_stays_is_a_failure(void **state)
 			    "another payload of this name is applied there; a recall of its "
 			    "rollout, or 'fother vm revert', takes it back");
 	assert_int_equal(m.rollout.failures, 1);
-	/* ... and one that is only staged in the way is replaced. */
-	m_rebooted(1, 2);
+	seen_other(1, FTH_LC_APPLIED, 0);
+	seen_other(1, FTH_LC_APPLIED, 0);
+	assert_false(m.actions.changed);
+	/* Somebody says later that it goes back: it is caught up, and was a failure. */
+	seen_other(1, FTH_LC_REVERTING, OTHER);
+	m_expect(1, FTH_RV_DEFERRED);
+	seen_other(1, FTH_LC_APPLIED, 0);
 	m_expect(1, FTH_RV_FAILED);
+	/* Or it is gone by itself; one that is only staged is replaced. */
+	seen_other(1, FTH_LC_STAGED, 0);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 1);
+	m_to_done(1);
+	assert_int_equal(m.rollout.failures, 1);
+	assert_int_equal(m.rollout.tried, 2);
+}
+
+/* A VM that failed with ours is another matter: what was in its way does not excuse that. */
+static void test_what_failed_is_not_tried_again(void **state)
+{
+	(void)state;
+	m.policy.failures_max = (struct fth_share){ false, 1 };
+	m_begin(2);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	m_result(0, FTH_E_SYMBOL_UNKNOWN, FTH_LC_STAGED);
+	m_expect(0, FTH_RV_FAILED);
+	seen_other(0, FTH_LC_APPLIED, 0);
+	seen_other(0, FTH_LC_APPLIED, OTHER);
+	m_expect(0, FTH_RV_FAILED);
+	m_seen(0, FTH_LC_ABSENT);
+	m_expect(0, FTH_RV_FAILED);
 }
 
 /* A snapshot has it, whatever of ours was there or on its way. */
@@ -252,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(test_late_vm_waits_for_the_recall),
 		MACHINE_TEST(test_what_stays_is_a_failure),
+		MACHINE_TEST(test_what_failed_is_not_tried_again),
 		MACHINE_TEST(test_out_of_a_snapshot),
 		MACHINE_TEST(test_replaced_by_hand_is_a_failure),
 		MACHINE_TEST(test_a_wave_does_not_wait_for_it),
