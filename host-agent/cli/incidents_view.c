@@ -99,6 +99,5 @@ void fth_blocks_print(const json_t *blocks)
 				      : "blocked",
 			      fth_cli_string(block, "why"), NULL);
 	}
-	putchar('\n');
 	fth_table_print(&table);
 }

@@ -235,6 +235,8 @@ static void print_vm(const json_t *vm)
 		fth_tasks_print(tasks, fth_cli_number(transition, "pending"));
 	}
 	fth_incidents_print(json_object_get(vm, "incidents"));
+	if (json_array_size(json_object_get(vm, "blocks")))
+		putchar('\n');
 	fth_blocks_print(json_object_get(vm, "blocks"));
 }
 

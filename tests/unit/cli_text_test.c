@@ -12,6 +12,7 @@
 
 #include "cli/client.h"
 #include "cli/columns.h"
+#include "cli/incidents_view.h"
 #include "cli/rollout_view.h"
 #include "cli/table.h"
 
@@ -181,6 +182,25 @@ static void test_columns(void **state)
 	assert_int_equal(fth_columns_fit("a\xe6", 2), 2);
 }
 
+/* A list that stands alone begins with its head. */
+static void test_blocks(void **state)
+{
+	json_t *blocks = json_pack("[{s:s, s:s}]", "vm", "", "patch", "fix");
+	FILE *terminal = stdout;
+	char *text = NULL;
+	size_t size = 0;
+
+	(void)state;
+	stdout = open_memstream(&text, &size);
+	fth_blocks_print(blocks);
+	fclose(stdout);
+	stdout = terminal;
+	assert_int_equal(strncmp(text, "VM ", 3), 0);
+	assert_non_null(strstr(text, "\n(the fleet)  fix "));
+	free(text);
+	json_decref(blocks);
+}
+
 /* Names of several alphabets in one column. */
 static void test_table_of_names(void **state)
 {
@@ -208,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_control_characters),
 		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_table_of_names),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_progress_of_a_window),
