@@ -180,14 +180,15 @@ static void print_soak(const json_t *rollout)
 	putchar('\n');
 }
 
-/* How much of what may go wrong has; nothing while nothing did. */
+/* How much of what may go wrong has; nothing while nothing did, nor where no budget counts. */
 static void print_budget(const json_t *rollout)
 {
 	int64_t accepted = fth_cli_number(rollout, "failures_accepted");
 	int64_t failures = fth_cli_number(rollout, "failures") - accepted;
 	int64_t inconclusive = fth_cli_number(rollout, "inconclusive");
 
-	if (!failures && !accepted && !inconclusive)
+	if ((!failures && !accepted && !inconclusive) ||
+	    json_is_object(json_object_get(rollout, "recall")))
 		return;
 	printf("budget: %" PRId64 " failed (allowed: %" PRId64 ")", failures,
 	       fth_cli_number(rollout, "failures_allowed"));

@@ -124,6 +124,10 @@ static void test_budget(void **state)
 	assert_non_null(strstr(text, "budget: 3 failed (allowed: 4), beside 9 that were accepted, "
 				     "1 inconclusive (allowed: 10), of 200 VMs tried\n"));
 	free(text);
+	text = printed(json_pack("{s:i, s:s, s:i, s:{}}", "id", 7, "phase", "reversed", "failures",
+				 1, "recall"));
+	assert_null(strstr(text, "budget"));
+	free(text);
 	text = printed(json_pack("{s:i, s:s, s:i}", "id", 7, "phase", "running", "failures", 0));
 	assert_null(strstr(text, "budget"));
 	free(text);
