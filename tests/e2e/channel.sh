@@ -45,7 +45,7 @@ test_stage() {
 test_bad_payloads() {
 	sed "s/vermagic=$KREL/vermagic=$OTHER_KREL/" "$MODULE" >"$DIR/other.ko"
 	sed 's/livepatch=Y/livepatch=N/' "$MODULE" >"$DIR/plain.ko"
-	head -c 20000 "$MODULE" >"$DIR/short.ko"
+	head -c $(($(stat -c %s "$MODULE") / 2)) "$MODULE" >"$DIR/short.ko"
 	seq 5000 >"$DIR/text.ko"
 	LC_ALL=C sed "s/$NAME\x00/all$(printf '\\x00%.0s' {3..19})/g" "$MODULE" >"$DIR/all.ko"
 	says "a wrong hash is refused" "*result 20 bad_hash *expected*dropped*" \

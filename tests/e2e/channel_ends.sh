@@ -4,6 +4,7 @@
 # an emergency is told once, also to a host that had no room for it.  Gates in the guest
 # (tests/guest/mod/fth_test_gate.c) hold its workers where two such things meet.
 # kernels: 6.1 6.12
+# debug: yes
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
