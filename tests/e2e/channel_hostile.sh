@@ -17,6 +17,7 @@ GARBAGE_B=10000000
 FLOOD=40000
 # What a host's socket and the ring hold, of frames as small; the queue holds many times as much.
 STALE_MAX=2000
+QUEUED_MIN=5000
 
 # grew COUNTER BEFORE BY: exactly.
 grew() { is "$(($(counter "$1") - $2))" "$3" "$1 grew by $3"; }
@@ -95,18 +96,21 @@ test_second_client() {
 
 # Nothing wakes the guest but the host: a wake-up that is lost would stay so.
 test_reads_late() {
-	local round dropped had
+	local round dropped had frames
 	for round in 1 2 3; do
 		begin_host
 		dropped=$(counter tx_dropped)
+		frames=$(counter rx_frames)
 		echo "flood $FLOOD" >&7
 		eventually "$WAIT_S" "what has no room is dropped, round $round" counter_above tx_dropped "$dropped"
+		eventually "$WAIT_S" "all of it is heard" counter_above rx_frames $((frames + FLOOD - 1))
 		printf '%s\n' drain heartbeat >&7
 		end_host
 		like "$(<"$DIR/peer.out")" "*flood $FLOOD sent*drained [1-9]*heartbeat*" \
 			"a host that reads late has the rest, and is answered"
 		had=$(($(sed -n 's/^drained //p' "$DIR/peer.out") + $(grep -c '^result ' "$DIR/peer.out")))
 		is "$((had + $(counter tx_dropped) - dropped))" $FLOOD "and no answer is missing but what is counted"
+		ok "as many as ever were kept for it" test "$had" -gt $QUEUED_MIN
 	done
 	says "one that goes without reading costs the next one nothing" \
 		"*flood *ack*result 11 ok*" hello "flood $FLOOD" close open hello "query 11"
@@ -138,7 +142,7 @@ test_skew
 test_cuts
 test_garbage
 test_second_client
-test_reads_late
 test_says_hello_anew
+test_reads_late
 peer_well
 done_testing
