@@ -267,18 +267,24 @@ static void recalled_from_who_was_skipped(void **unused)
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
 }
 
+/* web-1 is away when the first rollout goes back, and another payload follows. */
+static void followed_while_away(const char *word)
+{
+	complete();
+	leave(1, true);
+	assert_int_equal(verb(1, word), 200);
+	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
+	another_module("in-thread");
+	complete();
+}
+
 /* A newer rollout of another payload followed; a VM comes back with the first one. */
 static void recalled_behind_a_newer_rollout(void **unused)
 {
 	json_t *json;
 
 	(void)unused;
-	complete();
-	leave(1, true);
-	assert_int_equal(verb(1, "undo"), 200);
-	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
-	another_module("in-thread");
-	complete();
+	followed_while_away("undo");
 	assert_true(live_of(1)->superseded);
 	assert_int_equal(verb(1, "pause"), 409);
 	assert_int_equal(verb(1, "reverse"), 409);
@@ -311,12 +317,7 @@ static void recalled_behind_a_newer_rollout(void **unused)
 static void forgotten_behind_a_newer_rollout(void **unused)
 {
 	(void)unused;
-	complete();
-	leave(1, true);
-	assert_int_equal(verb(1, "undo"), 200);
-	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
-	another_module("in-thread");
-	complete();
+	followed_while_away("undo");
 	assert_true(live_of(1)->superseded);
 	assert_int_equal(live_of(1)->rollout->phase, FTH_RO_STUCK);
 	assert_int_equal(forget("web-1"), 200);
@@ -337,12 +338,7 @@ static void the_fix_waits_for_the_recall(void **unused)
 	json_t *json;
 
 	(void)unused;
-	complete();
-	leave(1, true);
-	assert_int_equal(verb(1, "recall"), 200);
-	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
-	another_module("in-thread");
-	complete();
+	followed_while_away("recall");
 	assert_true(live_of(1)->takes_back);
 	leave(1, false);
 	AF_UNTIL(vm_of(2, "web-1") && vm_of(2, "web-1")->state == FTH_RV_DONE && !af.agent->dirty);

@@ -196,13 +196,18 @@ static void test_selection(void **state)
 	assert_int_equal(m.rollout.vm_count, 1);
 }
 
-static void test_manual_gate(void **state)
+static void reach_gate(void)
 {
-	(void)state;
 	m.policy.gate = FTH_GATE_MANUAL;
 	m_canary_first();
 	m_begin(2);
 	m_to_done(m_first());
+}
+
+static void test_manual_gate(void **state)
+{
+	(void)state;
+	reach_gate();
 	m_expect_phase(FTH_RO_GATED);
 	assert_string_equal(m.rollout.why, "wave 1 of 2 is healthy; waits for resume");
 	m_heartbeat(m_first(), OOPS); /* a gate pauses no counting of failures */
@@ -212,10 +217,7 @@ static void test_manual_gate(void **state)
 static void test_gate_opens(void **state)
 {
 	(void)state;
-	m.policy.gate = FTH_GATE_MANUAL;
-	m_canary_first();
-	m_begin(2);
-	m_to_done(m_first());
+	reach_gate();
 	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
 	assert_int_equal(m_sent(FTH_OP_STAGE), 1);
 	m_to_done(1 - m_first());
@@ -226,10 +228,7 @@ static void test_gate_opens(void **state)
 static void test_gate_outlasts_a_pause(void **state)
 {
 	(void)state;
-	m.policy.gate = FTH_GATE_MANUAL;
-	m_canary_first();
-	m_begin(2);
-	m_to_done(m_first());
+	reach_gate();
 	assert_int_equal(m_simple(FTH_RE_PAUSE), 0);
 	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
 	m_expect_phase(FTH_RO_GATED);
@@ -432,10 +431,7 @@ static void test_behind_the_last_wave(void **state)
 static void test_pause_at_a_gate(void **state)
 {
 	(void)state;
-	m.policy.gate = FTH_GATE_MANUAL;
-	m_canary_first();
-	m_begin(2);
-	m_to_done(m_first());
+	reach_gate();
 	assert_int_equal(m_simple(FTH_RE_PAUSE), 0);
 	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
 	m_expect_phase(FTH_RO_GATED); /* the gate itself is still closed */
