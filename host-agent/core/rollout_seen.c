@@ -143,7 +143,7 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 			fth_vm_check_health(run, vm);
 		return;
 	case FTH_RV_FAILED:
-		/* What it failed for is gone: it counts as failed, and is caught up for all that. */
+		/* What it failed for is gone: it counts as failed, and is caught up. */
 		if (vm->in_way && !another_is_there(run->event, ours) &&
 		    !fth_rollout_is_aborted(run->rollout)) {
 			seen_idle(run, vm, ours);
