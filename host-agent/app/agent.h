@@ -350,6 +350,16 @@ struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
 int fth_create_check_canaries(struct fth_agent *agent, const struct fth_policy *policy,
 			      const struct fth_payload *payload, char *ret_why, size_t size);
 
+/**
+ * fth_create_check_follows() - may a rollout of @policy and @payload follow @live's, of that name?
+ * @ret_why: @size bytes; why not, and what to do
+ *
+ * Not one that is on its way back, is back, or is stuck there.
+ * Return: 0; -EINVAL.
+ */
+int fth_create_check_follows(const struct fth_live *live, const struct fth_policy *policy,
+			     const struct fth_payload *payload, char *ret_why, size_t size);
+
 /** fth_create_why_none() - which part of a policy's selection leaves nobody, in @ret_why. */
 void fth_create_why_none(struct fth_agent *agent, const struct fth_policy *policy, char *ret_why,
 			 size_t size);

@@ -112,7 +112,8 @@ static const char *next_step(uint8_t phase, const struct verb *verb)
 	case FTH_RO_ABORTING:
 		return "nothing of it is started any more; reverse takes it back";
 	case FTH_RO_ABORTED:
-		return "nothing of it is started any more; undo takes it back";
+		return "nothing of it is started any more; undo takes it back, a rollout of "
+		       "the same payload goes on";
 	case FTH_RO_REVERSING:
 		return "it goes back already; when it is back another one can begin";
 	case FTH_RO_REVERSED:

@@ -196,16 +196,19 @@ static int check_name(struct draft *draft, const struct fth_live *live)
 {
 	const struct fth_rollout *rollout = live->rollout;
 	const struct fth_rollout_vm *vm;
+	char why[FTH_POLICY_ERROR_MAX];
 
 	if (live->superseded || strcmp(rollout->policy.name, draft->policy->name) != 0 ||
 	    rollout->phase == FTH_RO_REVERSED)
 		return 0;
-	if (rollout->phase != FTH_RO_STUCK)
-		return refuse(
-			draft, 409, "conflict",
-			"rollout %llu of patch '%s' is %s; reverse it before another one begins",
-			(unsigned long long)rollout->id, rollout->policy.name,
-			fth_rollout_phase_name(rollout->phase));
+	if (rollout->phase != FTH_RO_STUCK) {
+		if (!fth_create_check_follows(live, draft->policy, &draft->payload, why,
+					      sizeof(why)))
+			return 0;
+		return refuse(draft, 409, "conflict", "rollout %llu of patch '%s' is %s; %s",
+			      (unsigned long long)rollout->id, rollout->policy.name,
+			      fth_rollout_phase_name(rollout->phase), why);
+	}
 	vm = still_stuck(live);
 	if (!vm)
 		return 0;

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does a policy fit the fleet as it is: the canaries that it names, and whom it selects?
+ * Does a policy fit the fleet as it is: the canaries that it names, whom it selects, and
+ * what runs there already?
  *
  * DESIGN
+ * A rollout that ended, completely or by an abort, may be followed by one of the same payload,
+ * which goes on where it stopped or goes further.  The newer one answers for all of them
+ * then: it finds the patch where it is, keeps it there, and takes it back from everybody.  So
+ * nobody whom the older one answers for may be left out.
+ *
  * A name that nobody bears must not pass in silence: another VM would be the canary, and
  * the operator would believe that the named one was.
  */
@@ -91,4 +97,71 @@ void fth_create_why_none(struct fth_agent *agent, const struct fth_policy *polic
 	else
 		snprintf(ret_why, size,
 			 "each part of rollout.select matches some, all of them none");
+}
+
+struct reach {
+	const struct fth_live *live;
+	const struct fth_policy *policy;
+	bool further;
+};
+
+static void look_further(struct fth_guest *guest, void *context)
+{
+	struct reach *reach = context;
+
+	reach->further |= guest->present && fth_guest_selected(guest, reach->policy) &&
+			  !fth_rollout_find(reach->live->rollout, guest->name);
+}
+
+/* Who may run the patch, or is to be caught up. */
+static bool is_answered_for(const struct fth_rollout_vm *vm, const struct fth_guest *guest)
+{
+	return vm->state != FTH_RV_FORGOTTEN && (vm->touched || (guest && guest->present));
+}
+
+static bool is_left_out(struct fth_agent *agent, const struct fth_rollout_vm *vm,
+			const struct fth_policy *policy, char *ret_why, size_t size)
+{
+	const struct fth_guest *guest = fth_guest_find(agent, vm->name);
+
+	if (!is_answered_for(vm, guest))
+		return false;
+	if (vm->op || vm->state == FTH_RV_SOAKING)
+		snprintf(ret_why, size, "vm '%s' is still being moved; wait for its end", vm->name);
+	else if (!guest || !guest->present)
+		snprintf(
+			ret_why, size,
+			"vm '%s' may run it and is in no inventory; 'fother vm forget %s' if it is no more",
+			vm->name, vm->name);
+	else if (!fth_guest_selected(guest, policy))
+		snprintf(ret_why, size,
+			 "vm '%s' is one of its VMs, and rollout.select does not select it",
+			 vm->name);
+	else
+		return false;
+	return true;
+}
+
+int fth_create_check_follows(const struct fth_live *live, const struct fth_policy *policy,
+			     const struct fth_payload *payload, char *ret_why, size_t size)
+{
+	const struct fth_rollout *rollout = live->rollout;
+	struct reach reach = { .live = live, .policy = policy };
+	uint32_t i;
+
+	snprintf(ret_why, size, "reverse it before another one begins");
+	if ((rollout->phase != FTH_RO_COMPLETE && rollout->phase != FTH_RO_ABORTED) ||
+	    memcmp(rollout->policy.sha256, payload->sha256, FTH_SHA256_SIZE) != 0)
+		return -EINVAL;
+	fth_guest_each(live->agent, look_further, &reach);
+	if (rollout->phase == FTH_RO_COMPLETE && !reach.further) {
+		snprintf(
+			ret_why, size,
+			"it has every VM that this policy selects; reverse it before another one begins");
+		return -EINVAL;
+	}
+	for (i = 0; i < rollout->vm_count; i++)
+		if (is_left_out(live->agent, &rollout->vms[i], policy, ret_why, size))
+			return -EINVAL;
+	return 0;
 }

@@ -210,7 +210,7 @@ static const struct next {
 	  "and then resume go on without VMs that can't be told; until then they are asked again" },
 	{ "stuck", "reverse",
 	  "asks again; who is away goes back on its return, or 'fother vm forget VM'" },
-	{ "aborted", "undo", "takes it back" },
+	{ "aborted", "undo", "takes it back; a rollout of the same payload goes on" },
 };
 
 static void print_next(const json_t *rollout)

@@ -71,6 +71,14 @@ int af_status_of(const char *method, const char *path, const char *body)
 	return status;
 }
 
+int af_verb(int id, const char *word)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/v1/rollouts/%d/%s", id, word);
+	return af_status_of("POST", path, "{}");
+}
+
 void af_expect_text(const json_t *json, const char *path_to, const char *text)
 {
 	char path[128], *part, *rest = path;

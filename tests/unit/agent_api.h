@@ -14,6 +14,9 @@ json_t *af_get(const char *path);
 /** af_status_of() - the same, for its status alone. */
 int af_status_of(const char *method, const char *path, const char *body);
 
+/** af_verb() - the status of a POST to a rollout: "pause", "undo" ... */
+int af_verb(int id, const char *word);
+
 /** af_expect_text() - at "member.0.member" stands @text. */
 void af_expect_text(const json_t *json, const char *path_to, const char *text);
 

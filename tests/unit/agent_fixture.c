@@ -174,6 +174,27 @@ struct fth_live *af_create(void)
 	return live;
 }
 
+void af_complete(void)
+{
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
+}
+
+void af_leave(int peer, bool leaves)
+{
+	char there[112], away[112], name[16];
+	const struct fth_guest *guest;
+
+	snprintf(name, sizeof(name), "web-%d", peer);
+	snprintf(there, sizeof(there), "%s/%s.sock", af.sockets, name);
+	snprintf(away, sizeof(away), "%s/%s.away", af.sockets, name);
+	assert_int_equal(leaves ? rename(there, away) : rename(away, there), 0);
+	if (leaves)
+		AF_UNTIL(!(guest = fth_guest_find(af.agent, name)) || !guest->present);
+	else
+		AF_UNTIL((guest = fth_guest_find(af.agent, name)) && guest->present);
+}
+
 void af_refused(int status, const char *words)
 {
 	const struct fth_asker by = asker();

@@ -60,6 +60,9 @@ void af_start(void);
 void af_stop(void); /* as a kill would: what was not committed is lost */
 bool af_all_open(void);
 struct fth_live *af_create(void);
+void af_complete(void); /* af_create(), and until it is complete */
+/* The inventory of sockets has it no more, or again; what runs in it goes on. */
+void af_leave(int peer, bool leaves);
 void af_refused(int status, const char *words);
 uint8_t af_phase(void); /* of the newest rollout */
 void af_request(struct fth_live *live, uint8_t kind);

@@ -33,7 +33,7 @@ static void out_and_back(void **unused)
 		assert_int_equal(af.peers[i].state, FTH_LC_APPLIED);
 		assert_int_equal(af.peers[i].staged, AF_PAYLOAD_SIZE);
 	}
-	af_refused(409, "reverse it before");
+	af_refused(409, "it has every VM that this policy selects; reverse it before");
 	af_request(live, FTH_RE_REVERSE);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
 	assert_int_equal(AF_SUM(reversed), AF_PEERS);

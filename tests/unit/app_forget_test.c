@@ -23,42 +23,12 @@ static const struct fth_rollout_vm *vm_of(uint64_t id, const char *name)
 	return fth_rollout_find(live_of(id)->rollout, name);
 }
 
-/* The inventory of sockets has it, or has it no more; what runs in it goes on. */
-static void leave(int peer, bool leaves)
-{
-	char there[112], away[112], name[16];
-	const struct fth_guest *guest;
-
-	snprintf(name, sizeof(name), "web-%d", peer);
-	snprintf(there, sizeof(there), "%s/%s.sock", af.sockets, name);
-	snprintf(away, sizeof(away), "%s/%s.away", af.sockets, name);
-	assert_int_equal(leaves ? rename(there, away) : rename(away, there), 0);
-	if (leaves)
-		AF_UNTIL(!(guest = fth_guest_find(af.agent, name)) || !guest->present);
-	else
-		AF_UNTIL((guest = fth_guest_find(af.agent, name)) && guest->present);
-}
-
-static void complete(void)
-{
-	af_create();
-	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
-}
-
 static int forget(const char *name)
 {
 	char path[160];
 
 	snprintf(path, sizeof(path), "/v1/vms/%s/forget", name);
 	return af_status_of("POST", path, "{\"why\": \"burnt\"}");
-}
-
-static int verb(int id, const char *word)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/v1/rollouts/%d/%s", id, word);
-	return af_status_of("POST", path, "{}");
 }
 
 static void another_module(const char *model)
@@ -87,9 +57,9 @@ static void forgotten_and_back(const char *word)
 {
 	json_t *json;
 
-	complete();
-	leave(1, true);
-	assert_int_equal(verb(1, word), 200);
+	af_complete();
+	af_leave(1, true);
+	assert_int_equal(af_verb(1, word), 200);
 	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
 	assert_int_equal(forget("web-0"), 409);
 	assert_int_equal(forget("web-7"), 404);
@@ -114,7 +84,7 @@ static void forgotten_and_back(const char *word)
 	assert_int_equal(af_phase(), FTH_RO_REVERSED);
 	assert_null(fth_guest_find(af.agent, "web-1"));
 	assert_int_equal(af.peers[1].state, FTH_LC_APPLIED);
-	leave(1, false);
+	af_leave(1, false);
 	AF_UNTIL(af.peers[1].state == FTH_LC_ABSENT);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
 	assert_int_equal(vm_of(1, "web-1")->state, FTH_RV_REVERSED);
@@ -137,12 +107,12 @@ static void one_that_has_what_was_undone(void **unused)
 static void one_that_is_to_have_it(void **unused)
 {
 	(void)unused;
-	complete();
-	leave(1, true);
+	af_complete();
+	af_leave(1, true);
 	assert_int_equal(forget("web-1"), 200);
 	assert_int_equal(vm_of(1, "web-1")->state, FTH_RV_FORGOTTEN);
 	guest_peer_reboot(&af.peers[1]);
-	leave(1, false);
+	af_leave(1, false);
 	AF_UNTIL(vm_of(1, "web-1")->state == FTH_RV_DONE && !af.agent->dirty);
 	assert_int_equal(af.peers[1].applied, 2);
 	assert_int_equal(live_of(1)->rollout->vm_count, AF_PEERS);
@@ -152,8 +122,8 @@ static void one_that_is_to_have_it(void **unused)
 static void right_after_a_start(void **unused)
 {
 	(void)unused;
-	complete();
-	leave(1, true);
+	af_complete();
+	af_leave(1, true);
 	af_stop();
 	af.peers[0].mute = true;
 	af_start();
@@ -167,8 +137,8 @@ static void right_after_a_start(void **unused)
 static void not_while_the_journal_fails(void **unused)
 {
 	(void)unused;
-	complete();
-	leave(1, true);
+	af_complete();
+	af_leave(1, true);
 	fth_agent_fail_store(af.agent, "a test's");
 	assert_int_equal(forget("web-1"), 507);
 	AF_UNTIL(af.agent->store_ok);
@@ -200,7 +170,7 @@ static void a_full_roster_is_told(void **unused)
 	int i;
 
 	(void)unused;
-	complete();
+	af_complete();
 	rollout = live_of(1)->rollout;
 	assert_false(is_full());
 	for (i = 10; rollout->vm_count < rollout->vm_max; i++) {
@@ -225,7 +195,7 @@ static void recalled_from_who_is_not_selected(void **unused)
 {
 	(void)unused;
 	af_write_policy("0s", "  select: {name: [web-0]}\n");
-	complete();
+	af_complete();
 	assert_int_equal(live_of(1)->rollout->vm_count, 1);
 	memcpy(af.peers[2].sha256, af.peers[0].sha256, FTH_SHA256_SIZE);
 	strcpy(af.peers[2].patch, af.peers[0].patch);
@@ -234,7 +204,7 @@ static void recalled_from_who_is_not_selected(void **unused)
 	AF_UNTIL(!af_all_open());
 	AF_UNTIL(af_all_open() && !af.agent->dirty);
 	assert_int_equal(live_of(1)->rollout->vm_count, 1);
-	assert_int_equal(verb(1, "recall"), 200);
+	assert_int_equal(af_verb(1, "recall"), 200);
 	AF_UNTIL(af.peers[2].state == FTH_LC_ABSENT);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
 	assert_int_equal(live_of(1)->rollout->vm_count, 2);
@@ -248,13 +218,13 @@ static void recalled_from_who_was_skipped(void **unused)
 	};
 
 	(void)unused;
-	complete();
-	assert_int_equal(verb(1, "undo"), 200);
+	af_complete();
+	assert_int_equal(af_verb(1, "undo"), 200);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
 	memcpy(row.sha256, live_of(1)->rollout->policy.sha256, FTH_SHA256_SIZE);
 	assert_int_equal(fth_store_add_block(af.agent->store, &row, true), 0);
 	assert_int_equal(fth_store_commit(af.agent->store), 0);
-	complete();
+	af_complete();
 	assert_int_equal(vm_of(2, "web-1")->state, FTH_RV_SKIPPED);
 	af.peers[1].state = FTH_LC_APPLIED;
 	guest_peer_hang_up(&af.peers[1]);
@@ -262,7 +232,7 @@ static void recalled_from_who_was_skipped(void **unused)
 	AF_UNTIL(af_all_open() && !af.agent->dirty);
 	assert_int_equal(vm_of(2, "web-1")->guest_state, FTH_LC_APPLIED);
 	assert_false(vm_of(2, "web-1")->touched);
-	assert_int_equal(verb(2, "recall"), 200);
+	assert_int_equal(af_verb(2, "recall"), 200);
 	AF_UNTIL(af.peers[1].state == FTH_LC_ABSENT);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
 }
@@ -270,12 +240,12 @@ static void recalled_from_who_was_skipped(void **unused)
 /* web-1 is away when the first rollout goes back, and another payload follows. */
 static void followed_while_away(const char *word)
 {
-	complete();
-	leave(1, true);
-	assert_int_equal(verb(1, word), 200);
+	af_complete();
+	af_leave(1, true);
+	assert_int_equal(af_verb(1, word), 200);
 	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
 	another_module("in-thread");
-	complete();
+	af_complete();
 }
 
 /* A newer rollout of another payload followed; a VM comes back with the first one. */
@@ -286,12 +256,12 @@ static void recalled_behind_a_newer_rollout(void **unused)
 	(void)unused;
 	followed_while_away("undo");
 	assert_true(live_of(1)->superseded);
-	assert_int_equal(verb(1, "pause"), 409);
-	assert_int_equal(verb(1, "reverse"), 409);
-	leave(1, false);
+	assert_int_equal(af_verb(1, "pause"), 409);
+	assert_int_equal(af_verb(1, "reverse"), 409);
+	af_leave(1, false);
 	AF_UNTIL(af_all_open() && !af.agent->dirty);
 	assert_int_equal(af.peers[1].state, FTH_LC_APPLIED);
-	assert_int_equal(verb(1, "recall"), 200);
+	assert_int_equal(af_verb(1, "recall"), 200);
 	AF_UNTIL(af.peers[1].state == FTH_LC_ABSENT);
 	AF_UNTIL(live_of(1)->rollout->phase == FTH_RO_REVERSED && !af.agent->dirty);
 	assert_int_equal(af.peers[0].state, FTH_LC_APPLIED);
@@ -308,7 +278,7 @@ static void recalled_behind_a_newer_rollout(void **unused)
 	AF_UNTIL(live_of(1)->rollout->phase == FTH_RO_REVERSED && !af.agent->dirty);
 	assert_int_equal(af.peers[0].state, FTH_LC_APPLIED);
 	another_module("");
-	assert_int_equal(verb(2, "undo"), 200);
+	assert_int_equal(af_verb(2, "undo"), 200);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
 	af_refused(409, "blocked in the whole fleet");
 }
@@ -340,7 +310,7 @@ static void the_fix_waits_for_the_recall(void **unused)
 	(void)unused;
 	followed_while_away("recall");
 	assert_true(live_of(1)->takes_back);
-	leave(1, false);
+	af_leave(1, false);
 	AF_UNTIL(vm_of(2, "web-1") && vm_of(2, "web-1")->state == FTH_RV_DONE && !af.agent->dirty);
 	assert_int_equal(live_of(1)->rollout->phase, FTH_RO_REVERSED);
 	assert_int_equal(af_phase(), FTH_RO_COMPLETE);
@@ -361,11 +331,11 @@ static void recalled_in_the_newer_rollout(void **unused)
 	int status;
 
 	(void)unused;
-	complete();
-	assert_int_equal(verb(1, "recall"), 200);
+	af_complete();
+	assert_int_equal(af_verb(1, "recall"), 200);
 	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
 	assert_int_equal(af_status_of("POST", "/v1/allow", "{\"patch\": \"fix\"}"), 200);
-	complete();
+	af_complete();
 	json = af_ask("POST", "/v1/rollouts/1/recall", "{\"why\": \"leaks\"}", &status);
 	assert_int_equal(status, 200);
 	assert_int_equal(json_integer_value(json_object_get(json, "id")), 2);
