@@ -127,7 +127,8 @@ is "$(lsmod | grep -c ^fth_test_pause)" 1 "it is there"
 end_pausers
 reverted fth_test_pause
 
-apply_under $MOD/fth_test_pause.ko nudge-after=manual deadline=1s confirm-within=none \
+# Long enough to be seen before it ends.
+apply_under $MOD/fth_test_pause.ko nudge-after=manual deadline=$((3 * ${TAP_SLOWER:-1}))s confirm-within=none \
 	revert-mode=consistent-then-immediate
 pausers 5
 ok "a revert begins" write 1 $S/revert
