@@ -305,6 +305,23 @@ static void await_end(u64 id)
 	fth_robust_unlock(&dispatch->lock);
 }
 
+/*
+ * Who names a payload means no other one of that name: another rollout's, or one that
+ * somebody loaded by hand.
+ */
+static bool means_another(const struct fth_msg *msg, const char *name, struct fth_report *report)
+{
+	const struct fth_span *sha256 = &msg->u.command.sha256;
+
+	if (!sha256->length || msg->type == FTH_T_ALLOW ||
+	    !fth_dispatch_has_other(name, sha256->data))
+		return false;
+	fth_report_set(report, FTH_E_NO_PATCH, 0,
+		       "%s '%s' refused: what has that name here is not SHA-256 '%*phN'",
+		       fth_msg_type_name(msg->type), name, FTH_SHA256_SIZE, sha256->data);
+	return true;
+}
+
 static void handle_command(const struct fth_msg *msg)
 {
 	const struct fth_msg_command *command = &msg->u.command;
@@ -314,6 +331,10 @@ static void handle_command(const struct fth_msg *msg)
 
 	if (!admit(msg, command->epoch, command->name, name))
 		return;
+	if (means_another(msg, name, &report)) {
+		refuse(msg->op_id, &report);
+		return;
+	}
 	fth_report_set(&report, FTH_E_OK, 0, "%s: done", fth_msg_type_name(msg->type));
 	switch (msg->type) {
 	case FTH_T_REVERSE:

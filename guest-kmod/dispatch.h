@@ -134,4 +134,12 @@ u8 fth_dispatch_engine_state(const char *name);
  */
 u8 fth_dispatch_patch_state(const char *name);
 
+/**
+ * fth_dispatch_has_other() - is what has that name here another payload?
+ * @name: of the patch
+ * @sha256: of the payload that is meant, FTH_SHA256_SIZE bytes
+ * Return: true also for a patch that no host sent; false if there is nothing of that name.
+ */
+bool fth_dispatch_has_other(const char *name, const u8 *sha256);
+
 #endif /* FOTHER_GUEST_DISPATCH_H */

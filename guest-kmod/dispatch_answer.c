@@ -225,3 +225,12 @@ u8 fth_dispatch_patch_state(const char *name)
 		state = FTH_LC_STAGED;
 	return state;
 }
+
+bool fth_dispatch_has_other(const char *name, const u8 *sha256)
+{
+	bool other;
+
+	if (fth_engine_holds(name, sha256, &other))
+		return false;
+	return other || fth_stage_has_other(name, sha256);
+}

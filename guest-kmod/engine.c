@@ -277,6 +277,19 @@ bool fth_engine_is_leaving(const char *name)
 	return leaving;
 }
 
+bool fth_engine_holds(const char *name, const u8 *sha256, bool *ret_other)
+{
+	const struct fth_patch *patch;
+	bool holds;
+
+	mutex_lock(&fth_engine.lock);
+	patch = fth_engine_find(name);
+	holds = patch && patch->has_sha256 && !memcmp(patch->sha256, sha256, FTH_SHA256_SIZE);
+	*ret_other = patch && !holds;
+	mutex_unlock(&fth_engine.lock);
+	return holds;
+}
+
 static int confirm(const char *name, struct fth_report *ret_report)
 {
 	struct fth_patch *patch = fth_engine_find(name);

@@ -197,6 +197,15 @@ u8 fth_engine_state(const char *name);
 /** fth_engine_is_leaving() - is old code in force, and only its module still in use? */
 bool fth_engine_is_leaving(const char *name);
 
+/**
+ * fth_engine_holds() - is its patch of that name made from this payload?
+ * @name: of the patch
+ * @sha256: of the payload's file, FTH_SHA256_SIZE bytes
+ * Return: true, also while only its module is left; false for another payload, and for
+ * one that no host sent; *@ret_other then says whether there is such a patch.
+ */
+bool fth_engine_holds(const char *name, const u8 *sha256, bool *ret_other);
+
 /** fth_engine_confirm() - SOAKING → APPLIED; idempotent when APPLIED. */
 int fth_engine_confirm(const char *name, struct fth_report *ret_report);
 

@@ -302,6 +302,19 @@ bool fth_stage_holds(const char *name, bool *ret_loading)
 	return payload;
 }
 
+bool fth_stage_has_other(const char *name, const u8 *sha256)
+{
+	struct fth_stage *stage = &fth_guest.stage;
+	struct fth_payload *payload;
+	bool other;
+
+	mutex_lock(&stage->lock);
+	payload = fth_stage_find(stage, name);
+	other = payload && memcmp(payload->sha256, sha256, FTH_SHA256_SIZE);
+	mutex_unlock(&stage->lock);
+	return other;
+}
+
 u32 fth_stage_list(struct fth_stage_entry *entries, u32 max)
 {
 	struct fth_stage *stage = &fth_guest.stage;

@@ -159,6 +159,9 @@ int fth_stage_drop(const char *name, struct fth_report *ret_report);
 /** fth_stage_holds() - is there a payload of that name, and being loaded? */
 bool fth_stage_holds(const char *name, bool *ret_loading);
 
+/** fth_stage_has_other() - is the payload of that name another one than @sha256? */
+bool fth_stage_has_other(const char *name, const u8 *sha256);
+
 /* A staged payload as listed; a copy. */
 struct fth_stage_entry {
 	char name[FTH_NAME_MAX + 1];

@@ -34,6 +34,9 @@
 		.max = FTH_LC_STATES - 1, .why = "state: u8, 0 to 5, required"
 #define POLICY(tag_, member, why_) \
 	MEMBER(tag_, fth_msg_apply, policy.member), INTEGER, .why = (why_)
+#define COMMANDED                                                                                 \
+	MEMBER(FTH_TAG_SHA256, fth_msg_command, sha256), BYTES(FTH_SHA256_SIZE, FTH_SHA256_SIZE), \
+		.why = "sha256: 32 bytes"
 #define LAYOUT(rows)                                          \
 	{                                                     \
 		.fields = (rows), .count = FTH_COUNT_OF(rows) \
@@ -136,25 +139,21 @@ static const struct field apply_fields[] = {
 static const struct field command_fields[] = {
 	{ EPOCH(fth_msg_command) },
 	{ NAME(fth_msg_command, name), REQUIRED },
+	{ COMMANDED },
 };
 
 static const struct field confirm_fields[] = {
 	{ EPOCH(fth_msg_command) },
 	{ NAME(fth_msg_command, name), REQUIRED },
+	{ COMMANDED },
 	{ MEMBER(FTH_TAG_EXTEND, fth_msg_command, extend_ms), INTEGER, OMIT_ZERO,
 	  .why = "extend: u32" },
-};
-
-static const struct field allow_fields[] = {
-	{ EPOCH(fth_msg_command) },
-	{ NAME(fth_msg_command, name), REQUIRED },
-	{ MEMBER(FTH_TAG_SHA256, fth_msg_command, sha256), BYTES(FTH_SHA256_SIZE, FTH_SHA256_SIZE),
-	  .why = "sha256: 32 bytes" },
 };
 
 static const struct field revert_fields[] = {
 	{ EPOCH(fth_msg_command) },
 	{ NAME(fth_msg_command, name), REQUIRED },
+	{ COMMANDED },
 	{ MEMBER(FTH_TAG_REVERT_MODE, fth_msg_command, mode), INTEGER, OMIT_ZERO,
 	  .max = FTH_REVERT_CONSISTENT_THEN_IMMEDIATE, .why = "revert.mode: u8, 0 to 3" },
 };
@@ -252,7 +251,7 @@ static const struct message messages[] = {
 	MESSAGE(FTH_T_UNSTAGE, "unstage", command_fields),
 	{ .name = "query", .type = FTH_T_QUERY },
 	MESSAGE(FTH_T_HEARTBEAT, "heartbeat", heartbeat_fields),
-	MESSAGE(FTH_T_ALLOW, "allow", allow_fields),
+	MESSAGE(FTH_T_ALLOW, "allow", command_fields),
 	MESSAGE(FTH_T_REVERT, "revert", revert_fields),
 	MESSAGE(FTH_T_HELLO_ACK, "hello-ack", hello_ack_fields),
 	MESSAGE(FTH_T_PROGRESS, "progress", progress_fields),

@@ -68,6 +68,7 @@ static int send_command(struct fth_guest *guest, uint8_t op)
 	} else {
 		msg.u.command.epoch = guest->agent->epoch;
 		msg.u.command.name = text_span(policy->name);
+		msg.u.command.sha256 = (struct fth_span){ policy->sha256, FTH_SHA256_SIZE };
 	}
 	error = fth_channel_send(guest->channel, &msg);
 	if (!error)

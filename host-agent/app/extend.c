@@ -54,17 +54,19 @@ void fth_extend_turn(struct fth_guest *guest)
 	struct fth_agent *agent = guest->agent;
 	const struct fth_binding *binding;
 	struct fth_msg msg;
-	const char *name;
+	const struct fth_policy *policy;
 	uint32_t by_ms;
 
 	binding = find_due(guest, &by_ms);
 	if (!binding)
 		return;
 	memset(&msg, 0, sizeof(msg));
-	name = binding->live->rollout->policy.name;
+	policy = &binding->live->rollout->policy;
 	msg.type = FTH_T_CONFIRM;
 	msg.u.command.extend_ms = by_ms;
-	msg.u.command.name = (struct fth_span){ (const uint8_t *)name, (uint32_t)strlen(name) };
+	msg.u.command.name =
+		(struct fth_span){ (const uint8_t *)policy->name, (uint32_t)strlen(policy->name) };
+	msg.u.command.sha256 = (struct fth_span){ policy->sha256, FTH_SHA256_SIZE };
 	msg.u.command.epoch = agent->epoch;
 	msg.op_id = fth_guest_next_op(agent);
 	if (fth_channel_send(guest->channel, &msg))

@@ -68,7 +68,7 @@ struct fth_msg_apply {
  * struct fth_msg_command - REVERSE, CONFIRM, NUDGE, FORCE, UNSTAGE, ALLOW, REVERT
  * @epoch: of all
  * @name: of all
- * @sha256: ALLOW: the payload; empty: all of that name
+ * @sha256: of all: the payload that is meant; empty: whatever has that name
  * @extend_ms: CONFIRM: 0 confirms; else it doesn't, and confirm.within begins
  *	anew with so many ms (needs FTH_CAP_CONFIRM_EXTEND)
  * @mode: REVERT: enum fth_revert_mode, 0 = as the patch's policy says

@@ -38,7 +38,10 @@ test_stage() {
 	says "an op id of another command is refused" "*result 10 malformed *op id 10 was stage*" \
 		hello "unstage 10 3 $NAME"
 	says "QUERY lists it" "*result 12 ok*patch $NAME staged*" hello "query 12"
-	says "UNSTAGE drops it" "*result 13 ok*" hello "unstage 13 3 $NAME"
+	says "UNSTAGE of another payload of its name does nothing" \
+		"*result 93 no_patch *unstage '$NAME' refused: *is not SHA-256*$NAME staged*" \
+		hello "unstage 93 3 $NAME $OTHER_MODULE"
+	says "UNSTAGE drops it" "*result 13 ok*" hello "unstage 13 3 $NAME $MODULE"
 	says "UNSTAGE of nothing says so" "*result 14 no_patch *'$NAME'*" hello "unstage 14 3 $NAME"
 }
 
@@ -94,13 +97,19 @@ test_apply() {
 	says "an older epoch is refused" "*result 42 stale_epoch *epoch 3, newest seen is 4*" \
 		hello "reverse 42 3 $NAME"
 	says "HELLO tells the newest epoch" "*epoch=4 *$NAME soaking*" "hello 2"
+	says "CONFIRM of another payload of its name does nothing" \
+		"*result 94 no_patch *is not SHA-256*$NAME soaking*" \
+		hello "confirm 94 4 $NAME $OTHER_MODULE"
 	says "CONFIRM makes it applied" "*result 43 ok*patch $NAME applied*" \
-		hello "confirm 43 4 $NAME"
+		hello "confirm 43 4 $NAME $MODULE"
+	says "neither REVERSE nor REVERT of another payload takes it back" \
+		"*result 95 no_patch *result 96 no_patch *patch $NAME applied*" \
+		hello "reverse 95 4 $NAME $OTHER_MODULE" "revert 96 4 $NAME $OTHER_MODULE"
 	says "UNSTAGE is refused meanwhile" "*result 44 wrong_state *applied*" \
 		hello "unstage 44 4 $NAME"
 	nok "fother can't be unloaded meanwhile" guest "rmmod fother"
 	says "REVERSE comes to staged" "*result 45 ok*patch $NAME staged*" \
-		hello "reverse 45 4 $NAME"
+		hello "reverse 45 4 $NAME $MODULE"
 	ok "the guest runs the original" is_original
 	eventually "$WAIT_S" "and the module goes" module_gone
 	says "a repeated REVERSE is answered from memory" "*result 45 ok*" \

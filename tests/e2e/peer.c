@@ -15,7 +15,8 @@
  *   sign FILE|-			what STAGEs from here on carry as signature
  *   mutate OP EPOCH NAME FILE COUNT SEED	STAGEs with that signature, changed each time
  *   apply OP EPOCH NAME FILE [CONFIRM_MS|- [DEADLINE_MS]]	with `-` not waited for
- *   reverse|confirm|nudge|force|unstage|revert|allow OP EPOCH NAME [-]
+ *   reverse|confirm|nudge|force|unstage|revert|allow OP EPOCH NAME [FILE|-]	with FILE: its hash
+ *					is named; with `-` not waited for
  *   query OP				prints result, patches and stragglers
  *   heartbeat
  *   garbage BYTES			bytes that are no frame
@@ -227,16 +228,23 @@ static void apply(struct peer *peer, uint64_t op, uint64_t epoch, const char *na
 }
 
 static void command(struct peer *peer, uint8_t type, uint64_t op, uint64_t epoch, const char *name,
-		    bool wait)
+		    const char *file)
 {
 	struct fth_msg msg = { .type = type, .op_id = op };
+	bool waits = !file || strcmp(file, "-") != 0;
+	struct payload payload = {};
 
 	if (type != FTH_T_QUERY) {
 		msg.u.command.epoch = epoch;
 		msg.u.command.name = peer_span(name);
 	}
+	if (file && waits) {
+		payload = read_payload(file);
+		msg.u.command.sha256 = (struct fth_span){ payload.sha256, FTH_SHA256_SIZE };
+	}
 	peer_send(peer, &msg);
-	if (wait)
+	free(payload.data);
+	if (waits)
 		peer_wait(peer, FTH_T_RESULT, op);
 }
 
@@ -276,7 +284,7 @@ static void carry_out(struct peer *peer, char **word)
 		apply(peer, peer_number(word[1]), peer_number(word[2]), word[3], word[4], word + 5);
 	else if (type && (type == FTH_T_QUERY || word[3]))
 		command(peer, type, peer_number(word[1]), peer_number(word[2]), word[3],
-			!with_file || strcmp(word[4], "-") != 0);
+			with_file ? word[4] : NULL);
 	else if (!strcmp(word[0], "heartbeat"))
 		peer_heartbeat(peer);
 	else if (!strcmp(word[0], "garbage"))

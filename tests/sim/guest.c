@@ -363,9 +363,14 @@ static void handle_command(struct sim_vm *vm, const struct fth_msg *msg)
 
 	if (!admit(vm, msg, msg->type == FTH_T_APPLY ? msg->u.apply.epoch : msg->u.command.epoch))
 		return;
-	code = msg->type == FTH_T_APPLY	    ? sim_patch_apply(vm, &msg->u.apply, msg->op_id)
-	       : msg->type == FTH_T_REVERSE ? sim_patch_reverse(vm, msg->op_id)
-					    : sim_patch_command(vm, msg);
+	if (msg->type == FTH_T_APPLY)
+		code = sim_patch_apply(vm, &msg->u.apply, msg->op_id);
+	else if (sim_patch_means_other(&vm->guest, msg))
+		code = FTH_E_NO_PATCH;
+	else if (msg->type == FTH_T_REVERSE)
+		code = sim_patch_reverse(vm, msg->op_id);
+	else
+		code = sim_patch_command(vm, msg);
 	if (code == UINT16_MAX)
 		return; /* its answer is the end of a transition */
 	if (code == FTH_E_OK)

@@ -256,6 +256,14 @@ uint16_t sim_patch_apply(struct sim_vm *vm, const struct fth_msg_apply *apply, u
 	return UINT16_MAX;
 }
 
+bool sim_patch_means_other(const struct sim_guest *guest, const struct fth_msg *msg)
+{
+	const struct fth_span *sha256 = &msg->u.command.sha256;
+
+	return msg->type != FTH_T_ALLOW && sha256->length && guest->state != FTH_LC_ABSENT &&
+	       guest->payload != sim_payload_number(sha256->data);
+}
+
 uint16_t sim_patch_reverse(struct sim_vm *vm, uint64_t op)
 {
 	struct sim_guest *guest = &vm->guest;

@@ -432,6 +432,8 @@ struct sim_vm *sim_guest_vm(struct sim_guest *guest);
 void sim_patch_plan(struct sim_guest *guest);
 void sim_patch_emergency(struct sim_vm *vm, uint8_t trigger);
 uint16_t sim_patch_apply(struct sim_vm *vm, const struct fth_msg_apply *apply, uint64_t op);
+/** sim_patch_means_other() - is this command about another payload than it has? */
+bool sim_patch_means_other(const struct sim_guest *guest, const struct fth_msg *msg);
 uint16_t sim_patch_reverse(struct sim_vm *vm, uint64_t op);
 uint16_t sim_patch_command(struct sim_vm *vm, const struct fth_msg *msg);
 void sim_patch_set_state(struct sim_vm *vm, uint8_t event);

@@ -115,6 +115,21 @@ static void another_payload_does_not_follow(void **unused)
 	expect_applied(1, 0, 0);
 }
 
+/* What took its place, without a word to the agent, is not taken back with it. */
+static void what_took_its_place_stays(void **unused)
+{
+	(void)unused;
+	select_names("web-0, web-1");
+	af_complete();
+	af.peers[0].sha256[0] ^= 0xff;
+	assert_int_equal(af_verb(1, "undo"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
+	assert_int_equal(af.peers[0].reversed, 0);
+	assert_int_equal(af.peers[0].unstaged, 0);
+	assert_int_equal(af.peers[0].state, FTH_LC_APPLIED);
+	assert_int_equal(af.peers[1].reversed, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +138,7 @@ int main(void)
 		AF_TEST(goes_on_after_an_abort),
 		AF_TEST(nobody_is_left_out),
 		AF_TEST(another_payload_does_not_follow),
+		AF_TEST(what_took_its_place_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -303,11 +303,15 @@ static void take_hand(struct guest_peer *peer, const struct fth_msg *msg)
 	done(peer, apply, FTH_E_OK);
 }
 
-static bool lacks_patch(struct guest_peer *peer, uint64_t op_id)
+/* Who names a payload means no other one of that name. */
+static bool lacks_patch(struct guest_peer *peer, const struct fth_msg *msg)
 {
-	if (peer->state != FTH_LC_ABSENT)
+	const struct fth_span *sha256 = &msg->u.command.sha256;
+
+	if (peer->state != FTH_LC_ABSENT &&
+	    (!sha256->length || !memcmp(peer->sha256, sha256->data, FTH_SHA256_SIZE)))
 		return false;
-	done(peer, op_id, FTH_E_NO_PATCH);
+	done(peer, msg->op_id, FTH_E_NO_PATCH);
 	return true;
 }
 
@@ -328,7 +332,7 @@ static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 		take_hand(peer, msg);
 		break;
 	case FTH_T_CONFIRM:
-		if (lacks_patch(peer, msg->op_id))
+		if (lacks_patch(peer, msg))
 			break;
 		if (msg->u.command.extend_ms) {
 			peer->extended++;
@@ -341,21 +345,21 @@ static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 		done(peer, msg->op_id, FTH_E_OK);
 		break;
 	case FTH_T_REVERSE:
-		if (lacks_patch(peer, msg->op_id))
+		if (lacks_patch(peer, msg))
 			break;
 		peer->reversed++;
 		peer->state = FTH_LC_STAGED;
 		done(peer, msg->op_id, FTH_E_OK);
 		break;
 	case FTH_T_UNSTAGE:
-		if (lacks_patch(peer, msg->op_id))
+		if (lacks_patch(peer, msg))
 			break;
 		peer->unstaged++;
 		peer->state = FTH_LC_ABSENT;
 		done(peer, msg->op_id, FTH_E_OK);
 		break;
 	case FTH_T_REVERT:
-		if (lacks_patch(peer, msg->op_id))
+		if (lacks_patch(peer, msg))
 			break;
 		peer->reverts++;
 		peer->revert_mode = msg->u.command.mode;

@@ -79,11 +79,15 @@ static bool is_optional(uint8_t type, uint32_t tag)
 	case FTH_T_STAGE:
 		return tag == FTH_TAG_SIGNATURE;
 	case FTH_T_CONFIRM:
-		return tag == FTH_TAG_EXTEND;
+		return tag == FTH_TAG_EXTEND || tag == FTH_TAG_SHA256;
+	case FTH_T_REVERSE:
+	case FTH_T_UNSTAGE:
+	case FTH_T_NUDGE:
+	case FTH_T_FORCE:
 	case FTH_T_ALLOW:
 		return tag == FTH_TAG_SHA256;
 	case FTH_T_REVERT:
-		return tag == FTH_TAG_REVERT_MODE;
+		return tag == FTH_TAG_REVERT_MODE || tag == FTH_TAG_SHA256;
 	case FTH_T_APPLY:
 		return tag >= FTH_TAG_LEAVE && tag <= FTH_TAG_NUDGE_TIMED;
 	case FTH_T_HELLO_ACK:

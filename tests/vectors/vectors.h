@@ -37,8 +37,9 @@ struct fth_golden {
 	uint8_t type;
 };
 
-#define FTH_GOLDEN_COUNT 20
+#define FTH_GOLDEN_COUNT 23
 #define FTH_GOLDEN_FIRST 14 /* so many are as they were at first; the rest has newer fields */
+#define FTH_GOLDEN_NAMED 20 /* from here on commands name their payload */
 extern const struct fth_golden fth_golden[FTH_GOLDEN_COUNT];
 
 /**

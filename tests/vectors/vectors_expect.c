@@ -244,7 +244,9 @@ void fth_vectors_expect_at(uint32_t index, struct fth_msg *ret_msg)
 	ret_msg->op_id = 0xa1a2a3a4a5a6a7a8ull;
 	ret_msg->seq = index;
 	expect_body(ret_msg);
-	if (index >= FTH_GOLDEN_FIRST)
+	if (index >= FTH_GOLDEN_NAMED)
+		ret_msg->u.command.sha256 = RUN(0x20, 32);
+	else if (index >= FTH_GOLDEN_FIRST)
 		expect_more(ret_msg);
 }
 

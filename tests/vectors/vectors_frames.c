@@ -83,6 +83,7 @@ static const struct payload_vector payloads[] = {
 	PAYLOAD("extend, where it may stand", CONFIRM, 0, NAME EPOCH EXTEND),
 	PAYLOAD("extend, where it means nothing", REVERSE, -EBADMSG, NAME EPOCH EXTEND),
 	PAYLOAD("extend twice", CONFIRM, -EBADMSG, NAME EPOCH EXTEND EXTEND),
+	PAYLOAD("reverse a cut hash", REVERSE, -EBADMSG, NAME EPOCH "\3\0\1\0h"),
 	PAYLOAD("revert by the policy's mode", REVERT, 0, NAME EPOCH),
 	PAYLOAD("revert by a mode of no name", REVERT, -EBADMSG, NAME EPOCH "\x2f\0\1\0\4"),
 	PAYLOAD("allow by name alone", ALLOW, 0, NAME EPOCH),
