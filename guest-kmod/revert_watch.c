@@ -37,7 +37,7 @@
 /*
  * @patches: written under the engine's lock
  * @busy: guards all below it; the CPU that has it + 1, 0 = none
- * @trouble_ns: when trouble was told last; fth_clock_now_ns()
+ * @trouble_ns: when trouble of each kind was told last; fth_clock_now_ns()
  * @kick: lets the worker look
  */
 static struct {
@@ -47,7 +47,7 @@ static struct {
 	u32 count;
 	struct fth_incident one;
 	struct fth_msg_event event;
-	atomic64_t trouble_ns;
+	atomic64_t trouble_ns[FTH_TRIGGERS];
 	struct irq_work kick;
 } watch;
 
@@ -324,18 +324,22 @@ static bool is_known(u8 trigger)
 	return false;
 }
 
-/* It is told once in a while only: whatever repeats itself does so without end. */
+/*
+ * It is told once in a while only: whatever repeats itself does so without end.  An oops
+ * is not kept silent by the WARNs around it.
+ */
 static bool may_tell_trouble(u8 trigger)
 {
+	atomic64_t *told_ns = &watch.trouble_ns[trigger];
 	u64 now = fth_clock_now_ns();
-	s64 last = atomic64_read(&watch.trouble_ns);
+	s64 last = atomic64_read(told_ns);
 
 	if (trigger == FTH_TRIGGER_PANIC)
 		return true;
 	if (is_known(trigger))
 		return false;
 	return (!last || now - last >= TROUBLE_EVERY_NS) &&
-	       atomic64_cmpxchg(&watch.trouble_ns, last, now) == last;
+	       atomic64_cmpxchg(told_ns, last, now) == last;
 }
 
 static void tell_trouble(const struct fth_finding *finding)

@@ -42,7 +42,8 @@ newest_number() {
 
 # told TRIGGER: it was noticed, and reverted nothing
 told() {
-	eventually 20 "$1: it is told of" newest "^[0-9]* $1 at .*nothing is reverted for it"
+	eventually 20 "$1: it is told of" newest "^[0-9]* $1 at .*nothing is reverted for it" ||
+		diag "$(sed -n 1,10p $S/incidents)"
 	is "$(state_of $P)" soaking "... and reverts nothing"
 }
 
@@ -90,9 +91,11 @@ ok "the function is named" newest "with 'fth_test_trigger_inside' of the patch o
 ok "the watchdog is as it was" write "$thresh" /proc/sys/kernel/watchdog_thresh
 
 # An oops: anywhere, or with a function of the patch on the stack.
-soaks revert-on=oops-in-patch
+soaks revert-on=oops-in-patch,warn-in-patch
+made outside warn
 made outside oops
 told oops
+eventually 20 "... and so is the WARN of the same second" holds $S/incidents '^[0-9]* warn at '
 made inside oops
 goes oops
 ok "the function is named" newest "task [0-9]* 'fth_oops' with 'fth_test_trigger_inside' of the patch on its stack"
@@ -112,6 +115,7 @@ soaks revert-on=warn-in-patch
 ok "policy" policy 'fother_demo_cmdline confirm-within=none revert-on=oops'
 ok "another patch loads" insmod $DEMO
 eventually 30 "it is in force" has $DEMO_P/state soaking
+sleep 2 # one in a second is told of
 made outside warn
 told warn
 before=$(newest_number)
@@ -226,6 +230,12 @@ eventually 20 "it is in force" has $SLEEP_P/state 'soaking (forced: pinned until
 ok "the target loads" insmod $MOD/fth_test_trigger.ko
 made outside warn
 eventually 20 "a WARN reverts nothing" newest '^[0-9]* warn at .*nothing is reverted for it'
-nok "... and is no incident of the forced one" holds $S/incidents 'fth_test_sleep'
+ok "policy" policy 'fother_demo_cmdline confirm-within=none'
+ok "another patch loads" insmod $DEMO
+eventually 30 "it is in force" has $DEMO_P/state soaking
+ok "SysRq" write y /proc/sysrq-trigger
+eventually 30 "... takes that one back" holds $S/incidents '^[0-9]* sysrq fother_demo_cmdline at .*;'
+nok "none of this is an incident of the forced one" holds $S/incidents 'fth_test_sleep'
+is "$(state_of fth_test_sleep)" 'soaking (forced: pinned until the next boot)' "it is in force"
 ok "the thread's module is unloaded" rmmod fth_test_sleeper
 done_testing
