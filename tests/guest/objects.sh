@@ -224,9 +224,9 @@ ok "the module can be unloaded" rmmod $OBJ
 ok "the filter is left alone" rmmod fth_test_nofilter
 noted >/dev/null
 
-# The module comes and goes while transitions run.
+# The module comes and goes while transitions run.  Killed it would leave an insmod behind.
 comes_and_goes() {
-	while :; do
+	until [ -e /tmp/race-over ]; do
 		insmod $MOD/$OBJ.ko || exit 1
 		case $(generation $OBJ) in
 		0 | 1) ;;
@@ -250,11 +250,10 @@ while [ $round -lt $RACE_ROUNDS ]; do
 	rmmod fth_test_gen_p1 || bad=$((bad + 1))
 done
 is $bad 0 "$RACE_ROUNDS transitions while the module came and went"
-kill $racer
+touch /tmp/race-over
 wait $racer
-is $? 143 "the module was never refused"
+is $? 0 "the module was never refused"
 finish $visiting 143 "no visitor's call failed"
-no_module $OBJ || rmmod $OBJ
 # Each pre_patch of the module has its post_unpatch, and each post_patch its pre_unpatch.
 noted >/tmp/noted
 pairs() { # CALLBACK
