@@ -234,7 +234,12 @@ ok "policy" policy 'fother_demo_cmdline confirm-within=none'
 ok "another patch loads" insmod $DEMO
 eventually 30 "it is in force" has $DEMO_P/state soaking
 ok "SysRq" write y /proc/sysrq-trigger
-eventually 30 "... takes that one back" holds $S/incidents '^[0-9]* sysrq fother_demo_cmdline at .*;'
+eventually 30 "... takes that one back" gone fother_demo_cmdline
+ok "it is allowed" write fother_demo_cmdline $S/allow
+ok "it can be unloaded" rmmod fother_demo_cmdline
+# Behind whatever else SysRq left to do.
+ok "it loads again" insmod $DEMO
+eventually 30 "it is in force" has $DEMO_P/state soaking
 nok "none of this is an incident of the forced one" holds $S/incidents 'fth_test_sleep'
 is "$(state_of fth_test_sleep)" 'soaking (forced: pinned until the next boot)' "it is in force"
 ok "the thread's module is unloaded" rmmod fth_test_sleeper
