@@ -447,12 +447,14 @@ void fth_dispatch_new_session(void)
 {
 	u64 id = fth_stage_abandon();
 
-	fth_guest.dispatch.greet = true;
 	if (id)
 		forget(id);
 }
 
-/* A host that was away, or another one: it knows by their numbers what is new to it. */
+/*
+ * With each HELLO: a host that was away, another one, or one that the first answer didn't
+ * reach.  It knows by their numbers what is new to it.
+ */
 static void tell_incidents(struct fth_dispatch *dispatch)
 {
 	struct fth_incident *incident = &dispatch->incident;
@@ -476,9 +478,7 @@ void fth_dispatch_hello(const struct fth_msg *msg)
 	epoch = dispatch->epoch;
 	fth_robust_unlock(&dispatch->lock);
 	fth_dispatch_send_hello_ack(epoch);
-	if (dispatch->greet)
-		tell_incidents(dispatch);
-	dispatch->greet = false;
+	tell_incidents(dispatch);
 }
 
 /* Ends. */

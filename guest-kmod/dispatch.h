@@ -64,8 +64,7 @@ struct fth_answer {
  * @ops: FTH_DISPATCH_OPS_MAX of them
  * @under_way: op id of the command that is being carried out, 0 = none; the
  *	receiving side's
- * @greet: the incidents are to be told again; the receiving side's, with @incident
- * @incident: the one that is being told again
+ * @incident: the one that is being told again; the receiving side's
  * @reply_lock: protects @answer while it is filled and sent
  */
 struct fth_dispatch {
@@ -74,7 +73,6 @@ struct fth_dispatch {
 	u64 begun;
 	struct fth_op *ops;
 	u64 under_way;
-	bool greet;
 	struct fth_incident incident;
 	struct fth_robust_mutex reply_lock;
 	struct fth_answer *answer;

@@ -123,6 +123,9 @@ test_apply() {
 	eventually "$WAIT_S" "and the module goes again" module_gone
 	says "the next session hears of it again" "*ack*event 4 $NAME *event 2 $NAME *" \
 		hello event event
+	says "and so does who says HELLO again, as the answer may be lost" \
+		"*ack*event 4 *event 2 *ack*event 4 *event 2 *" \
+		"hello 4 99" event event "hello 4 99" event event
 	says "it is blocked until it is allowed" "*result 48 blocked *result 49 ok *" \
 		hello "apply 48 4 $NAME $MODULE" "allow 49 4 $NAME"
 }

@@ -388,12 +388,11 @@ static void handle_hello(struct sim_vm *vm)
 	if (guest->epoch < received.u.hello.epoch)
 		guest->epoch = received.u.hello.epoch;
 	send_ack(vm);
-	for (i = 0; guest->greeting && i < guest->incident_count; i++) {
+	for (i = 0; i < guest->incident_count; i++) {
 		sim_guest_tell(vm, &guest->incidents[i], FTH_EVENT_TRIGGERED);
 		if (guest->incidents[i].ended)
 			sim_guest_tell(vm, &guest->incidents[i], FTH_EVENT_REVERTED);
 	}
-	guest->greeting = false;
 }
 
 static void deliver(struct sim_vm *vm)
@@ -438,7 +437,6 @@ static void receive_frame(struct sim_vm *vm, const struct fth_frame *frame)
 	if (session->nonce != nonce_before) {
 		forget(&vm->guest, vm->guest.stage_op);
 		abandon(&vm->guest);
-		vm->guest.greeting = true;
 	}
 	handle_hello(vm);
 }

@@ -168,7 +168,6 @@ struct sim_guest {
 	bool lies;
 	bool slow;
 	bool midway;
-	bool greeting;
 	uint16_t fails_next;
 };
 
