@@ -312,9 +312,14 @@ static void await_end(u64 id)
 static bool means_another(const struct fth_msg *msg, const char *name, struct fth_report *report)
 {
 	const struct fth_span *sha256 = &msg->u.command.sha256;
+	bool other;
 
-	if (!sha256->length || msg->type == FTH_T_ALLOW ||
-	    !fth_dispatch_has_other(name, sha256->data))
+	if (!sha256->length || msg->type == FTH_T_ALLOW)
+		return false;
+	/* A patch of that name is not what UNSTAGE is about, but may be in its way. */
+	other = msg->type == FTH_T_UNSTAGE ? fth_stage_has_other(name, sha256->data)
+					   : fth_dispatch_has_other(name, sha256->data);
+	if (!other)
 		return false;
 	fth_report_set(report, FTH_E_NO_PATCH, 0,
 		       "%s '%s' refused: what has that name here is not SHA-256 '%*phN'",

@@ -69,9 +69,13 @@ static u32 worth(const struct fth_incident *incident)
 {
 	if (!incident->number)
 		return 0;
+	/* WARNs come in numbers. */
 	if (incident->trouble)
-		return 1;
-	return incident->ended ? 2 : 3;
+		return incident->trigger == FTH_TRIGGER_OOPS ||
+				       incident->trigger == FTH_TRIGGER_PANIC
+			       ? 2
+			       : 1;
+	return incident->ended ? 3 : 4;
 }
 
 /* Lock held. */
@@ -85,7 +89,7 @@ static struct fth_incident *find(u32 number)
 }
 
 /* Lock held.  NULL: all that there is, is worth more. */
-static struct fth_incident *find_room(bool trouble)
+static struct fth_incident *find_room(u32 worth_of_it)
 {
 	struct fth_incident *found = &memory.incidents[0];
 
@@ -96,13 +100,13 @@ static struct fth_incident *find_room(bool trouble)
 		    (worth(one) == worth(found) && one->number < found->number))
 			found = one;
 	}
-	return trouble && worth(found) > 1 ? NULL : found;
+	return worth(found) > worth_of_it ? NULL : found;
 }
 
 /* Lock held. */
 static struct fth_incident *add(const struct fth_incident *incident)
 {
-	struct fth_incident *room = find_room(incident->trouble);
+	struct fth_incident *room = find_room(worth(incident));
 
 	if (room)
 		*room = *incident;

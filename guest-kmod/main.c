@@ -105,6 +105,7 @@ err_channel:
 err_sysfs:
 	fth_link_sysfs_exit();
 err_engine:
+	fth_teller_flush();
 	fth_engine_exit();
 err_link:
 	fth_link_exit();

@@ -35,8 +35,7 @@ bool fth_revert_is_alarmed(const struct fth_patch *patch)
 	return READ_ONCE(patch->alarm);
 }
 
-/* Lock held.  @why: one sentence. */
-static void write_down(const struct fth_patch *patch, u64 alarm, const char *why)
+void fth_revert_write_down(const struct fth_patch *patch, u64 alarm, const char *why)
 {
 	struct fth_incident *one = &revert.one;
 
@@ -57,7 +56,7 @@ static void raise_alarm(struct fth_patch *patch, u8 trigger, u8 mode, const char
 
 	/* A trigger may have been faster. */
 	if (!cmpxchg(&patch->alarm, 0, alarm))
-		write_down(patch, alarm, why);
+		fth_revert_write_down(patch, alarm, why);
 }
 
 static bool is_unconfirmed(const struct fth_patch *patch)
@@ -81,6 +80,9 @@ static void check_times(struct fth_patch *patch)
 	u64 lived = fth_clock_lived_ns(), lost = host_loss_ns(patch);
 	char why[FTH_INCIDENT_WHY_MAX];
 
+	/* Pinned, and replaced: nobody else will look at what a trigger raised just before. */
+	if (patch->out && (patch->flags & FTH_PATCH_FORCED))
+		fth_revert_unwatched(patch);
 	if (patch->alarm || patch->out || (patch->flags & FTH_PATCH_FORCED))
 		return;
 	if (is_unconfirmed(patch) && lived >= patch->confirm_by_ns) {
@@ -128,7 +130,7 @@ static bool take(struct fth_patch *patch)
 	/* The trigger could not write it down, or one of SysRq has nothing to say. */
 	if (!fth_incidents_why(number, why)) {
 		strscpy(why, trigger, sizeof(why));
-		write_down(patch, alarm, why);
+		fth_revert_write_down(patch, alarm, why);
 	}
 	if (patch->flags & FTH_PATCH_FORCED) {
 		fth_incidents_end(number, 0, "it was forced meanwhile, and stays");

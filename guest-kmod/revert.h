@@ -141,6 +141,15 @@ void fth_revert_sysfs_exit(void);
 void fth_revert_watch(struct fth_patch *patch);
 
 /**
+ * fth_revert_write_down() - an incident, of an alarm that has none yet
+ * @alarm: of @patch
+ * @why: one sentence
+ *
+ * Lock held.  A trigger that comes later with its text fills it in.
+ */
+void fth_revert_write_down(const struct fth_patch *patch, u64 alarm, const char *why);
+
+/**
  * fth_revert_unwatch() - no trigger looks at it after an RCU grace period
  *
  * Lock held.  An alarm that nobody took is settled: @detail says how.

@@ -72,10 +72,14 @@ void fth_revert_watch(struct fth_patch *patch)
 static bool end_untaken(struct fth_patch *patch, const char *detail)
 {
 	u64 alarm = READ_ONCE(patch->alarm);
+	char why[FTH_INCIDENT_WHY_MAX];
 
 	if (!alarm || patch->alarm_taken)
 		return false;
 	patch->alarm_taken = true;
+	/* The trigger may come to write it down later, or could not, or had nothing to say. */
+	if (!fth_incidents_why(fth_alarm_number(alarm), why))
+		fth_revert_write_down(patch, alarm, fth_trigger_name(fth_alarm_trigger(alarm)));
 	fth_blocks_add(patch->name, patch->has_sha256 ? patch->sha256 : NULL,
 		       fth_alarm_trigger(alarm), fth_alarm_number(alarm));
 	fth_incidents_end(fth_alarm_number(alarm), 0, detail);

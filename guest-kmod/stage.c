@@ -30,9 +30,9 @@ struct fth_payload *fth_stage_find(struct fth_stage *stage, const char *name)
 }
 
 /* A payload whose module may be in the kernel stays.  With stage.lock. */
-static bool is_busy(const struct fth_payload *payload)
+static bool is_busy(struct fth_payload *payload)
 {
-	return payload->loading || payload->unloading || payload->loaded;
+	return payload->loading || payload->unloading || fth_stage_in_kernel(payload);
 }
 
 /* With stage.lock. */

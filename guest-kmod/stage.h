@@ -176,6 +176,13 @@ struct fth_payload *fth_stage_find(struct fth_stage *stage, const char *name);
 
 /* Of stage_load.c, as fth_stage_load() and fth_stage_unload(). */
 
+/**
+ * fth_stage_in_kernel() - is the module there that we brought?
+ *
+ * Somebody in the guest may have taken it out, which nobody tells us.  With the lock.
+ */
+bool fth_stage_in_kernel(struct fth_payload *payload);
+
 /** fth_stage_load_init() - of a new payload: its works. */
 void fth_stage_load_init(struct fth_payload *payload);
 

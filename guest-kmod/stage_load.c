@@ -12,6 +12,7 @@
 #include <linux/delay.h>
 #include <linux/module.h>
 
+#include "compat/module.h"
 #include "engine.h"
 #include "main.h"
 #include "stage.h"
@@ -25,12 +26,31 @@ static void set_loaded(struct fth_payload *payload, bool loaded)
 	mutex_unlock(&fth_guest.stage.lock);
 }
 
+bool fth_stage_in_kernel(struct fth_payload *payload)
+{
+	if (payload->loaded && !fth_module_find(payload->name))
+		payload->loaded = false;
+	return payload->loaded;
+}
+
+static bool is_in_kernel(struct fth_payload *payload)
+{
+	bool is;
+
+	mutex_lock(&fth_guest.stage.lock);
+	is = fth_stage_in_kernel(payload);
+	mutex_unlock(&fth_guest.stage.lock);
+	return is;
+}
+
 /* A module may be referenced for a moment by somebody who looks at it. */
 static int unload(struct fth_payload *payload)
 {
 	int status = 0, tries;
 
-	for (tries = 0; payload->loaded && tries < FTH_STAGE_UNLOAD_TRIES; tries++) {
+	for (tries = 0; tries < FTH_STAGE_UNLOAD_TRIES; tries++) {
+		if (!is_in_kernel(payload))
+			return 0;
 		if (tries)
 			msleep(FTH_STAGE_UNLOAD_WAIT_MS);
 		status = fth_stage_helper_run(fth_guest.params.rmmod_path, payload->name, NULL);
@@ -111,7 +131,7 @@ static void run_unload(struct work_struct *work)
 			payload->name, fth_guest.params.rmmod_path, status);
 	/* From here on the payload may be dropped. */
 	mutex_lock(&fth_guest.stage.lock);
-	payload->unloading = false;
+	payload->unloading = work_pending(work);
 	mutex_unlock(&fth_guest.stage.lock);
 }
 

@@ -180,6 +180,8 @@ test_random_messages() {
 	says "nor do their op ids" "*ack*result 200 ok*" hello "query 200"
 }
 
+unstaged() { [[ $(peer hello "unstage $1 6 $NAME $MODULE") == *"result $1 ok"* ]]; } # OP
+
 # reload HOW [PARAMETER]: a patch's module goes after its REVERSE was answered.
 reload() {
 	eventually "$WAIT_S" "fother goes" guest "rmmod fother"
@@ -199,10 +201,34 @@ test_loader() {
 		"reverse 72 6 $NAME" "result 70"
 	ok "the loader could not write the module, and the guest runs it" is_patched
 	says "it is taken out by another program" "*result 74 ok*" hello "reverse 74 6 $NAME"
+	reload "with no program that unloads" rmmod_path=/none
+	says "a module that is still there keeps its payload" \
+		"*result 76 ok*result 77 ok*$NAME staged*result 78 busy *still in the kernel*" \
+		hello "stage 73 6 $NAME $MODULE" "apply 76 6 $NAME $MODULE" "reverse 77 6 $NAME" \
+		"unstage 78 6 $NAME"
+	eventually "$WAIT_S" "it is taken out by hand" guest "rmmod $NAME"
+	eventually "$WAIT_S" "and its payload can be dropped" unstaged 78
 	reload "with no loader" insmod_path=/none
 	says "APPLY says so" "*result 75 load_failed *'/none'*" hello \
 		"stage 73 6 $NAME $MODULE" "apply 75 6 $NAME $MODULE"
 	reload "as before"
+}
+
+# A patch that no host sent stands where the staged payload's would.
+test_by_hand() {
+	says "a payload is staged" "*result 80 ok*" hello "stage 80 6 $NAME $MODULE"
+	ok "its module is loaded by hand" guest \
+		"echo $NAME confirm-within=none >/sys/kernel/fother/policy && insmod /tests/examples/$NAME.ko"
+	eventually "$WAIT_S" "and patches the guest" is_patched
+	says "REVERSE of the payload means another one" "*result 81 no_patch *is not SHA-256*" \
+		hello "reverse 81 6 $NAME $MODULE"
+	says "UNSTAGE of it is refused, as the patch is in the way" "*result 82 wrong_state *" \
+		hello "unstage 82 6 $NAME $MODULE"
+	says "REVERSE by name takes it back" "*result 83 ok*" hello "reverse 83 6 $NAME"
+	eventually "$WAIT_S" "its module goes by hand" guest "! grep -q '^$NAME ' /proc/modules || rmmod $NAME"
+	says "then the payload is dropped" "*result 84 ok*" hello "unstage 84 6 $NAME $MODULE"
+	says "and nothing is left" "*result 85 ok*" hello "query 85"
+	nok "of it" grep -q "$NAME" <<<"$OUT"
 }
 
 test_hotplug() {
@@ -260,6 +286,7 @@ test_held_up
 test_broken_bytes
 test_random_messages
 test_loader
+test_by_hand
 peer_does_not_read
 test_suspend
 test_hotplug

@@ -172,37 +172,41 @@ ok "it can be unloaded" rmmod $P
 ok "the target is made new" rmmod fth_test_trigger
 ok "... for those that sleep" insmod $MOD/fth_test_trigger.ko
 
-# A WARN finds the patch in force, and comes to its alarm when that has been replaced.
-# Until then it keeps the second CPU busy, so all else is done by the first.
+# A WARN finds the patch in force, and comes to its alarm, or to writing it down, when that has
+# been replaced.  Until then it keeps the second CPU busy, so all else is done by the first.
 GATES=/sys/module/fth_test_gate/parameters
 WORKERS=/sys/devices/virtual/workqueue/cpumask
 BY=fth_test_gen_p3
-workers=$(cat $WORKERS)
+late_alarm() { # FUNCTION END
+	workers=$(cat $WORKERS)
+	soaks revert-on=warn
+	ok "policy of one that replaces it" policy "$BY confirm-within=none revert-on=none"
+	ok "gates" insmod $MOD/fth_test_gate.ko at=fth_settle_finish,$1
+	ok "workers stay on the first CPU" write 1 $WORKERS
+	ok "... and so does this" taskset -p 1 $$
+	ok "it comes" insmod $MOD/$BY.ko replace=1
+	eventually 30 "all tasks have switched" holds $GATES/held fth_settle_finish
+	taskset 2 insmod $MOD/fth_test_warn.ko warn=1 2>/dev/null &
+	eventually 30 "the WARN is in $1" holds $GATES/held $1
+	ok "the transition ends" write fth_settle_finish $GATES/open
+	eventually 30 "the patch is replaced" holds $PATCHES/$P/state reverting
+	ok "the WARN goes on" write $1 $GATES/open
+	wait $!
+	ok "all CPUs are for all again" write "$workers" $WORKERS
+	ok "... and for this" taskset -p 3 $$
+	eventually 30 "the patch goes" gone $P
+	eventually 30 "the emergency is over, too" holds $S/incidents "^[0-9]* warn $P at .*; $2" ||
+		diag "$(grep '^[0-9#]' $S/incidents)"
+	nok "none runs for ever" holds $S/incidents 'the revert runs'
+	ok "... and the patch blocked for it" holds $S/blocked "^$P - warn incident="
+	ok "it is allowed" write $P $S/allow
+	ok "it can be unloaded" rmmod fth_test_gate $P
+	revert $BY
+}
 ok "functions of other patches, and what they tell" insmod $MOD/fth_test_log.ko
 ok "... and where" insmod $MOD/fth_test_gen.ko
-soaks revert-on=warn
-ok "policy of one that replaces it" policy "$BY confirm-within=none revert-on=none"
-ok "gates" insmod $MOD/fth_test_gate.ko at=fth_settle_finish,fth_incidents_number
-ok "workers stay on the first CPU" write 1 $WORKERS
-ok "... and so does this" taskset -p 1 $$
-ok "it comes" insmod $MOD/$BY.ko replace=1
-eventually 30 "all tasks have switched" holds $GATES/held fth_settle_finish
-taskset 2 insmod $MOD/fth_test_warn.ko warn=1 2>/dev/null &
-eventually 30 "the WARN is about to raise an alarm" holds $GATES/held fth_incidents_number
-ok "the transition ends" write fth_settle_finish $GATES/open
-eventually 30 "the patch is replaced" holds $PATCHES/$P/state reverting
-ok "the alarm is raised" write fth_incidents_number $GATES/open
-wait $!
-ok "all CPUs are for all again" write "$workers" $WORKERS
-ok "... and for this" taskset -p 3 $$
-eventually 30 "the patch goes" gone $P
-eventually 30 "the emergency is over, too" \
-	holds $S/incidents "^[0-9]* warn $P at .*; it was on its way out already" ||
-	diag "$(grep '^[0-9#]' $S/incidents)"
-ok "... and the patch blocked for it" holds $S/blocked "^$P - warn incident="
-ok "it is allowed" write $P $S/allow
-ok "it can be unloaded" rmmod fth_test_gate $P
-revert $BY
+late_alarm fth_incidents_number 'it was on its way out already'
+late_alarm fth_incidents_add 'it was replaced'
 ok "the functions go" rmmod fth_test_gen fth_test_log
 
 # The host is lost: here it never was.  Who is confirmed stays.
@@ -230,6 +234,16 @@ eventually 20 "it is in force" has $SLEEP_P/state 'soaking (forced: pinned until
 ok "the target loads" insmod $MOD/fth_test_trigger.ko
 made outside warn
 eventually 20 "a WARN reverts nothing" newest '^[0-9]* warn at .*nothing is reverted for it'
+made outside oops
+eventually 20 "an oops reverts nothing" newest '^[0-9]* oops at .*nothing is reverted for it'
+warns=0
+while [ $warns -lt 9 ]; do # more than are kept
+	sleep 1.2
+	write warn $T/outside
+	warns=$((warns + 1))
+done
+eventually 20 "many WARNs are kept" newest '^[0-9]* warn at '
+ok "... and don't displace the oops" holds $S/incidents '^[0-9]* oops at .*nothing is reverted for it'
 ok "policy" policy 'fother_demo_cmdline confirm-within=none'
 ok "another patch loads" insmod $DEMO
 eventually 30 "it is in force" has $DEMO_P/state soaking
