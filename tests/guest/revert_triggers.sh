@@ -181,16 +181,16 @@ late_alarm() { # FUNCTION END
 	workers=$(cat $WORKERS)
 	soaks revert-on=warn
 	ok "policy of one that replaces it" policy "$BY confirm-within=none revert-on=none"
-	ok "gates" insmod $MOD/fth_test_gate.ko at=fth_settle_finish,$1
+	ok "gates" insmod $MOD/fth_test_gate.ko at=fth_settle_finish,"$1"
 	ok "workers stay on the first CPU" write 1 $WORKERS
 	ok "... and so does this" taskset -p 1 $$
 	ok "it comes" insmod $MOD/$BY.ko replace=1
 	eventually 30 "all tasks have switched" holds $GATES/held fth_settle_finish
 	taskset 2 insmod $MOD/fth_test_warn.ko warn=1 2>/dev/null &
-	eventually 30 "the WARN is in $1" holds $GATES/held $1
+	eventually 30 "the WARN is in $1" holds $GATES/held "$1"
 	ok "the transition ends" write fth_settle_finish $GATES/open
 	eventually 30 "the patch is replaced" holds $PATCHES/$P/state reverting
-	ok "the WARN goes on" write $1 $GATES/open
+	ok "the WARN goes on" write "$1" $GATES/open
 	wait $!
 	ok "all CPUs are for all again" write "$workers" $WORKERS
 	ok "... and for this" taskset -p 3 $$
