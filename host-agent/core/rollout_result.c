@@ -19,15 +19,26 @@ static void explain_refusal(struct fth_rollout_run *run, struct fth_rollout_vm *
 		       event->why[0] ? ": " : "", event->why);
 }
 
+/* What it lists tells more than an answer that may be older. */
+static bool denies_ours(const struct fth_rollout_run *run)
+{
+	return run->event->code == FTH_E_NO_PATCH && state_of_ours(run->event) >= FTH_LC_APPLYING;
+}
+
+static bool is_of_another_agent(const struct fth_rollout_run *run)
+{
+	return run->event->code == FTH_E_MALFORMED || denies_ours(run);
+}
+
 /*
- * The guest may know the op's id as another command's: of an agent that this one took
- * over from, and that went on with a copy of the journal.  It goes again, under an id
- * that the other one has not come to.  Guests that say so for ever use up no more than
- * half of all ids that way: one that comes twice would be answered from memory.
+ * The guest may know the op's id as another command's, or its answer of before: of an agent
+ * that this one took over from, and that went on with a copy of the journal.  It goes again,
+ * under an id that the other one has not come to.  Guests that say so for ever use up no more
+ * than half of all ids that way: one that comes twice would be answered from memory.
  */
 static bool passes(struct fth_rollout_run *run)
 {
-	if (run->event->code != FTH_E_MALFORMED)
+	if (!is_of_another_agent(run))
 		return fth_error_retryable(run->event->code);
 	if (run->rollout->next_op < UINT32_MAX / 2)
 		run->rollout->next_op += FTH_ROLLOUT_OPS_APART;
@@ -97,8 +108,8 @@ static void result_of_unstage(struct fth_rollout_run *run, struct fth_rollout_vm
 {
 	uint8_t ours = state_of_ours(run->event);
 
-	if (run->event->code == FTH_E_OK || run->event->code == FTH_E_NO_PATCH ||
-	    ours == FTH_LC_ABSENT) {
+	if (run->event->code == FTH_E_OK || ours == FTH_LC_ABSENT ||
+	    (run->event->code == FTH_E_NO_PATCH && !denies_ours(run))) {
 		fth_vm_clean(run, vm);
 		return;
 	}
@@ -121,7 +132,7 @@ static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm
 	uint8_t ours = state_of_ours(event);
 	bool spent;
 
-	if (event->code == FTH_E_NO_PATCH || ours == FTH_LC_ABSENT) {
+	if (ours == FTH_LC_ABSENT || (event->code == FTH_E_NO_PATCH && !denies_ours(run))) {
 		fth_vm_clean(run, vm);
 		return;
 	}

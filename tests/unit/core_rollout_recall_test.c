@@ -332,6 +332,58 @@ static void test_id_of_another_agents_op(void **state)
 	assert_true(m_vm_of(0)->op_id > id + FTH_ROLLOUT_OPS_APART);
 }
 
+/* Its list shows the patch in force: "no such patch" is an answer to somebody else's op. */
+static void test_no_patch_of_another_agents_op(void **state)
+{
+	static const uint8_t states[] = { FTH_LC_APPLYING, FTH_LC_SOAKING, FTH_LC_APPLIED };
+	uint64_t id;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(states); i++) {
+		m_setup(NULL);
+		m_begin(1);
+		m_to_done(0);
+		assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+		id = m_vm_of(0)->op_id;
+		m_result(0, FTH_E_NO_PATCH, states[i]);
+		m_expect(0, FTH_RV_WAITING);
+		m_expect_phase(FTH_RO_REVERSING);
+		assert_true(m_vm_of(0)->touched);
+		m_tick(FTH_RETRY_AFTER_MS);
+		m_expect(0, FTH_RV_REVERSING);
+		assert_true(m_vm_of(0)->op_id > id + FTH_ROLLOUT_OPS_APART);
+		m_result(0, FTH_E_OK, FTH_LC_STAGED);
+		m_expect(0, FTH_RV_UNSTAGING);
+		m_result(0, FTH_E_NO_PATCH, states[i]);
+		assert_true(m_vm_of(0)->touched);
+		m_tick(FTH_RETRY_AFTER_MS);
+		m_expect(0, FTH_RV_REVERSING);
+		m_result(0, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+		m_expect(0, FTH_RV_REVERSED);
+		m_expect_phase(FTH_RO_REVERSED);
+	}
+}
+
+/* Who says so for ever is left, and the rollout says that. */
+static void test_no_patch_for_ever(void **state)
+{
+	int i;
+
+	(void)state;
+	m_begin(1);
+	m_to_done(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	for (i = 0; m_vm_of(0)->op && i < 20; i++) {
+		m_result(0, FTH_E_NO_PATCH, FTH_LC_APPLIED);
+		m_tick(FTH_RETRY_AFTER_MS);
+	}
+	assert_int_equal(i, FTH_ROLLOUT_ATTEMPTS_MAX);
+	m_expect(0, FTH_RV_FAILED);
+	assert_string_equal(m_vm_of(0)->why, "reverse refused: no such patch");
+	m_expect_phase(FTH_RO_STUCK);
+}
+
 /* A guest that refuses so for ever must not make ids come round again. */
 static void test_ids_are_not_used_up(void **state)
 {
@@ -464,6 +516,8 @@ int main(void)
 		MACHINE_TEST(test_snapshot_of_one_that_failed),
 		MACHINE_TEST(test_patched_before_its_turn),
 		MACHINE_TEST(test_id_of_another_agents_op),
+		MACHINE_TEST(test_no_patch_of_another_agents_op),
+		MACHINE_TEST(test_no_patch_for_ever),
 		MACHINE_TEST(test_ids_are_not_used_up),
 		MACHINE_TEST(test_late_vm_after_recall),
 		MACHINE_TEST(test_refused_reverse_ends_stuck),
