@@ -117,7 +117,7 @@ struct fth_planner_key {
 	bool placed;
 };
 
-#define FTH_ROLLOUT_CLASSES 11u /* how VMs count for their waves */
+#define FTH_ROLLOUT_CLASSES 12u /* how VMs count for their waves */
 
 /**
  * struct fth_rollout_vm - what a rollout knows of one VM
@@ -135,8 +135,8 @@ struct fth_planner_key {
  * @staged: the guest holds our payload and it was not applied since
  * @inconclusive: it can't be told whether it is healthy: it holds its wave
  * @excused: ... and a person said to go on without it
- * @tried: it was sent a command, found with the patch, or failed: it counts for
- *	the shares of the failure budgets, for good
+ * @tried: it was sent a command, failed, or could not be told: it counts for the shares
+ *	of the failure budgets, for good.  One that was only found with the patch does not
  * @soaked: it soaks, and for long enough: a person said so, or it was to be
  *	confirmed already
  * @effect: a call ran the new code since it was applied

@@ -132,7 +132,7 @@ static uint8_t forward_class(const struct fth_rollout_vm *vm)
 	case FTH_RV_WAITING:
 		return FTH_CLASS_WAITING;
 	case FTH_RV_DONE:
-		return FTH_CLASS_HEALTHY;
+		return vm->tried ? FTH_CLASS_HEALTHY : FTH_CLASS_FOUND;
 	case FTH_RV_FAILED:
 		return FTH_CLASS_FAILED;
 	case FTH_RV_DEFERRED:

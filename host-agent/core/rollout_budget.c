@@ -84,7 +84,11 @@ static bool over(uint32_t count, const struct fth_share *share, uint32_t tried, 
 	return true;
 }
 
-/* A VM counts as tried from its first command on, or where it was found to have the patch. */
+/*
+ * A VM counts as tried from its first command on, or from when it fails or can't be told.  What
+ * was found to have the patch says nothing of how this rollout fares: it would thin out the
+ * failures of those that it patches.
+ */
 void fth_vm_tried(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	if (vm->tried)

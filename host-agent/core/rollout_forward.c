@@ -8,7 +8,9 @@
  * judged by its counts.  A wave is over when each of its VMs is confirmed,
  * failed, or deferred, and at least one was seen to be healthy: a wave whose VMs
  * are all away, or no more, proves nothing, so VMs of later waves take their places;
- * when there are none it waits for those that are away.
+ * when there are none it waits for those that are away.  VMs that were found to have
+ * the patch, which this rollout sent nothing, prove nothing either; but a wave that has
+ * no others has nothing to prove, and is passed.
  */
 #include "core/planner.h"
 #include "core/rollout_internal.h"
@@ -18,6 +20,7 @@ struct tally {
 	uint32_t soaking;
 	uint32_t held; /* inconclusive */
 	uint32_t healthy;
+	uint32_t found; /* patched, not by this rollout */
 	uint32_t failed;
 	uint32_t deferred;
 };
@@ -134,6 +137,7 @@ static void tally_wave(const struct fth_rollout *rollout, struct tally *ret_tall
 	ret_tally->held = fth_agenda_count_until(rollout, FTH_CLASS_HELD_BUSY, all) +
 			  fth_agenda_count_until(rollout, FTH_CLASS_HELD, wave);
 	ret_tally->healthy = fth_agenda_count(rollout, FTH_CLASS_HEALTHY, wave);
+	ret_tally->found = fth_agenda_count(rollout, FTH_CLASS_FOUND, wave);
 	ret_tally->failed = fth_agenda_count(rollout, FTH_CLASS_FAILED, wave);
 	ret_tally->deferred = fth_agenda_count(rollout, FTH_CLASS_DEFERRED, wave);
 }
@@ -196,8 +200,9 @@ static bool wave_failed(struct fth_rollout_run *run, const struct tally *tally)
 
 	if (tally->healthy || !tally->failed || rollout->failures == rollout->failures_excused)
 		return false;
-	fth_text_format(why, sizeof(why), "wave %u of %u: %u VMs failed and none is healthy",
-			rollout->wave + 1, rollout->policy.wave_count, tally->failed);
+	fth_text_format(why, sizeof(why), "wave %u of %u: %u VMs failed and none is healthy%s",
+			rollout->wave + 1, rollout->policy.wave_count, tally->failed,
+			tally->found ? " but those that had the patch before" : "");
 	spend(run, why);
 	return true;
 }
@@ -264,7 +269,7 @@ static void wait_for_wave(struct fth_rollout_run *run, bool crowded)
 }
 
 /* None of its VMs is healthy, and nothing is under way. */
-static void wait_for_vms(struct fth_rollout_run *run)
+static void wait_for_vms(struct fth_rollout_run *run, const struct tally *tally)
 {
 	struct fth_rollout *rollout = run->rollout;
 	const struct fth_rollout_vm *away = fth_agenda_marked(rollout, FTH_MARK_AWAY);
@@ -275,9 +280,16 @@ static void wait_for_vms(struct fth_rollout_run *run)
 				rollout->policy.wave_count, away->name, away->why);
 	else
 		fth_text_format(why, sizeof(why),
-				"wave %u of %u waits: none of its VMs is reachable",
-				rollout->wave + 1, rollout->policy.wave_count);
+				"wave %u of %u waits: none of its VMs%s is reachable",
+				rollout->wave + 1, rollout->policy.wave_count,
+				tally->found ? " that lack the patch" : "");
 	fth_rollout_set_phase(run, FTH_RO_RUNNING, why);
+}
+
+/* Somebody is to be patched there, and nobody was yet. */
+static bool lacks_proof(const struct tally *tally)
+{
+	return !tally->healthy && (!tally->found || tally->deferred);
 }
 
 /* Return: true when another pass has something to do. */
@@ -307,10 +319,10 @@ static bool judge_wave(struct fth_rollout_run *run, bool crowded)
 	}
 	if (wave_failed(run, tally))
 		return false;
-	if (!tally->healthy && replace_away(run))
+	if (lacks_proof(tally) && replace_away(run))
 		return true;
-	if (!tally->healthy && (tally->deferred || waits_for_stand_in(rollout))) {
-		wait_for_vms(run);
+	if (lacks_proof(tally) && (tally->deferred || waits_for_stand_in(rollout))) {
+		wait_for_vms(run, tally);
 		return false;
 	}
 	if (tally->healthy && !wave_is_healthy(run))

@@ -19,11 +19,12 @@ enum fth_rollout_class {
 	FTH_CLASS_HELD_BUSY = 3, /* one of these two, and inconclusive */
 	FTH_CLASS_WAITING = 4,	 /* from here on: nothing goes on with it */
 	FTH_CLASS_HELD = 5,	 /* inconclusive */
-	FTH_CLASS_HEALTHY = 6,
+	FTH_CLASS_HEALTHY = 6,	 /* patched and confirmed by this rollout */
 	FTH_CLASS_FAILED = 7,
 	FTH_CLASS_DEFERRED = 8,
 	FTH_CLASS_MOVING = 9, /* back: it needs no more than what time or answers bring */
 	FTH_CLASS_STUCK = 10, /* back: unreachable, or refuses for good */
+	FTH_CLASS_FOUND = 11, /* has the patch, and nothing was sent to it: proves nothing */
 };
 
 #define FTH_MARK_SILENT (1u << 0)   /* UNKNOWN */

@@ -227,7 +227,6 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		    (vm->wave >= run->rollout->policy.wave_count && !run->rollout->recalled))
 			return;
 		fth_recall_note_found(run, vm);
-		fth_vm_tried(run, vm);
 		vm->touched = true;
 	}
 	fth_vm_heard(run, vm);

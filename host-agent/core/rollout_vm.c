@@ -180,7 +180,7 @@ bool fth_vm_send(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t
 	fth_vm_enter(run, vm, states[op]);
 	if (op < FTH_OP_REVERSE) /* on its way back a VM keeps saying why */
 		fth_vm_explain(run, vm, "%s", "");
-	if (op == FTH_OP_STAGE || op == FTH_OP_APPLY) {
+	if (fth_op_is_forward(op)) {
 		vm->touched = true;
 		fth_vm_tried(run, vm);
 	}
@@ -222,6 +222,8 @@ void fth_vm_set_inconclusive(struct fth_rollout_run *run, struct fth_rollout_vm 
 {
 	if (vm->inconclusive == inconclusive)
 		return;
+	if (inconclusive)
+		fth_vm_tried(run, vm);
 	vm->inconclusive = inconclusive;
 	if (!vm->excused)
 		run->rollout->inconclusive += inconclusive ? 1 : -1;
@@ -300,7 +302,6 @@ void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
 	vm->touched = true;
-	fth_vm_tried(run, vm);
 	vm->attempts = 0;
 	vm->effect = run->event->effect;
 	fth_vm_explain(run, vm, "%s", "");
@@ -316,7 +317,6 @@ void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
 	vm->touched = true;
-	fth_vm_tried(run, vm);
 	vm->attempts = 0;
 	vm->reboots = 0;
 	vm->restores = 0;

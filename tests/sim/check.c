@@ -119,8 +119,9 @@ static void check_counts(const struct fth_rollout *rollout)
 		failures += vm->failure_counted;
 		inconclusive += vm->inconclusive && !vm->excused;
 		tried += vm->tried;
-		if ((vm->touched || vm->failure_counted) && !vm->tried)
-			sim_fail("invariant 1: '%s' was touched and does not count as tried",
+		if ((fth_op_is_forward(vm->op) || vm->failure_counted || vm->inconclusive) &&
+		    !vm->tried)
+			sim_fail("invariant 1: '%s' was patched and does not count as tried",
 				 vm->name);
 	}
 	if (in_flight != rollout->in_flight || failures != rollout->failures ||
