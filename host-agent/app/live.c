@@ -248,6 +248,24 @@ static bool takes_in(const struct fth_live *live, const struct fth_guest *guest)
 	return fth_guest_selected(guest, &live->rollout->policy);
 }
 
+/* The rollout that @live follows left it there, or may have: the newest of its patch before it. */
+static bool is_inherited(const struct fth_live *live, struct fth_guest *guest)
+{
+	const struct fth_agent *agent = live->agent;
+	const struct fth_live *older = NULL;
+	const struct fth_binding *binding;
+	uint32_t i;
+
+	for (i = 0; i < agent->live_count && agent->lives[i] != live; i++)
+		if (!strcmp(agent->lives[i]->rollout->policy.name, live->rollout->policy.name))
+			older = agent->lives[i];
+	if (!older || memcmp(older->rollout->policy.sha256, live->rollout->policy.sha256,
+			     FTH_SHA256_SIZE) != 0)
+		return false;
+	binding = find_binding(older, guest);
+	return binding && older->rollout->vms[binding->vm_index].touched;
+}
+
 int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
 {
 	struct fth_rollout_event event = { .kind = FTH_RE_ADD_VM };
@@ -265,7 +283,8 @@ int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
 	if (guest->known)
 		strcpy(event.release, guest->release);
 	event.reachable = guest->open;
-	event.sha256_matches = !binding && goes_back(live);
+	if (!binding)
+		event.sha256_matches = goes_back(live) || is_inherited(live, guest);
 	fth_incident_fill(live->agent, guest->name, live, &event);
 	error = fth_live_step(live, &event);
 	if (error == -ENOSPC && !live->full) {

@@ -123,8 +123,8 @@ struct fth_planner_key {
  * struct fth_rollout_vm - what a rollout knows of one VM
  * @wave: index of the wave it goes in; canary VMs are in wave 0
  * @reachable: a session is open and the domain runs
- * @touched: a command that may have changed it was sent, and it has not been
- *	seen clean since
+ * @touched: a command that may have changed it was sent, by this rollout or the one that
+ *	it follows, and it has not been seen clean since
  * @op: FTH_OP_* in flight, 0 = none
  * @op_id: of the op in flight
  * @guest_state: enum fth_lifecycle_state as last seen
@@ -316,7 +316,9 @@ enum fth_rollout_event_kind {
  * @capabilities: SEEN: FTH_CAP_* of the guest
  * @guest_state: SEEN, RESULT, EMERGENCY: enum fth_lifecycle_state of the policy's patch
  * @sha256_matches: SEEN, RESULT: the guest's patch of that name is this payload; ADD_VM: it
- *	has this payload, so a rollout that goes back takes it in to take it back
+ *	has this payload, so a rollout that goes back takes it in to take it back; one that
+ *	doesn't takes it for touched until its guest says otherwise: the rollout that it
+ *	follows left the payload there
  * @effect: SEEN, RESULT: calls have run this payload's replacements
  * @restored: SEEN: same boot, but the uptime ran backwards: a snapshot came
  *	back

@@ -98,6 +98,9 @@ static void begin_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	}
 	if (event->blocked)
 		fth_vm_blocked(run, vm, "blocked");
+	/* On the way back it is found by its guest's word, and counted then. */
+	if (event->sha256_matches && fth_rollout_is_forward(rollout))
+		vm->touched = true;
 	if (rollout->phase != FTH_RO_NEW)
 		join_vm(run, vm);
 }

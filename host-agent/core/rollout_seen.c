@@ -93,6 +93,14 @@ static void note_clean(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	run->actions->changed = true;
 }
 
+/* It was said to have the payload of before, and nothing was sent to it since. */
+static bool is_hearsay(const struct fth_rollout_vm *vm)
+{
+	return vm->touched && !vm->tried && !vm->op &&
+	       (vm->state == FTH_RV_WAITING || vm->state == FTH_RV_DEFERRED ||
+		vm->state == FTH_RV_SKIPPED);
+}
+
 /*
  * Another payload of this name is there, and a rollout that was recalled takes it back:
  * the VM came back late, or out of a snapshot.  It is caught up when that is done.
@@ -304,6 +312,8 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		fth_vm_blocked(run, vm, believed_patched(vm) ? "reverted in emergency" : "blocked");
 	else if (!event->blocked && vm->blocked)
 		fth_vm_allowed(run, vm);
+	if (ours == FTH_LC_ABSENT && is_hearsay(vm) && fth_rollout_is_forward(run->rollout))
+		note_clean(run, vm);
 	if (!fth_rollout_is_forward(run->rollout))
 		seen_reversing(run, vm, ours, fresh);
 	else if (event->op_id && ours == FTH_LC_ABSENT)

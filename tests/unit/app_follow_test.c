@@ -104,6 +104,32 @@ static void nobody_is_left_out(void **unused)
 	assert_int_equal(rollout_of(2)->vm_count, AF_PEERS - 1);
 }
 
+/* Its record says that it has the patch; that it is away doesn't make it forgotten. */
+static void who_is_away_goes_back_when_it_returns(void **unused)
+{
+	const struct fth_guest *guest;
+
+	(void)unused;
+	select_names("web-0");
+	af_complete();
+	af.peers[0].mute = true;
+	guest_peer_hang_up(&af.peers[0]);
+	guest = fth_guest_find(af.agent, "web-0");
+	AF_UNTIL(!guest->open);
+	select_names("'*'");
+	af_complete();
+	expect_applied(1, 1, 1);
+	af_stop();
+	af_start();
+	AF_UNTIL(af.agent->open_count == AF_PEERS - 1 && fth_live_find(af.agent, 2)->synced);
+	assert_int_equal(af_verb(2, "undo"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
+	assert_int_equal(AF_SUM(reversed), AF_PEERS - 1);
+	af.peers[0].mute = false;
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
+	assert_int_equal(AF_SUM(reversed), AF_PEERS);
+}
+
 static void another_payload_does_not_follow(void **unused)
 {
 	(void)unused;
@@ -137,6 +163,7 @@ int main(void)
 		AF_TEST(is_recalled_as_a_whole),
 		AF_TEST(goes_on_after_an_abort),
 		AF_TEST(nobody_is_left_out),
+		AF_TEST(who_is_away_goes_back_when_it_returns),
 		AF_TEST(another_payload_does_not_follow),
 		AF_TEST(what_took_its_place_stays),
 	};

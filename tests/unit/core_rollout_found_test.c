@@ -216,6 +216,75 @@ static void test_found_and_inconclusive(void **state)
 	assert_int_equal(m.rollout.tried, 1);
 }
 
+static void add_inherited(int vm, bool reachable)
+{
+	struct fth_rollout_event made = m_event(FTH_RE_ADD_VM, vm);
+
+	made.sha256_matches = true;
+	made.reachable = reachable;
+	assert_int_equal(m_step(&made), 0);
+}
+
+/* The rollout before left the payload on a VM that is away now: it is not forgotten. */
+static void begin_inherited(void)
+{
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
+	add_inherited(0, false);
+	m_add(1, "", "", true);
+	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
+	m_seen(1, FTH_LC_ABSENT);
+	m_to_done(1);
+	m_expect_phase(FTH_RO_COMPLETE);
+	m_expect(0, FTH_RV_DEFERRED);
+	assert_true(m_vm_of(0)->touched);
+	assert_int_equal(m.rollout.tried, 1);
+}
+
+static void test_inherited_goes_back_when_it_returns(void **state)
+{
+	bool patched = false;
+
+	do {
+		m_setup(state);
+		begin_inherited();
+		assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+		assert_int_equal(m.rollout.recall_total, 2);
+		m_result(1, FTH_E_OK, FTH_LC_STAGED);
+		m_result(1, FTH_E_OK, FTH_LC_ABSENT);
+		m_expect_phase(FTH_RO_STUCK);
+		m_seen(0, patched ? FTH_LC_APPLIED : FTH_LC_ABSENT);
+		if (patched) {
+			m_expect(0, FTH_RV_REVERSING);
+			m_result(0, FTH_E_OK, FTH_LC_STAGED);
+			m_result(0, FTH_E_OK, FTH_LC_ABSENT);
+		}
+		m_expect(0, FTH_RV_REVERSED);
+		m_expect_phase(FTH_RO_REVERSED);
+		patched = !patched;
+	} while (patched);
+}
+
+/* Its own word wins, whatever was said. */
+static void test_inherited_is_not_there(void **state)
+{
+	(void)state;
+	begin_inherited();
+	m_seen(0, FTH_LC_ABSENT);
+	m_expect(0, FTH_RV_STAGING);
+	m_setup(NULL);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
+	add_inherited(0, true);
+	assert_true(m_vm_of(0)->touched);
+	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
+	assert_int_equal(m_simple(FTH_RE_ABORT), 0);
+	m_expect(0, FTH_RV_SKIPPED);
+	m_seen(0, FTH_LC_ABSENT);
+	assert_false(m_vm_of(0)->touched);
+	m_expect(0, FTH_RV_SKIPPED);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	m_expect_phase(FTH_RO_REVERSED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +297,8 @@ int main(void)
 		MACHINE_TEST(test_ones_own_stays_tried),
 		MACHINE_TEST(test_found_soaking),
 		MACHINE_TEST(test_found_and_inconclusive),
+		MACHINE_TEST(test_inherited_goes_back_when_it_returns),
+		MACHINE_TEST(test_inherited_is_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
