@@ -236,7 +236,7 @@ static inline bool fth_live_is_told(const struct fth_live *live)
 
 /**
  * fth_live_in_way() - who takes back another payload of @live's name, which is in @guest
- * Return: that rollout, or NULL: there is none, or nobody does.
+ * Return: that rollout, or NULL: there is none, nobody does, or its guest refuses for good.
  */
 const struct fth_live *fth_live_in_way(const struct fth_live *live, struct fth_guest *guest);
 

@@ -60,17 +60,26 @@ static void remember(struct fth_guest *guest)
 		fth_agent_mark(guest->agent);
 }
 
+static void feed_those(struct fth_guest *guest, bool restored, bool takes_back)
+{
+	struct fth_binding *binding;
+
+	for (binding = guest->bindings; binding; binding = binding->next)
+		if (binding->live->takes_back == takes_back && fth_live_is_told(binding->live) &&
+		    binding->live->synced)
+			fth_guest_feed_seen(guest, binding, restored);
+}
+
 void fth_guest_feed_seen_all(struct fth_guest *guest, bool restored)
 {
 	struct fth_agent *agent = guest->agent;
-	struct fth_binding *binding;
 	uint32_t i;
 
 	for (i = 0; guest->patch_count && i < agent->live_count; i++)
 		fth_live_take_back(agent->lives[i], guest);
-	for (binding = guest->bindings; binding; binding = binding->next)
-		if (fth_live_is_told(binding->live) && binding->live->synced)
-			fth_guest_feed_seen(guest, binding, restored);
+	/* Who waits for one that takes back is told by what that one makes of this very word. */
+	feed_those(guest, restored, true);
+	feed_those(guest, restored, false);
 	if (guest->bindings)
 		remember(guest);
 }

@@ -214,10 +214,20 @@ static bool has_payload(const struct fth_live *live, const struct fth_guest *gue
 	       !memcmp(patch->sha256, live->rollout->policy.sha256, FTH_SHA256_SIZE);
 }
 
+/* It was refused for good: only a new word of its guest makes it ask once more. */
+static bool has_given_up(const struct fth_live *live, const struct fth_binding *binding)
+{
+	const struct fth_rollout_vm *vm = &live->rollout->vms[binding->vm_index];
+
+	return vm->state == FTH_RV_FAILED && vm->reachable &&
+	       vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX;
+}
+
 const struct fth_live *fth_live_in_way(const struct fth_live *live, struct fth_guest *guest)
 {
 	const struct fth_agent *agent = live->agent;
 	const char *name = live->rollout->policy.name;
+	const struct fth_binding *binding;
 	const struct fth_live *other;
 	uint32_t i;
 
@@ -228,8 +238,9 @@ const struct fth_live *fth_live_in_way(const struct fth_live *live, struct fth_g
 		if (other == live || !fth_live_is_told(other) || !goes_back(other) ||
 		    strcmp(other->rollout->policy.name, name) != 0 || !has_payload(other, guest))
 			continue;
-		/* One that has no place for it would be waited for in vain. */
-		if (find_binding(other, guest) || !other->synced)
+		/* One that has no place for it, or gave it up, would be waited for in vain. */
+		binding = find_binding(other, guest);
+		if (!other->synced || (binding && !has_given_up(other, binding)))
 			return other;
 	}
 	return NULL;

@@ -324,6 +324,46 @@ static void the_fix_waits_for_the_recall(void **unused)
 	json_decref(json);
 }
 
+/* Its guest does not give the recalled one back: nobody waits for that, the fix has failed. */
+static void the_fix_does_not_wait_for_ever(void **unused)
+{
+	(void)unused;
+	followed_while_away("recall");
+	af.peers[1].refuse_reverse = FTH_E_WRONG_STATE;
+	af_leave(1, false);
+	AF_UNTIL(vm_of(2, "web-1") && vm_of(2, "web-1")->state == FTH_RV_FAILED);
+	assert_non_null(strstr(vm_of(2, "web-1")->why, "another payload of this name is applied"));
+	assert_int_equal(live_of(1)->rollout->phase, FTH_RO_STUCK);
+	assert_int_equal(vm_of(1, "web-1")->state, FTH_RV_FAILED);
+	assert_int_equal(af_phase(), FTH_RO_PAUSED);
+	/* It greets anew, and is asked once more, before the fix is judged. */
+	af.peers[1].refuse_reverse = 0;
+	guest_peer_hang_up(&af.peers[1]);
+	AF_UNTIL(live_of(1)->rollout->phase == FTH_RO_REVERSED && !af.agent->dirty);
+	assert_int_equal(af_verb(2, "resume"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && vm_of(2, "web-1")->state == FTH_RV_DONE);
+	assert_int_equal(live_of(2)->rollout->failures, 1);
+}
+
+/* It gave up, and its VM went away: when it is back, it is asked once more. */
+static void a_recall_is_asked_anew(void **unused)
+{
+	(void)unused;
+	af_complete();
+	af.peers[1].refuse_reverse = FTH_E_WRONG_STATE;
+	assert_int_equal(af_verb(1, "recall"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_STUCK && !af.agent->dirty);
+	assert_int_equal(vm_of(1, "web-1")->state, FTH_RV_FAILED);
+	af_leave(1, true);
+	another_module("in-thread");
+	af_complete();
+	af.peers[1].refuse_reverse = 0;
+	af_leave(1, false);
+	AF_UNTIL(vm_of(2, "web-1") && vm_of(2, "web-1")->state == FTH_RV_DONE && !af.agent->dirty);
+	assert_int_equal(live_of(2)->rollout->failures, 0);
+	assert_int_equal(live_of(1)->rollout->phase, FTH_RO_REVERSED);
+}
+
 /* It was allowed again, and rolled out again: it is the newer one that goes back. */
 static void recalled_in_the_newer_rollout(void **unused)
 {
@@ -360,6 +400,8 @@ int main(void)
 		AF_TEST(recalled_behind_a_newer_rollout),
 		AF_TEST(forgotten_behind_a_newer_rollout),
 		AF_TEST(the_fix_waits_for_the_recall),
+		AF_TEST(the_fix_does_not_wait_for_ever),
+		AF_TEST(a_recall_is_asked_anew),
 		AF_TEST(recalled_in_the_newer_rollout),
 	};
 

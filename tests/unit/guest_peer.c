@@ -347,6 +347,10 @@ static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 	case FTH_T_REVERSE:
 		if (lacks_patch(peer, msg))
 			break;
+		if (peer->refuse_reverse) {
+			done(peer, msg->op_id, peer->refuse_reverse);
+			break;
+		}
 		peer->reversed++;
 		peer->state = FTH_LC_STAGED;
 		done(peer, msg->op_id, FTH_E_OK);

@@ -33,9 +33,10 @@ struct guest_peer {
 	bool deaf;	       /* doesn't read */
 	bool holds_results;    /* does what it is told, doesn't say so */
 	uint16_t refuse_apply; /* enum fth_error */
-	bool stuck;	       /* an APPLY waits for a task until it is forced */
-	bool ignores_hands;    /* no answer to NUDGE and FORCE */
-	uint64_t hits;	       /* calls of the new code, as it tells them */
+	uint16_t refuse_reverse;
+	bool stuck;	    /* an APPLY waits for a task until it is forced */
+	bool ignores_hands; /* no answer to NUDGE and FORCE */
+	uint64_t hits;	    /* calls of the new code, as it tells them */
 	uint32_t confirm_left_ms;
 	uint16_t refuse_allow; /* enum fth_error */
 
