@@ -7,7 +7,7 @@
  * A rollout that ended, completely or by an abort, may be followed by one of the same payload,
  * which goes on where it stopped or goes further.  The newer one answers for all of them
  * then: it finds the patch where it is, keeps it there, and takes it back from everybody.  So
- * nobody whom the older one answers for may be left out.
+ * nobody whom the older one answers for may be left out, nor be behind its last wave.
  *
  * A name that nobody bears must not pass in silence: another VM would be the canary, and
  * the operator would believe that the named one was.
@@ -102,15 +102,48 @@ void fth_create_why_none(struct fth_agent *agent, const struct fth_policy *polic
 struct reach {
 	const struct fth_live *live;
 	const struct fth_policy *policy;
+	uint32_t selected;
 	bool further;
 };
+
+/* The older one does not have it, nor will. */
+static bool is_beyond(const struct fth_rollout *older, const char *name)
+{
+	const struct fth_rollout_vm *vm = fth_rollout_find(older, name);
+
+	return !vm || (vm->state == FTH_RV_SKIPPED && !vm->touched &&
+		       vm->wave >= older->policy.wave_count);
+}
 
 static void look_further(struct fth_guest *guest, void *context)
 {
 	struct reach *reach = context;
 
-	reach->further |= guest->present && fth_guest_selected(guest, reach->policy) &&
-			  !fth_rollout_find(reach->live->rollout, guest->name);
+	if (!guest->present || !fth_guest_selected(guest, reach->policy))
+		return;
+	reach->selected++;
+	reach->further |= is_beyond(reach->live->rollout, guest->name);
+}
+
+/* Behind the last wave nobody is sent anything, and nobody taken back. */
+static bool falls_behind(const struct reach *reach, char *ret_why, size_t size)
+{
+	const struct fth_rollout *older = reach->live->rollout;
+	const struct fth_policy *policy = reach->policy;
+	uint32_t covered = fth_share_of(&policy->waves[policy->wave_count - 1], reach->selected);
+	uint32_t i;
+
+	for (i = 0; covered < reach->selected && i < older->vm_count; i++) {
+		if (!older->vms[i].touched)
+			continue;
+		snprintf(
+			ret_why, size,
+			"'%s' may run it, and the last of rollout.waves takes %u of the %u VMs selected, expected all: let them end with 100%%, or reverse rollout %llu first",
+			older->vms[i].name, covered, reach->selected,
+			(unsigned long long)older->id);
+		return true;
+	}
+	return false;
 }
 
 /* Who may run the patch, or is to be caught up. */
@@ -160,6 +193,8 @@ int fth_create_check_follows(const struct fth_live *live, const struct fth_polic
 			"it has every VM that this policy selects; reverse it before another one begins");
 		return -EINVAL;
 	}
+	if (falls_behind(&reach, ret_why, size))
+		return -EINVAL;
 	for (i = 0; i < rollout->vm_count; i++)
 		if (is_left_out(live->agent, &rollout->vms[i], policy, ret_why, size))
 			return -EINVAL;

@@ -26,6 +26,25 @@ static void select_names(const char *names)
 	af_write_policy("0s", line);
 }
 
+/* In place of those of af_write_policy(). */
+static void set_waves(const char *waves)
+{
+	char text[512], *at;
+	FILE *file = fopen(af.policy, "r+");
+	size_t length;
+
+	assert_non_null(file);
+	length = fread(text, 1, sizeof(text) - 1, file);
+	text[length] = '\0';
+	at = strstr(text, "[1, 100%]");
+	assert_non_null(at);
+	memset(at, ' ', strlen("[1, 100%]"));
+	memcpy(at, waves, strlen(waves));
+	rewind(file);
+	assert_int_equal(fwrite(text, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+}
+
 static void expect_applied(int first, int second, int third)
 {
 	assert_int_equal(af.peers[0].applied, first);
@@ -104,6 +123,39 @@ static void nobody_is_left_out(void **unused)
 	assert_int_equal(rollout_of(2)->vm_count, AF_PEERS - 1);
 }
 
+/* It would answer for those behind its last wave, and never come to them. */
+static void nobody_falls_behind(void **unused)
+{
+	(void)unused;
+	select_names("web-0");
+	af_complete();
+	select_names("'*'");
+	set_waves("[1, 2]");
+	af_refused(409, "rollout 1 of patch 'fix' is complete; 'web-0' may run it, and the last of "
+			"rollout.waves takes 2 of the 3 VMs selected, expected all: let them end "
+			"with 100%, or reverse rollout 1 first");
+	select_names("'*'");
+	af_complete();
+	expect_applied(1, 1, 1);
+}
+
+/* What was behind the last wave of the older one is further. */
+static void goes_on_behind_the_last_wave(void **unused)
+{
+	(void)unused;
+	set_waves("[1, 2]");
+	af_complete();
+	assert_int_equal(AF_SUM(applied), 2);
+	af_write_policy("0s", "");
+	af_complete();
+	expect_applied(1, 1, 1);
+	assert_int_equal(rollout_of(2)->tried, 1);
+	af_refused(409, "it has every VM that this policy selects");
+	assert_int_equal(af_verb(2, "undo"), 200);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
+	assert_int_equal(AF_SUM(reversed), AF_PEERS);
+}
+
 /* Its record says that it has the patch; that it is away doesn't make it forgotten. */
 static void who_is_away_goes_back_when_it_returns(void **unused)
 {
@@ -163,6 +215,8 @@ int main(void)
 		AF_TEST(is_recalled_as_a_whole),
 		AF_TEST(goes_on_after_an_abort),
 		AF_TEST(nobody_is_left_out),
+		AF_TEST(nobody_falls_behind),
+		AF_TEST(goes_on_behind_the_last_wave),
 		AF_TEST(who_is_away_goes_back_when_it_returns),
 		AF_TEST(another_payload_does_not_follow),
 		AF_TEST(what_took_its_place_stays),
