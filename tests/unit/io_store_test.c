@@ -210,6 +210,27 @@ static void a_journal_of_version_1_is_taken_over(void **state)
 	fth_store_close(open_store());
 }
 
+/* Replayed by other rules than it was made by: the last version before today's too. */
+static void events_of_the_version_before_are_refused(void **state)
+{
+	struct fth_store *store = open_store();
+	sqlite3 *db;
+
+	(void)state;
+	add_rollout(store, 1);
+	assert_int_equal(append(store, 1, 0), 0);
+	assert_int_equal(fth_store_commit(store), 0);
+	fth_store_close(store);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 7", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(fth_store_open(path, &store, why), -EINVAL);
+	assert_non_null(
+		strstr(why, "found rollouts in a journal of version 7, expected version 8"));
+	assert_int_equal(sqlite3_exec(db, "DELETE FROM events", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	fth_store_close(open_store());
+}
+
 /* By today's rules its replay would end elsewhere than the rollout did. */
 static void events_of_other_rules_are_refused(void **state)
 {
@@ -254,7 +275,7 @@ static void a_journal_of_a_newer_agent_is_refused(void **state)
 	sqlite3_close(db);
 	assert_int_equal(fth_store_open(path, &store, why), -ENOTSUP);
 	assert_non_null(
-		strstr(why, "version 99, this agent reads up to 7: a newer fotherd wrote it"));
+		strstr(why, "version 99, this agent reads up to 8: a newer fotherd wrote it"));
 }
 
 static struct fth_store_incident incident_of(uint32_t number, uint8_t kind)
@@ -657,6 +678,7 @@ int main(void)
 		TEST(a_block_holds_until_it_is_dropped),
 		TEST(a_name_is_blocked_whatever_its_hash),
 		TEST(events_of_other_rules_are_refused),
+		TEST(events_of_the_version_before_are_refused),
 		TEST(a_journal_of_a_newer_agent_is_refused),
 		TEST(a_vm_is_remembered_once),
 		TEST(a_vm_is_renamed),
