@@ -136,7 +136,8 @@ static uint8_t forward_class(const struct fth_rollout_vm *vm)
 	case FTH_RV_FAILED:
 		return FTH_CLASS_FAILED;
 	case FTH_RV_DEFERRED:
-		return FTH_CLASS_DEFERRED;
+		/* Who was left with it by the rollout before has it until it says otherwise. */
+		return vm->touched && !vm->tried ? FTH_CLASS_FOUND : FTH_CLASS_DEFERRED;
 	default:
 		return FTH_CLASS_NONE;
 	}

@@ -264,6 +264,28 @@ static void test_inherited_goes_back_when_it_returns(void **state)
 	} while (patched);
 }
 
+/* It has the patch, as far as anybody knows: it is no reason to wait, nor for a canary. */
+static void test_inherited_is_not_waited_for(void **state)
+{
+	(void)state;
+	waves(1);
+	fth_rollout_init(&m.rollout, 3, &m.policy, 1, m.vms, m.slots, VMS_MAX);
+	add_inherited(0, false);
+	add_inherited(1, true);
+	add_inherited(2, false);
+	assert_int_equal(m_simple(FTH_RE_BEGIN), 0);
+	m_expect_phase(FTH_RO_RUNNING);
+	m_seen(1, FTH_LC_APPLIED);
+	m_expect_phase(FTH_RO_COMPLETE);
+	assert_int_equal(m.rollout.tried, 0);
+	m_seen(0, FTH_LC_APPLIED);
+	m_expect(0, FTH_RV_DONE);
+	m_seen(2, FTH_LC_ABSENT);
+	m_to_done(2);
+	m_expect_phase(FTH_RO_COMPLETE);
+	assert_int_equal(m.rollout.tried, 1);
+}
+
 /* Its own word wins, whatever was said. */
 static void test_inherited_is_not_there(void **state)
 {
@@ -298,6 +320,7 @@ int main(void)
 		MACHINE_TEST(test_found_soaking),
 		MACHINE_TEST(test_found_and_inconclusive),
 		MACHINE_TEST(test_inherited_goes_back_when_it_returns),
+		MACHINE_TEST(test_inherited_is_not_waited_for),
 		MACHINE_TEST(test_inherited_is_not_there),
 	};
 
