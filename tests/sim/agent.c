@@ -143,6 +143,7 @@ void sim_agent_free(void)
 {
 	enum sim_whose acting = sim_act(SIM_OURS);
 
+	sim_links_cut();
 	sim.dead = true; /* nothing is written any more */
 	fth_agent_free(sim.agent);
 	sim.agent = NULL;

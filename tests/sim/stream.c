@@ -24,7 +24,8 @@ struct fth_stream {
 	struct sim_vm *vm;
 	const struct fth_stream_hooks *hooks;
 	void *context;
-	bool tell; /* @drained is asked for */
+	bool tell;     /* @drained is asked for */
+	bool forsaken; /* by a process that is dead: it goes when that is reaped */
 	enum sim_whose whose;
 };
 
@@ -158,8 +159,11 @@ void sim_link_init(struct sim_vm *vm)
 
 static void break_stream(struct fth_stream *stream)
 {
-	enum sim_whose acting = sim_act(stream->whose);
+	enum sim_whose acting;
 
+	if (stream->forsaken)
+		return;
+	acting = sim_act(stream->whose);
 	stream->hooks->broken(stream->context, "end of file");
 	sim_act(acting);
 }
@@ -177,6 +181,8 @@ void sim_link_break(struct sim_vm *vm, bool tell)
 /* What is in the kernel's buffers still arrives; what was the stream's does not. */
 static void cut(struct sim_vm *vm)
 {
+	if (vm->stream->forsaken)
+		free(vm->stream);
 	vm->stream = NULL;
 	empty(&vm->to_host);
 	if (sim_chance(SIM_RANDOM_NET, 50))
@@ -256,7 +262,11 @@ void fth_stream_free(struct fth_stream *stream)
 	vm = stream->vm;
 	if (vm->old_stream == stream)
 		vm->old_stream = NULL;
-	if ((stream->whose == SIM_OLD || !sim.dead) && vm->stream == stream) {
+	if (sim.dead && stream->whose != SIM_OLD && vm->stream == stream) {
+		stream->forsaken = true;
+		return;
+	}
+	if (vm->stream == stream) {
 		empty(&vm->to_host);
 		if (queued(&vm->to_guest) > SOCKET_BUFFER)
 			vm->to_guest.end = vm->to_guest.begin + SOCKET_BUFFER;
