@@ -77,14 +77,20 @@ static int check_arguments(struct klp_patch *klp, struct fth_report *ret_report)
 	return 0;
 }
 
-static int find_policy(struct klp_patch *klp, bool expected, struct fth_guest_policy *ret_policy,
+/* Lock held.  The host's @load is still under way. */
+static bool is_load(u64 load)
+{
+	return load && fth_engine.expect.active && fth_engine.expect.serial == load;
+}
+
+static int find_policy(struct klp_patch *klp, u64 load, struct fth_guest_policy *ret_policy,
 		       struct fth_report *ret_report)
 {
 	const struct fth_expect *expect = &fth_engine.expect;
 	const char *name = klp->mod->name;
 
-	if (expected) {
-		if (!expect->active)
+	if (load) {
+		if (!is_load(load))
 			return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EINVAL,
 					      "patch '%s' refused: its loader ended before", name);
 		if (strcmp(expect->name, name))
@@ -101,7 +107,7 @@ static int find_policy(struct klp_patch *klp, bool expected, struct fth_guest_po
 }
 
 /* Lock held. */
-static int check_room(struct klp_patch *klp, bool expected, struct fth_report *ret_report)
+static int check_room(struct klp_patch *klp, u64 load, struct fth_report *ret_report)
 {
 	const char *name = klp->mod->name;
 
@@ -122,8 +128,7 @@ static int check_room(struct klp_patch *klp, bool expected, struct fth_report *r
 		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EEXIST,
 				      "patch '%s' refused: it is adopted already", name);
 	/* What is loaded by hand has no hash that is known. */
-	return fth_blocks_check("patch", name, expected ? fth_engine.expect.sha256 : NULL,
-				ret_report);
+	return fth_blocks_check("patch", name, load ? fth_engine.expect.sha256 : NULL, ret_report);
 }
 
 /* Without the lock: the in-tree core may hold its mutex for long. */
@@ -187,14 +192,13 @@ struct origin {
 };
 
 /* Lock held.  The policy is copied while it can't be replaced. */
-static int find_origin(struct klp_patch *klp, bool expected, struct origin *ret_origin,
+static int find_origin(struct klp_patch *klp, u64 load, struct origin *ret_origin,
 		       struct fth_report *ret_report)
 {
 	struct fth_guest_policy policy;
 	int error;
 
-	error = check_room(klp, expected, ret_report)
-			?: find_policy(klp, expected, &policy, ret_report);
+	error = check_room(klp, load, ret_report) ?: find_policy(klp, load, &policy, ret_report);
 	if (error)
 		return error;
 	memcpy(ret_origin->sha256, fth_engine.expect.sha256, sizeof(ret_origin->sha256));
@@ -206,9 +210,9 @@ static int find_origin(struct klp_patch *klp, bool expected, struct origin *ret_
 	return 0;
 }
 
-static void set_origin(struct fth_patch *patch, bool expected, const struct origin *origin)
+static void set_origin(struct fth_patch *patch, u64 load, const struct origin *origin)
 {
-	if (!expected) {
+	if (!load) {
 		patch->flags |= FTH_PATCH_BY_HAND;
 		return;
 	}
@@ -226,7 +230,7 @@ static void set_entering(struct fth_patch *patch)
 }
 
 /* Moves held, which keep the list of patches as it is. */
-static int create(struct klp_patch *klp, bool expected, struct fth_patch **ret_patch,
+static int create(struct klp_patch *klp, u64 load, struct fth_patch **ret_patch,
 		  struct fth_report *ret_report)
 {
 	const struct list_head *older = klp->replace ? &fth_engine.patches : NULL;
@@ -239,7 +243,7 @@ static int create(struct klp_patch *klp, bool expected, struct fth_patch **ret_p
 	if (error)
 		return error;
 	mutex_lock(&fth_engine.lock);
-	error = find_origin(klp, expected, &origin, ret_report);
+	error = find_origin(klp, load, &origin, ret_report);
 	mutex_unlock(&fth_engine.lock);
 	if (error)
 		return error;
@@ -248,7 +252,7 @@ static int create(struct klp_patch *klp, bool expected, struct fth_patch **ret_p
 		kfree(origin.policy);
 		return error;
 	}
-	set_origin(patch, expected, &origin);
+	set_origin(patch, load, &origin);
 	/* From here on a module that is loaded, and that it names, waits for us. */
 	set_entering(patch);
 	*ret_patch = patch;
@@ -366,12 +370,12 @@ static void enlist(struct fth_patch *patch)
 }
 
 /* Moves held.  The module's reference is the patch's on success. */
-static int let_in(struct klp_patch *klp, bool expected, struct fth_report *ret_report)
+static int let_in(struct klp_patch *klp, u64 load, struct fth_report *ret_report)
 {
 	struct fth_patch *patch;
 	int error;
 
-	error = create(klp, expected, &patch, ret_report);
+	error = create(klp, load, &patch, ret_report);
 	if (error)
 		return error;
 	error = load_objects(patch, ret_report);
@@ -406,24 +410,24 @@ err_patch:
  * A second patch is told at once that one is under way, and does not wait for
  * whatever holds the mutex for moves.
  */
-static int begin(struct klp_patch *klp, bool expected, struct fth_report *ret_report)
+static int begin(struct klp_patch *klp, u64 load, struct fth_report *ret_report)
 {
 	int error;
 
 	mutex_lock(&fth_engine.lock);
-	error = check_room(klp, expected, ret_report);
+	error = check_room(klp, load, ret_report);
 	mutex_unlock(&fth_engine.lock);
 	if (error)
 		return error;
 	mutex_lock(&fth_engine.moves);
-	error = let_in(klp, expected, ret_report);
+	error = let_in(klp, load, ret_report);
 	mutex_unlock(&fth_engine.moves);
 	if (!error)
 		fth_engine_kick();
 	return error;
 }
 
-static int adopt(struct klp_patch *klp, bool expected, struct fth_report *ret_report)
+static int adopt(struct klp_patch *klp, u64 load, struct fth_report *ret_report)
 {
 	int error;
 
@@ -435,31 +439,49 @@ static int adopt(struct klp_patch *klp, bool expected, struct fth_report *ret_re
 		return fth_report_set(ret_report, FTH_E_WRONG_STATE, -ENODEV,
 				      "patch '%s' refused: its module is going away",
 				      klp->mod->name);
-	error = begin(klp, expected, ret_report);
+	error = begin(klp, load, ret_report);
 	if (error)
 		module_put(klp->mod);
 	return error;
 }
 
+/* The serial of the load that brings @name, 0 = it is not the host's. */
+static u64 expected_load(const char *name)
+{
+	u64 load;
+
+	mutex_lock(&fth_engine.lock);
+	load = is_expected(name) ? fth_engine.expect.serial : 0;
+	mutex_unlock(&fth_engine.lock);
+	return load;
+}
+
+/* Return: whether the host is told of it. */
+static bool set_result(u64 load, int result, const struct fth_report *report)
+{
+	bool told;
+
+	mutex_lock(&fth_engine.lock);
+	/* Its loader may be gone by now, and the next one's load under way. */
+	told = is_load(load);
+	if (told) {
+		fth_engine.expect.result = result;
+		fth_engine.expect.report = *report;
+	}
+	mutex_unlock(&fth_engine.lock);
+	return told;
+}
+
 int fth_adopt(struct klp_patch *klp)
 {
 	struct fth_report *report = kzalloc(sizeof(*report), GFP_KERNEL);
-	bool expected = is_expected(klp->mod->name);
+	u64 load = expected_load(klp->mod->name);
 	int error = -ENOMEM;
 
 	if (!report)
 		goto out;
-	error = adopt(klp, expected, report);
-	mutex_lock(&fth_engine.lock);
-	/* Its loader may be gone by now, and the next one's load under way. */
-	expected = expected && fth_engine.expect.active &&
-		   !strcmp(fth_engine.expect.name, klp->mod->name);
-	if (expected) {
-		fth_engine.expect.result = error;
-		fth_engine.expect.report = *report;
-	}
-	mutex_unlock(&fth_engine.lock);
-	if (error && !expected)
+	error = adopt(klp, load, report);
+	if (!set_result(load, error, report) && error)
 		pr_err("%s\n", report->detail);
 	kfree(report);
 out:

@@ -155,6 +155,7 @@ int fth_engine_expect(const char *name, const struct fth_guest_policy *policy, c
 		memcpy(expect->sha256, sha256, sizeof(expect->sha256));
 		expect->report = (struct fth_report){};
 		expect->result = -ENOENT;
+		expect->serial++;
 		expect->active = true;
 	}
 	mutex_unlock(&fth_engine.lock);

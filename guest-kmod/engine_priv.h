@@ -71,6 +71,7 @@ struct fth_run {
 /**
  * struct fth_expect - the load that the host announced
  * @active: between expect and expect_end
+ * @serial: of this load, the first is 1; a patch that came for one is not the next one's
  * @loader: thread group of the loader; 0 = it did not start yet.  Read by the
  *	hook without the lock.
  * @result: -ENOENT until the patch came
@@ -79,6 +80,7 @@ struct fth_run {
  */
 struct fth_expect {
 	bool active;
+	u64 serial;
 	pid_t loader;
 	int result;
 	char name[FTH_NAME_MAX + 1];

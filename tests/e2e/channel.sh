@@ -208,6 +208,12 @@ test_loader() {
 		"unstage 78 6 $NAME"
 	eventually "$WAIT_S" "it is taken out by hand" guest "rmmod $NAME"
 	eventually "$WAIT_S" "and its payload can be dropped" unstaged 78
+	guest "printf '%s\\n' '#!/bin/sh' 'exec /sbin/insmod /tests/examples/$OTHER.ko' >/wrong &&
+		chmod 755 /wrong"
+	reload "with a loader that brings another module" insmod_path=/wrong
+	says "it is refused for what it is" \
+		"*result 79 malformed *'$OTHER' refused: the host announced '$NAME'*" \
+		hello "stage 73 6 $NAME $MODULE" "apply 79 6 $NAME $MODULE"
 	reload "with no loader" insmod_path=/none
 	says "APPLY says so" "*result 75 load_failed *'/none'*" hello \
 		"stage 73 6 $NAME $MODULE" "apply 75 6 $NAME $MODULE"
