@@ -7,12 +7,8 @@
  * loader's jobs, from the teller.  Output: requests to engine and stage;
  * one RESULT for each command, PROGRESS and EVENTs.
  *
- * A command is remembered by its op id from before it has any effect.  Asked
- * again it is answered from memory, or with PROGRESS while it runs.  A request
- * that was refused for a passing reason had no effect and is forgotten, so the
- * same op id may try again; what a transition came to is never forgotten but
- * for newer commands.  Commands of an epoch older than the newest are refused
- * before anything else is looked at.
+ * What was asked for before is answered from memory (ops.h), or with PROGRESS
+ * while it runs.
  *
  * Nothing here waits: long work is the engine's worker and the loader's queue.
  */
@@ -25,72 +21,21 @@
 #include "note.h"
 #include "revert.h"
 
-/* The memory of commands. */
-
-/* With dispatch.lock. */
-static struct fth_op *find_op(struct fth_dispatch *dispatch, u64 id)
-{
-	u32 i;
-
-	fth_robust_assert_held(&dispatch->lock);
-	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++)
-		if (dispatch->ops[i].state != FTH_OP_FREE && dispatch->ops[i].id == id)
-			return &dispatch->ops[i];
-	return NULL;
-}
-
-/* A free slot, or the oldest answer's.  With dispatch.lock. */
-static struct fth_op *take_slot(struct fth_dispatch *dispatch)
-{
-	struct fth_op *op, *oldest = NULL;
-	u32 i;
-
-	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++) {
-		op = &dispatch->ops[i];
-		if (op->state == FTH_OP_FREE)
-			return op;
-		if (op->state == FTH_OP_DONE && (!oldest || op->age < oldest->age))
-			oldest = op;
-	}
-	return oldest;
-}
-
-static void forget(u64 id)
-{
-	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	struct fth_op *op;
-
-	fth_robust_lock(&dispatch->lock);
-	op = find_op(dispatch, id);
-	if (op)
-		op->state = FTH_OP_FREE;
-	fth_robust_unlock(&dispatch->lock);
-}
-
 /* Its answer, from now on. */
 static void conclude(u64 id, const struct fth_report *report)
 {
-	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	struct fth_op *op;
-
-	fth_robust_lock(&dispatch->lock);
-	op = find_op(dispatch, id);
-	if (op && op->state == FTH_OP_RUNNING) {
-		op->state = FTH_OP_DONE;
-		op->report = *report;
-	}
-	fth_robust_unlock(&dispatch->lock);
+	fth_ops_conclude(&fth_guest.dispatch.ops, id, report);
 	fth_dispatch_send_result(id, report, false);
 }
 
-/* It had no effect. */
+/* What was refused for a passing reason had no effect. */
 static void refuse(u64 id, const struct fth_report *report)
 {
 	if (!fth_error_retryable(report->code)) {
 		conclude(id, report);
 		return;
 	}
-	forget(id);
+	fth_ops_forget(&fth_guest.dispatch.ops, id);
 	fth_dispatch_send_result(id, report, false);
 }
 
@@ -109,63 +54,13 @@ static bool copy_name(struct fth_span span, char *ret_name)
 	return true;
 }
 
-enum admission {
-	ADMIT_NEW,     /* remembered as running: carry it out */
-	ADMIT_RUNNING, /* it runs already */
-	ADMIT_ANSWER,  /* @report is the answer */
-};
-
-/* With dispatch.lock. */
-static enum admission admit_locked(struct fth_dispatch *dispatch, const struct fth_msg *msg,
-				   u64 epoch, const char *name, struct fth_report *report)
-{
-	struct fth_op *op;
-
-	if (epoch < dispatch->epoch) {
-		fth_report_set(report, FTH_E_STALE_EPOCH, 0,
-			       "%s '%s' refused: epoch %llu, newest seen is %llu",
-			       fth_msg_type_name(msg->type), name, epoch, dispatch->epoch);
-		return ADMIT_ANSWER;
-	}
-	dispatch->epoch = epoch;
-	op = find_op(dispatch, msg->op_id);
-	if (op && (op->type != msg->type || strcmp(op->name, name))) {
-		fth_report_set(report, FTH_E_MALFORMED, 0,
-			       "%s '%s' refused: op id %llu was %s '%s'",
-			       fth_msg_type_name(msg->type), name, msg->op_id,
-			       fth_msg_type_name(op->type), op->name);
-		return ADMIT_ANSWER;
-	}
-	if (op && op->state == FTH_OP_DONE) {
-		*report = op->report;
-		return ADMIT_ANSWER;
-	}
-	if (op)
-		return ADMIT_RUNNING;
-	op = take_slot(dispatch);
-	if (!op) {
-		fth_report_set(report, FTH_E_BUSY, 0, "%s '%s' refused: %u commands are running",
-			       fth_msg_type_name(msg->type), name, FTH_DISPATCH_OPS_MAX);
-		return ADMIT_ANSWER;
-	}
-	op->id = msg->op_id;
-	op->age = dispatch->begun++;
-	op->type = msg->type;
-	op->state = FTH_OP_RUNNING;
-	op->asked = false;
-	op->after = fth_teller_serial();
-	strscpy(op->name, name, sizeof(op->name));
-	return ADMIT_NEW;
-}
-
 /*
  * Is this command to be carried out?  Else it was answered here.  Of STAGE every
  * chunk is.
  */
 static bool admit(const struct fth_msg *msg, u64 epoch, struct fth_span span, char *ret_name)
 {
-	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	enum admission admission;
+	enum fth_admission admission;
 	struct fth_report report;
 	u8 state;
 
@@ -176,12 +71,11 @@ static bool admit(const struct fth_msg *msg, u64 epoch, struct fth_span span, ch
 				   : "op id is 0");
 		return false;
 	}
-	fth_robust_lock(&dispatch->lock);
-	admission = admit_locked(dispatch, msg, epoch, ret_name, &report);
-	fth_robust_unlock(&dispatch->lock);
-	if (admission == ADMIT_NEW || (admission == ADMIT_RUNNING && msg->type == FTH_T_STAGE))
+	admission = fth_ops_admit(&fth_guest.dispatch.ops, msg, epoch, ret_name, &report);
+	if (admission == FTH_ADMIT_NEW ||
+	    (admission == FTH_ADMIT_RUNNING && msg->type == FTH_T_STAGE))
 		return true;
-	if (admission == ADMIT_ANSWER) {
+	if (admission == FTH_ADMIT_ANSWER) {
 		fth_dispatch_send_result(msg->op_id, &report, false);
 		return false;
 	}
@@ -209,7 +103,7 @@ static void handle_stage(const struct fth_msg *msg)
 		adopted = fth_dispatch_patch_state(name) > FTH_LC_STAGED;
 	err = fth_stage_chunk(msg->op_id, name, stage, adopted, &done, &report);
 	if (before && before != msg->op_id && partial->op_id != before)
-		forget(before);
+		fth_ops_forget(&fth_guest.dispatch.ops, before);
 	if (err == -EINPROGRESS)
 		fth_dispatch_send_progress(msg->op_id, name, FTH_LC_ABSENT, done, stage->size);
 	else if (err)
@@ -290,21 +184,6 @@ static int unstage(const char *name, struct fth_report *report)
 	return fth_stage_drop(name, report);
 }
 
-/* Its answer is the end of a transition; of one that had ended before it is none. */
-static void await_end(u64 id)
-{
-	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	struct fth_op *op;
-
-	fth_robust_lock(&dispatch->lock);
-	op = find_op(dispatch, id);
-	if (op) {
-		op->asked = true;
-		op->asked_after = fth_teller_serial();
-	}
-	fth_robust_unlock(&dispatch->lock);
-}
-
 /*
  * Who names a payload means no other one of that name: another rollout's, or one that
  * somebody loaded by hand.
@@ -345,14 +224,14 @@ static void handle_command(const struct fth_msg *msg)
 	case FTH_T_REVERSE:
 		err = reverse(name, &report);
 		if (!err) {
-			await_end(msg->op_id);
+			fth_ops_await_end(&fth_guest.dispatch.ops, msg->op_id);
 			return;
 		}
 		break;
 	case FTH_T_REVERT:
 		err = revert(name, command->mode, &report);
 		if (!err) {
-			await_end(msg->op_id);
+			fth_ops_await_end(&fth_guest.dispatch.ops, msg->op_id);
 			return;
 		}
 		break;
@@ -423,21 +302,13 @@ void fth_dispatch_message(const struct fth_msg *msg)
 	WRITE_ONCE(dispatch->under_way, 0);
 }
 
-/*
- * A command that the engine has begun, or that has its answer, is remembered.
- * Another one may be asked for again: what it is about says what came of it.
- */
 void fth_dispatch_renew(void)
 {
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	struct fth_op *op;
 
-	fth_robust_lock(&dispatch->lock);
-	op = dispatch->under_way ? find_op(dispatch, dispatch->under_way) : NULL;
-	if (op && op->state == FTH_OP_RUNNING && !op->asked)
-		op->state = FTH_OP_FREE;
+	if (dispatch->under_way)
+		fth_ops_renew(&dispatch->ops, dispatch->under_way);
 	dispatch->under_way = 0;
-	fth_robust_unlock(&dispatch->lock);
 }
 
 void fth_dispatch_malformed(u64 op_id, const char *why)
@@ -453,7 +324,7 @@ void fth_dispatch_new_session(void)
 	u64 id = fth_stage_abandon();
 
 	if (id)
-		forget(id);
+		fth_ops_forget(&fth_guest.dispatch.ops, id);
 }
 
 /*
@@ -476,89 +347,29 @@ static void tell_incidents(struct fth_dispatch *dispatch)
 void fth_dispatch_hello(const struct fth_msg *msg)
 {
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	u64 epoch;
 
-	fth_robust_lock(&dispatch->lock);
-	dispatch->epoch = max(dispatch->epoch, msg->u.hello.epoch);
-	epoch = dispatch->epoch;
-	fth_robust_unlock(&dispatch->lock);
-	fth_dispatch_send_hello_ack(epoch);
+	fth_dispatch_send_hello_ack(fth_ops_see_epoch(&dispatch->ops, msg->u.hello.epoch));
 	tell_incidents(dispatch);
 }
 
 /* Ends. */
 
-/*
- * What a settled transition means to a running command.
- * @now: the patch's state then.
- * Return: is it the command's end?
- */
-static bool is_end(u8 type, u8 state, u8 now, u16 *code)
-{
-	bool gone = state == FTH_LC_ABSENT;
-
-	if (type == FTH_T_APPLY) {
-		if (!gone)
-			*code = FTH_E_OK;
-		else if (*code == FTH_E_OK)
-			*code = FTH_E_REVERSED;
-		return true;
-	}
-	if (gone) {
-		*code = FTH_E_OK;
-		return true;
-	}
-	/* It settled just before this command turned it round. */
-	if (fth_lifecycle_in_transition(now))
-		return false;
-	if (*code == FTH_E_OK)
-		*code = FTH_E_REVERSED;
-	return true;
-}
-
-/*
- * Does it wait for this end?  A command that the engine hasn't begun yet doesn't
- * wait for that of the one before.  With dispatch.lock.
- */
-static bool may_end(const struct fth_op *op, const struct fth_settled *settled, u64 serial)
-{
-	if (op->state != FTH_OP_RUNNING || strcmp(op->name, settled->name) || serial <= op->after)
-		return false;
-	/* What was replaced had been applied: it is another one that is asked for now. */
-	if (op->type == FTH_T_APPLY)
-		return !settled->replaced;
-	if (op->type != FTH_T_REVERSE && op->type != FTH_T_REVERT)
-		return false;
-	/* It may be gone before we came to note that it was asked to go. */
-	return settled->state == FTH_LC_ABSENT || (op->asked && serial > op->asked_after);
-}
-
 /* Answer the commands that a settled transition ends; Return: were there any? */
 static bool answer_ended(const struct fth_settled *settled, u8 now, u64 serial)
 {
-	const struct fth_report *report = &settled->report;
-	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	struct fth_report answer = *report;
+	struct fth_ops *ops = &fth_guest.dispatch.ops;
+	struct fth_report answer = settled->report;
 	bool explained = false;
-	u32 i;
+	u32 at = 0;
+	u64 id;
 
-	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++) {
-		struct fth_op *op = &dispatch->ops[i];
-		u64 id = 0;
-		u8 type;
-
-		answer.code = report->code;
-		fth_robust_lock(&dispatch->lock);
-		if (may_end(op, settled, serial))
-			id = op->id;
-		type = op->type;
-		fth_robust_unlock(&dispatch->lock);
-		if (!id || !is_end(type, settled->state, now, &answer.code))
-			continue;
+	for (;;) {
+		id = fth_ops_next_ended(ops, &at, settled, now, serial, &answer.code);
+		if (!id)
+			return explained;
 		explained = true;
 		conclude(id, &answer);
 	}
-	return explained;
 }
 
 void fth_dispatch_settled(const struct fth_settled *settled, u8 now, u64 serial)
@@ -577,39 +388,20 @@ void fth_dispatch_settled(const struct fth_settled *settled, u8 now, u64 serial)
 
 void fth_dispatch_load_failed(const char *name, const struct fth_report *report)
 {
-	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	u64 id = 0;
-	u32 i;
+	u32 at = 0;
+	u64 id = fth_ops_next_running(&fth_guest.dispatch.ops, &at, name, FTH_T_APPLY);
 
-	fth_robust_lock(&dispatch->lock);
-	for (i = 0; i < FTH_DISPATCH_OPS_MAX && !id; i++) {
-		struct fth_op *op = &dispatch->ops[i];
-
-		if (op->state == FTH_OP_RUNNING && op->type == FTH_T_APPLY &&
-		    !strcmp(op->name, name))
-			id = op->id;
-	}
-	fth_robust_unlock(&dispatch->lock);
 	if (id)
 		refuse(id, report);
 }
 
 void fth_dispatch_progress(const char *name, u8 state, u32 done, u32 total)
 {
-	struct fth_dispatch *dispatch = &fth_guest.dispatch;
-	u32 i;
+	u32 at = 0;
+	u64 id;
 
-	for (i = 0; i < FTH_DISPATCH_OPS_MAX; i++) {
-		struct fth_op *op = &dispatch->ops[i];
-		u64 id = 0;
-
-		fth_robust_lock(&dispatch->lock);
-		if (op->state == FTH_OP_RUNNING && !strcmp(op->name, name))
-			id = op->id;
-		fth_robust_unlock(&dispatch->lock);
-		if (id)
-			fth_dispatch_send_progress(id, name, state, done, total);
-	}
+	while ((id = fth_ops_next_running(&fth_guest.dispatch.ops, &at, name, 0)) != 0)
+		fth_dispatch_send_progress(id, name, state, done, total);
 }
 
 const struct fth_engine_client fth_dispatch_client = {
@@ -624,20 +416,20 @@ const struct fth_engine_client fth_dispatch_client = {
 int fth_dispatch_init(void)
 {
 	struct fth_dispatch *dispatch = &fth_guest.dispatch;
+	int err = fth_ops_init(&dispatch->ops);
 
-	fth_robust_mutex_init(&dispatch->lock, NULL);
+	if (err)
+		return err;
 	fth_robust_mutex_init(&dispatch->reply_lock, NULL);
-	dispatch->ops = kvcalloc(FTH_DISPATCH_OPS_MAX, sizeof(*dispatch->ops), GFP_KERNEL);
 	dispatch->answer = kvzalloc(sizeof(*dispatch->answer), GFP_KERNEL);
-	if (!dispatch->ops || !dispatch->answer) {
-		fth_dispatch_exit();
-		return -ENOMEM;
-	}
-	return 0;
+	if (dispatch->answer)
+		return 0;
+	fth_ops_exit(&dispatch->ops);
+	return -ENOMEM;
 }
 
 void fth_dispatch_exit(void)
 {
 	kvfree(fth_guest.dispatch.answer);
-	kvfree(fth_guest.dispatch.ops);
+	fth_ops_exit(&fth_guest.dispatch.ops);
 }

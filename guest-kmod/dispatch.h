@@ -10,40 +10,9 @@
 #include "blocks.h"
 #include "engine.h"
 #include "incidents.h"
+#include "ops.h"
 #include "robust.h"
 #include "stage.h"
-
-#define FTH_DISPATCH_OPS_MAX 64 /* commands remembered, running ones too */
-
-enum fth_op_state {
-	FTH_OP_FREE = 0,
-	FTH_OP_RUNNING = 1, /* its RESULT comes later */
-	FTH_OP_DONE = 2,    /* @report is the answer, however often it is asked */
-};
-
-/**
- * struct fth_op - a command and what came of it
- * @id: the host's, never 0
- * @age: when it was begun, in commands
- * @type: enum fth_wire_type
- * @state: enum fth_op_state
- * @asked: REVERSE, REVERT: the engine has begun what is asked for
- * @after: fth_teller_serial() when it was begun: only what comes after can be its end
- * @asked_after: the same when it was @asked
- * @name: of the patch
- * @report: where DONE
- */
-struct fth_op {
-	u64 id;
-	u64 age;
-	u8 type;
-	u8 state;
-	bool asked;
-	u64 after;
-	u64 asked_after;
-	char name[FTH_NAME_MAX + 1];
-	struct fth_report report;
-};
 
 /**
  * struct fth_answer - room to build one message; too large for a stack
@@ -57,21 +26,15 @@ struct fth_answer {
 };
 
 /**
- * struct fth_dispatch - what is remembered of the host's commands
- * @lock: protects @epoch, @ops, @begun; never held over a call of another part
- * @epoch: newest seen
- * @begun: commands begun since load
- * @ops: FTH_DISPATCH_OPS_MAX of them
+ * struct fth_dispatch - what the host asks for
+ * @ops: what is remembered of its commands
  * @under_way: op id of the command that is being carried out, 0 = none; the
  *	receiving side's
  * @incident: the one that is being told again; the receiving side's
  * @reply_lock: protects @answer while it is filled and sent
  */
 struct fth_dispatch {
-	struct fth_robust_mutex lock;
-	u64 epoch;
-	u64 begun;
-	struct fth_op *ops;
+	struct fth_ops ops;
 	u64 under_way;
 	struct fth_incident incident;
 	struct fth_robust_mutex reply_lock;

@@ -43,7 +43,7 @@ struct fth_params {
  * struct fth_guest - everything between the wire and the engine
  *
  * Order of locks, outermost first: link.receive_lock, the engine's (never held
- * when it calls us), dispatch.reply_lock, dispatch.lock, stage.lock, link.lock,
+ * when it calls us), dispatch.reply_lock, ops.lock, stage.lock, link.lock,
  * channel.tx_lock, relay.lock or teller.lock.  What a dead task held of the first
  * and of dispatch's and link's is given back (rescue.c).
  */

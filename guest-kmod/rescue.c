@@ -27,7 +27,7 @@
 /* Innermost first. */
 static struct fth_robust_mutex *const mutexes[] = {
 	&fth_guest.link.lock,
-	&fth_guest.dispatch.lock,
+	&fth_guest.dispatch.ops.lock,
 	&fth_guest.dispatch.reply_lock,
 	&fth_guest.link.receive_lock,
 };
