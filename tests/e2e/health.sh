@@ -32,6 +32,13 @@ settled() { "$FOTHER" rollout status --wait; }
 why() { fleet_rollout 'vms[0].why' "$(fleet_last_rollout)"; }
 says() { [[ "$(why)" == *"$1"* ]]; }
 phase_is() { [ "$(fleet_rollout phase "$(fleet_last_rollout)")" = "$1" ]; }
+hung_are_gone() { # the numbers that they wrote down
+	local pid
+	[ -s "$FLEET_DIR/hung.pids" ] || return 1
+	for pid in $(cat "$FLEET_DIR/hung.pids"); do
+		! kill -0 "$pid" 2>/dev/null || return 1
+	done
+}
 sees_tag() { [ "$("$FOTHER" vm list --json | jq -r '.[] | select(.name == "web-1").tags[0]')" = web ]; }
 
 libvirt_fleet health "${DOMAINS[@]}"
@@ -54,6 +61,24 @@ eventually 100 "an idle domain holds it, and says so" says \
 	"health.host: io-progress: inconclusive: "
 ok "it is not confirmed" phase_is soaking
 ok "it goes back" "$FOTHER" rollout reverse --wait "$(fleet_last_rollout)"
+
+# It hears no signal that can be heard, and has a child that goes on by itself.
+cat >"$FLEET_DIR/hung" <<-END
+	#!/bin/sh
+	trap '' TERM INT HUP
+	sleep 100000 &
+	echo \$! \$\$ >>$FLEET_DIR/hung.pids
+	echo "the database is slow"
+	while :; do sleep 1; done
+END
+chmod 755 "$FLEET_DIR/hung"
+policy "  command: [$FLEET_DIR/hung]" "  timeout: 1s"
+ok "a rollout whose program hangs starts" start
+eventually 100 "it holds, and says so" says \
+	"health.command: inconclusive: it did not end in 1000 ms: the database is slow"
+ok "it is not confirmed" phase_is soaking
+ok "it goes back" "$FOTHER" rollout reverse --wait "$(fleet_last_rollout)"
+eventually 100 "of the programs and their children none is left" hung_are_gone
 
 cat >"$FLEET_DIR/probe" <<-'END'
 	#!/bin/sh
