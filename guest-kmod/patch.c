@@ -13,6 +13,7 @@
 struct count {
 	u32 objects;
 	u32 functions;
+	size_t name_bytes;
 };
 
 static struct count count_author(const struct klp_patch *klp)
@@ -29,6 +30,16 @@ static struct count count_author(const struct klp_patch *klp)
 	return count;
 }
 
+static void count_names(const struct fth_patch *patch, struct count *count)
+{
+	struct fth_object *object;
+
+	fth_patch_for_each_object(patch, object)
+		count->name_bytes += object->name ? strlen(object->name) + 1 : 0;
+	for (u32 i = 0; i < patch->count; i++)
+		count->name_bytes += strlen(patch->functions[i].name) + 1;
+}
+
 /* At most: a function of several older patches is counted for each. */
 static struct count count_older(const struct list_head *older)
 {
@@ -42,6 +53,7 @@ static struct count count_older(const struct list_head *older)
 			continue;
 		count.objects += patch->object_count;
 		count.functions += patch->count;
+		count_names(patch, &count);
 	}
 	return count;
 }
@@ -152,24 +164,36 @@ static int add_author(struct fth_patch *patch, struct fth_report *ret_report)
 	return 0;
 }
 
+/* A copy at @at, which is moved on; the room was counted. */
+static const char *keep_name(const char *name, char **at)
+{
+	char *copy = *at;
+
+	if (!name)
+		return NULL;
+	*at += strlen(name) + 1;
+	return strcpy(copy, name);
+}
+
 /* Source: the in-tree klp_add_nops(). */
 static void add_nop(struct fth_patch *patch, const char *object_name,
-		    const struct fth_function *function)
+		    const struct fth_function *function, char **at)
 {
 	struct fth_object *object = fth_patch_find_object(patch, object_name);
 
 	if (!object) {
 		object = &patch->objects[patch->object_count++];
-		object->name = object_name;
+		object->name = keep_name(object_name, at);
 	}
 	if (has_function(patch, object - patch->objects, function->name, function->sympos))
 		return;
 	/* Its redirect has no new function, and no counter. */
-	add_entry(patch, object - patch->objects, function->name, function->sympos);
+	add_entry(patch, object - patch->objects, keep_name(function->name, at), function->sympos);
 }
 
 static void add_nops(struct fth_patch *patch, const struct list_head *older)
 {
+	char *at = patch->nop_names;
 	struct fth_patch *old;
 
 	if (!older)
@@ -177,7 +201,7 @@ static void add_nops(struct fth_patch *patch, const struct list_head *older)
 	list_for_each_entry(old, older, list) {
 		for (u32 i = 0; i < old->count && !old->out; i++)
 			add_nop(patch, old->objects[old->functions[i].object].name,
-				&old->functions[i]);
+				&old->functions[i], &at);
 	}
 }
 
@@ -198,7 +222,8 @@ static int fill(struct fth_patch *patch, const struct list_head *older,
 				    sizeof(*patch->functions), GFP_KERNEL);
 	patch->redirects = kvcalloc(author.functions + nops.functions + 1,
 				    sizeof(*patch->redirects), GFP_KERNEL);
-	if (!patch->objects || !patch->functions || !patch->redirects)
+	patch->nop_names = kvmalloc(nops.name_bytes + 1, GFP_KERNEL);
+	if (!patch->objects || !patch->functions || !patch->redirects || !patch->nop_names)
 		return fth_report_set(ret_report, FTH_E_NO_MEMORY, -ENOMEM,
 				      "patch '%s' refused: out of memory", patch->name);
 	error = add_author(patch, ret_report);
@@ -240,6 +265,7 @@ void fth_patch_free(struct fth_patch *patch)
 	for (u32 i = 0; patch->redirects && i < patch->total; i++)
 		free_percpu(patch->redirects[i].hits);
 	fth_sets_free(patch->sets);
+	kvfree(patch->nop_names);
 	kvfree(patch->redirects);
 	kvfree(patch->functions);
 	kvfree(patch->objects);

@@ -24,7 +24,7 @@ struct module;
 /**
  * struct fth_object - vmlinux or a module that a patch changes
  * @klp: the author's structure; NULL where there are only nops
- * @name: the module's; NULL = vmlinux.  With @klp NULL it is an older patch's.
+ * @name: the module's; NULL = vmlinux
  * @module: while it is loaded
  * @cold: of its functions; of vmlinux each function has its own
  * @loaded: its functions are resolved
@@ -109,6 +109,7 @@ enum fth_grace {
  * @count: the author's functions, the first ones
  * @total: those and the nops
  * @redirects: one per function, same order
+ * @nop_names: of the nops: the older patches' own go with their modules
  * @sets: of the last transition; replaced with all CPUs stopped in between
  * @stale: the table has changed since they were made
  * @confirm_by_ns: lived time (clock.h), 0 = no limit; while SOAKING
@@ -147,6 +148,7 @@ struct fth_patch {
 	u32 total;
 	struct fth_function *functions;
 	struct fth_redirect *redirects;
+	char *nop_names;
 	struct fth_sets *sets;
 	bool stale;
 	struct fth_lever lever;
