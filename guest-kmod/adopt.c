@@ -83,16 +83,25 @@ static bool is_load(u64 load)
 	return load && fth_engine.expect.active && fth_engine.expect.serial == load;
 }
 
+/* Lock held. */
+static int check_load(const char *name, u64 load, struct fth_report *ret_report)
+{
+	if (!load || is_load(load))
+		return 0;
+	return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EINVAL,
+			      "patch '%s' refused: its loader ended before", name);
+}
+
 static int find_policy(struct klp_patch *klp, u64 load, struct fth_guest_policy *ret_policy,
 		       struct fth_report *ret_report)
 {
 	const struct fth_expect *expect = &fth_engine.expect;
 	const char *name = klp->mod->name;
+	int error = check_load(name, load, ret_report);
 
+	if (error)
+		return error;
 	if (load) {
-		if (!is_load(load))
-			return fth_report_set(ret_report, FTH_E_WRONG_STATE, -EINVAL,
-					      "patch '%s' refused: its loader ended before", name);
 		if (strcmp(expect->name, name))
 			return fth_report_set(ret_report, FTH_E_MALFORMED, -EINVAL,
 					      "patch '%s' refused: the host announced '%s'", name,
@@ -326,6 +335,7 @@ static void take_out(struct fth_patch *patch)
 {
 	fth_patch_want(patch, false);
 	fth_redirector_sweep(&fth_engine.redirector);
+	fth_objects_call(patch, FTH_CALL_POST_UNPATCH);
 }
 
 /* No task has been switched when it fails. */
@@ -338,24 +348,30 @@ static int put_in(struct fth_patch *patch, struct fth_report *ret_report)
 		return error;
 	fth_patch_want(patch, true);
 	error = fth_adopt_redirect(patch, ret_report);
-	if (error)
-		goto err_callbacks;
+	if (error) {
+		fth_patch_want(patch, false);
+		fth_objects_call(patch, FTH_CALL_POST_UNPATCH);
+		return error;
+	}
 	error = fth_patch_make_sets(patch, true, &patch->sets, ret_report);
 	if (error)
-		goto err_redirects;
-	return 0;
-
-err_redirects:
-	take_out(patch);
-err_callbacks:
-	fth_patch_want(patch, false);
-	fth_objects_call(patch, FTH_CALL_POST_UNPATCH);
+		take_out(patch);
 	return error;
 }
 
-static void enlist(struct fth_patch *patch)
+/*
+ * What allowed it may not be so any more: requests don't wait for the mutex for moves,
+ * which was held over callbacks that took what time they liked.
+ */
+static int enlist(struct fth_patch *patch, u64 load, struct fth_report *ret_report)
 {
+	int error;
+
 	mutex_lock(&fth_engine.lock);
+	error = check_room(patch->klp, load, ret_report)
+			?: check_load(patch->name, load, ret_report);
+	if (error)
+		goto out;
 	spin_lock(&fth_engine.members);
 	fth_engine.entering = NULL;
 	list_add_tail(&patch->list, &fth_engine.patches);
@@ -366,7 +382,9 @@ static void enlist(struct fth_patch *patch)
 	fth_patch_publish(patch, true);
 	patch->klp->enabled = true;
 	fth_work_begin(patch);
+out:
 	mutex_unlock(&fth_engine.lock);
+	return error;
 }
 
 /* Moves held.  The module's reference is the patch's on success. */
@@ -390,13 +408,14 @@ static int let_in(struct klp_patch *klp, u64 load, struct fth_report *ret_report
 	}
 	fth_states_begin(patch);
 	error = put_in(patch, ret_report);
+	if (!error) {
+		error = enlist(patch, load, ret_report);
+		if (error)
+			take_out(patch);
+	}
 	fth_states_end();
-	if (error)
-		goto err_sysfs;
-	enlist(patch);
-	return 0;
-
-err_sysfs:
+	if (!error)
+		return 0;
 	fth_sysfs_remove(patch);
 err_objects:
 	unload_objects(patch);

@@ -134,6 +134,56 @@ eventually 20 "it is in force" has $P1/state soaking
 is "$(noted)" "p1 post_patch vmlinux;p1 post_patch $OBJ;" "post_patch once all have switched"
 is "$(generation $OBJ)" 1 "the function is replaced"
 
+# Between the two, the patch before is asked to go while a callback takes its time.
+HOLD=/sys/module/fth_test_log/parameters/hold
+noted_is() { # LINES: nothing is forgotten
+	[ "$(tr '\n' ';' </dev/fth_log)" = "$1" ]
+}
+visitors 2 blocked 0 /tmp/blocked
+blocking=$background
+eventually 20 "two tasks stay inside of it" has_inside 2
+noted >/dev/null
+ok "callbacks wait" write 1 $HOLD
+background /tmp/insmod insmod $MOD/fth_test_gen_p3.ko callbacks=1 functions=b
+eventually 20 "another patch waits in its callback" noted_is "p3 pre_patch vmlinux;"
+ok "the patch before it is asked to go" write 0 $P1/enabled
+ok "the callback ends" write 0 $HOLD
+wait "$background"
+nok "the other patch is refused" [ $? -eq 0 ]
+ok "the log says why" said "'fth_test_gen_p3' refused: the transition of 'fth_test_gen_p1' runs"
+is "$(noted)" "p3 pre_patch vmlinux;p3 post_unpatch vmlinux;p1 pre_unpatch vmlinux;p1 pre_unpatch $OBJ;" \
+	"its callbacks are called in pairs"
+ok "nothing is left of it" gone fth_test_gen_p3
+is "$(cat $P1/transition)" 1 "the first one's transition still runs"
+release_visitors $blocking 0 "they leave"
+eventually 20 "it is gone" gone fth_test_gen_p1
+ok "its module can be unloaded" rmmod fth_test_gen_p1
+is "$(generation $OBJ)" 0 "the function is the original"
+
+# A replacement's nops outlive the module of the patch that they are for.
+ok "the patch before comes without a kernel function" \
+	insmod $MOD/fth_test_gen_p1.ko functions=none module=$OBJ
+eventually 20 "it is in force" has $P1/state soaking
+visitors 2 blocked 0 /tmp/blocked
+blocking=$background
+eventually 20 "two tasks stay inside" has_inside 2
+ok "a replacement loads" insmod $MOD/fth_test_gen_p2.ko functions=a replace=1
+eventually 20 "it waits for them" holds $PATCHES/fth_test_gen_p2/pending fth_gen
+ok "the patch before is reverted beside it" write 'fth_test_gen_p1 immediate' $S/revert
+eventually 20 "it is gone" gone fth_test_gen_p1
+ok "and its module" rmmod fth_test_gen_p1
+ok "an unrelated module loads" insmod $MOD/${OBJ}2.ko
+ok "and unloads" rmmod ${OBJ}2
+ok "the module that was patched goes" rmmod $OBJ
+ok "and comes" insmod $MOD/$OBJ.ko
+is "$(generation $OBJ)" 0 "its function is the original"
+release_visitors $blocking 0 "they leave"
+eventually 20 "the replacement is in force" has $PATCHES/fth_test_gen_p2/state soaking
+revert fth_test_gen_p2
+ok "the patch before may come again" write fth_test_gen_p1 $S/allow
+apply fth_test_gen_p1 callbacks=1 module=$OBJ
+noted >/dev/null
+
 # Replace: the new patch's callbacks only.
 apply fth_test_gen_p2 callbacks=1 module=$OBJ replace=1
 is "$(noted)" "p2 pre_patch vmlinux;p2 pre_patch $OBJ;p2 post_patch vmlinux;p2 post_patch $OBJ;" \

@@ -134,6 +134,7 @@ static int pre_patch(struct klp_object *object)
 	bool fails = !strcmp(fail_pre, name_of(object));
 
 	fth_test_note("p%d pre_patch %s%s", FTH_GEN, name_of(object), fails ? " fails" : "");
+	fth_test_wait();
 	if (!fails && !object->name)
 		note_states(&patch, true);
 	return fails ? -ENODEV : 0;

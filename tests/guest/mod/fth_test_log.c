@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /dev/fth_log: what test modules note, in the order it came; a write empties
- * it.  One that outlives all of them, as their parameters go when they do.
+ * it.  One that outlives all of them, as their parameters go when they do: so it
+ * also says whether they wait.
  */
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/miscdevice.h>
@@ -12,6 +14,11 @@
 #include "fth_test_log.h"
 
 #define LOG_MAX_B 16384u
+#define LOOK_MS 10
+
+static bool hold;
+module_param(hold, bool, 0644);
+MODULE_PARM_DESC(hold, "who asks waits as long as it is set");
 
 static DEFINE_MUTEX(lock); /* protects text and used */
 static char text[LOG_MAX_B];
@@ -29,6 +36,13 @@ void fth_test_note(const char *format, ...)
 	va_end(arguments);
 }
 EXPORT_SYMBOL_GPL(fth_test_note);
+
+void fth_test_wait(void)
+{
+	while (READ_ONCE(hold))
+		msleep(LOOK_MS);
+}
+EXPORT_SYMBOL_GPL(fth_test_wait);
 
 static ssize_t log_read(struct file *file, char __user *user, size_t length, loff_t *position)
 {

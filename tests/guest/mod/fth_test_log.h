@@ -8,4 +8,7 @@
 /** fth_test_note() - add a line.  Context: may sleep. */
 __printf(1, 2) void fth_test_note(const char *format, ...);
 
+/** fth_test_wait() - until the log's parameter `hold` is 0.  Context: may sleep. */
+void fth_test_wait(void);
+
 #endif /* FTH_TEST_LOG_H */
