@@ -19,6 +19,7 @@
 #include <linux/fs.h>
 #include <linux/kobject.h>
 #include <linux/mount.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/virtio.h>
@@ -50,6 +51,27 @@ struct find_list {
 	u32 count;
 	struct device *devices[FIND_CONTROLLERS_MAX];
 };
+
+/*
+ * Held while the bus is gone through: whoever takes a controller off it waits in
+ * BUS_NOTIFY_REMOVED_DEVICE, before it gives up its parent.
+ */
+static DEFINE_MUTEX(collecting);
+
+/* With the parent, whose lock we take: a device that is off its bus holds it no more. */
+static struct device *hold(struct device *device)
+{
+	get_device(device->parent);
+	return get_device(device);
+}
+
+static void let(struct device *device)
+{
+	struct device *parent = device->parent;
+
+	put_device(device);
+	put_device(parent);
+}
 
 static void read_port_name(struct device *device, char *ret_name)
 {
@@ -236,7 +258,7 @@ static int collect(struct device *device, void *data)
 		return 0;
 	if (list->count == FIND_CONTROLLERS_MAX)
 		return 1;
-	list->devices[list->count++] = get_device(device);
+	list->devices[list->count++] = hold(device);
 	return 0;
 }
 
@@ -246,10 +268,15 @@ static void scan(struct work_struct *work)
 	struct find_list list = {};
 	u32 i, wait_ms = FIND_IDLE_MS;
 
+	/* The bus may tell us no more. */
+	if (READ_ONCE(channel->exiting))
+		return;
+	mutex_lock(&collecting);
 	bus_for_each_dev(fth_channel_driver.driver.bus, NULL, &list, collect);
+	mutex_unlock(&collecting);
 	for (i = 0; i < list.count; i++) {
 		look_at(list.devices[i]);
-		put_device(list.devices[i]);
+		let(list.devices[i]);
 	}
 	if (READ_ONCE(channel->lost) && !channel->vdev)
 		fth_channel_regain();
@@ -281,10 +308,13 @@ static int bus_event(struct notifier_block *notifier, unsigned long event, void 
 	if (dev_to_virtio(data)->id.device != VIRTIO_ID_CONSOLE)
 		return NOTIFY_DONE;
 	switch (event) {
+	case BUS_NOTIFY_REMOVED_DEVICE:
+		mutex_lock(&collecting);
+		mutex_unlock(&collecting);
+		fallthrough;
 	case BUS_NOTIFY_ADD_DEVICE:
 	case BUS_NOTIFY_BOUND_DRIVER:
 	case BUS_NOTIFY_UNBOUND_DRIVER:
-	case BUS_NOTIFY_REMOVED_DEVICE:
 		fth_channel_find_soon();
 		break;
 	default:
@@ -334,19 +364,20 @@ void fth_channel_find_exit(void)
 	bool locked;
 
 	WRITE_ONCE(channel->exiting, true);
-	bus_unregister_notifier(fth_channel_driver.driver.bus, &channel->bus_notifier);
 	cancel_delayed_work_sync(&channel->scan);
+	bus_unregister_notifier(fth_channel_driver.driver.bus, &channel->bus_notifier);
 	locked = fth_channel_lock(channel, &flags);
 	if (channel->vdev)
-		device = get_device(&channel->vdev->dev);
+		device = hold(&channel->vdev->dev);
 	if (locked)
 		fth_channel_unlock(channel, flags);
 	unregister_virtio_driver(&fth_channel_driver);
 	/* Removal, and whoever saw us not exiting yet, may have armed it again. */
 	cancel_delayed_work_sync(&channel->scan);
-	if (device)
+	if (device) {
 		give_to_stock(device);
-	put_device(device);
+		let(device);
+	}
 	kern_unmount(channel->sysfs);
 	destroy_workqueue(channel->find_wq);
 }
