@@ -285,9 +285,10 @@ static bool holder_is_gone(struct fth_channel *channel, enum fth_transport_now n
 
 /*
  * Interrupts are off.  A lock whose holder is gone is inherited: since everybody
- * but a note takes it by trying, nothing waits in it.
+ * but a note takes it by trying, nothing waits in it.  That of a CPU that a panic has
+ * stopped stays taken: only another note may come.
  */
-static int note_lock(struct fth_channel *channel, enum fth_transport_now now)
+static int note_lock(struct fth_channel *channel, enum fth_transport_now now, bool *ret_ours)
 {
 	int cpu = smp_processor_id() + 1;
 	u32 waited_us;
@@ -298,12 +299,12 @@ static int note_lock(struct fth_channel *channel, enum fth_transport_now now)
 		if (spin_trylock(&channel->tx_lock)) {
 			__release(&channel->tx_lock);
 			WRITE_ONCE(channel->tx_cpu, cpu);
+			*ret_ours = true;
 			return 0;
 		}
 		if (holder_is_gone(channel, now, mine)) {
 			if (!READ_ONCE(channel->tx_in_ring)) {
-				if (!mine)
-					preempt_disable();
+				*ret_ours = mine;
 				return 0;
 			}
 			WRITE_ONCE(channel->lost, true);
@@ -371,15 +372,17 @@ static int channel_send_now(const void *frame, u32 length, enum fth_transport_no
 {
 	struct fth_channel *channel = &fth_guest.channel;
 	unsigned long flags;
+	bool ours;
 	int err;
 
 	if (length > FTH_CHANNEL_NOTE_MAX)
 		return -EMSGSIZE;
 	local_irq_save(flags);
-	err = note_lock(channel, now);
+	err = note_lock(channel, now, &ours);
 	if (!err) {
 		err = note_locked(channel, frame, length, note_limit_us(now));
-		give_back(channel);
+		if (ours)
+			give_back(channel);
 	}
 	local_irq_restore(flags);
 	return err;
