@@ -388,8 +388,7 @@ void fth_dispatch_settled(const struct fth_settled *settled, u8 now, u64 serial)
 
 void fth_dispatch_load_failed(const char *name, const struct fth_report *report)
 {
-	u32 at = 0;
-	u64 id = fth_ops_next_running(&fth_guest.dispatch.ops, &at, name, FTH_T_APPLY);
+	u64 id = fth_ops_of_load(&fth_guest.dispatch.ops, name);
 
 	if (id)
 		refuse(id, report);
@@ -400,7 +399,7 @@ void fth_dispatch_progress(const char *name, u8 state, u32 done, u32 total)
 	u32 at = 0;
 	u64 id;
 
-	while ((id = fth_ops_next_running(&fth_guest.dispatch.ops, &at, name, 0)) != 0)
+	while ((id = fth_ops_next_running(&fth_guest.dispatch.ops, &at, name)) != 0)
 		fth_dispatch_send_progress(id, name, state, done, total);
 }
 

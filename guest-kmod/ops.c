@@ -185,7 +185,12 @@ void fth_ops_renew(struct fth_ops *ops, u64 id)
 	fth_robust_unlock(&ops->lock);
 }
 
-u64 fth_ops_next_running(struct fth_ops *ops, u32 *at, const char *name, u8 type)
+static bool runs_for(const struct fth_op *op, const char *name)
+{
+	return op->state == OP_RUNNING && !strcmp(op->name, name);
+}
+
+u64 fth_ops_next_running(struct fth_ops *ops, u32 *at, const char *name)
 {
 	u64 id = 0;
 
@@ -193,10 +198,28 @@ u64 fth_ops_next_running(struct fth_ops *ops, u32 *at, const char *name, u8 type
 	while (*at < FTH_OPS_MAX && !id) {
 		const struct fth_op *op = &ops->list[(*at)++];
 
-		if (op->state == OP_RUNNING && (!type || op->type == type) &&
-		    !strcmp(op->name, name))
+		if (runs_for(op, name))
 			id = op->id;
 	}
+	fth_robust_unlock(&ops->lock);
+	return id;
+}
+
+u64 fth_ops_of_load(struct fth_ops *ops, const char *name)
+{
+	const struct fth_op *oldest = NULL;
+	u64 id;
+	u32 i;
+
+	fth_robust_lock(&ops->lock);
+	for (i = 0; i < FTH_OPS_MAX; i++) {
+		const struct fth_op *op = &ops->list[i];
+
+		if (runs_for(op, name) && op->type == FTH_T_APPLY &&
+		    (!oldest || op->age < oldest->age))
+			oldest = op;
+	}
+	id = oldest ? oldest->id : 0;
 	fth_robust_unlock(&ops->lock);
 	return id;
 }

@@ -87,10 +87,18 @@ void fth_ops_renew(struct fth_ops *ops, u64 id);
  * fth_ops_next_running() - the next command about a patch that runs
  * @at: 0 at first, then as this leaves it
  * @name: of the patch
- * @type: enum fth_wire_type; 0 = any
  * Return: its op id; 0 = there is no other.
  */
-u64 fth_ops_next_running(struct fth_ops *ops, u32 *at, const char *name, u8 type);
+u64 fth_ops_next_running(struct fth_ops *ops, u32 *at, const char *name);
+
+/**
+ * fth_ops_of_load() - the APPLY whose load has failed
+ * @name: of the patch
+ *
+ * One load runs at a time, and another APPLY of that name may have come since.
+ * Return: the op id of the oldest that runs; 0 = there is none.
+ */
+u64 fth_ops_of_load(struct fth_ops *ops, const char *name);
 
 /**
  * fth_ops_next_ended() - the next command that a settled transition ends
