@@ -49,14 +49,15 @@ void fth_revert_write_down(const struct fth_patch *patch, u64 alarm, const char 
 	fth_incidents_add(one);
 }
 
-/* Lock held. */
-static void raise_alarm(struct fth_patch *patch, u8 trigger, u8 mode, const char *why)
+/* Lock held.  Return: false when a trigger was faster. */
+static bool raise_alarm(struct fth_patch *patch, u8 trigger, u8 mode, const char *why)
 {
 	u64 alarm = fth_alarm(fth_incidents_number(), trigger, mode);
 
-	/* A trigger may have been faster. */
-	if (!cmpxchg(&patch->alarm, 0, alarm))
-		fth_revert_write_down(patch, alarm, why);
+	if (cmpxchg(&patch->alarm, 0, alarm))
+		return false;
+	fth_revert_write_down(patch, alarm, why);
+	return true;
 }
 
 static bool is_unconfirmed(const struct fth_patch *patch)
@@ -382,12 +383,11 @@ static void escalate(struct fth_patch *patch, u8 mode)
 /* Lock held. */
 static void request(struct fth_patch *patch, u8 trigger, u8 mode)
 {
-	if (patch->alarm)
+	const char *why = trigger == FTH_TRIGGER_HOST ? "asked for by the host"
+						      : "asked for in the guest";
+
+	if (patch->alarm || !raise_alarm(patch, trigger, mode, why))
 		escalate(patch, mode);
-	else
-		raise_alarm(patch, trigger, mode,
-			    trigger == FTH_TRIGGER_HOST ? "asked for by the host"
-							: "asked for in the guest");
 }
 
 static int request_named(const char *name, u8 trigger, u8 mode, struct fth_report *ret_report)
