@@ -116,7 +116,8 @@ void fth_file_free(struct fth_file *file);
  * Return: 0; -ENOMEM; -EAGAIN when no thread can be had.
  *
  * libvirt calls block and call back on any thread, so it has a thread of its
- * own; a lost libvirtd is connected to again for ever.
+ * own; a lost libvirtd is connected to again for ever, and @gone is called then
+ * for domains that went meanwhile.
  */
 int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inventory_hooks *hooks,
 		    void *context, struct fth_libvirt **ret_libvirt);

@@ -11,7 +11,9 @@
  * channel is plugged into a running domain.  An event is a reason to look, not
  * the truth: the domain is always asked anew.  The data itself goes straight
  * through the socket and survives a restart of libvirtd, whose domains are then
- * asked anew.
+ * asked anew.  No event tells of a domain that went while there was no connection:
+ * whom we told of before and the whole list doesn't name is gone.  A list that could
+ * not be had says nothing, nor does a domain in it that could not be read.
  */
 #include <errno.h>
 #include <libvirt/libvirt.h>
@@ -50,6 +52,14 @@ struct notice {
 	char path[FTH_DOMAIN_PATH_MAX];
 };
 
+/* A domain that the loop was told of, and under which name. */
+struct known {
+	struct known *next;
+	uint8_t uuid[FTH_UUID_SIZE];
+	char name[FTH_VM_NAME_MAX + 1];
+	bool listed; /* in the list that was read last */
+};
+
 /* The answer to one fth_libvirt_sample(). */
 struct answer {
 	bool known;
@@ -74,6 +84,7 @@ struct fth_libvirt {
 	virConnectPtr connection;
 	int callbacks[EVENTS]; /* their ids; each holds the connection; -1: none */
 	int timer;
+	struct known *known;
 	bool said_down;
 	bool told; /* the loop's */
 	pthread_mutex_t lock;
@@ -153,6 +164,44 @@ static bool read_xml(const char *text, struct notice *notice)
 	return channel != FTH_DOMAIN_NONE;
 }
 
+/* The link to it; to NULL where the loop has no such domain. */
+static struct known **find_known(struct fth_libvirt *libvirt, const uint8_t *uuid)
+{
+	struct known **link = &libvirt->known;
+
+	while (*link && memcmp((*link)->uuid, uuid, sizeof((*link)->uuid)) != 0)
+		link = &(*link)->next;
+	return link;
+}
+
+static void drop_known(struct known **link)
+{
+	struct known *known = *link;
+
+	if (!known)
+		return;
+	*link = known->next;
+	free(known);
+}
+
+/* What the loop has when @notice was delivered. */
+static int take_known(struct fth_libvirt *libvirt, const struct notice *notice)
+{
+	struct known **link = find_known(libvirt, notice->uuid);
+
+	if (notice->gone) {
+		drop_known(link);
+		return 0;
+	}
+	if (!*link)
+		*link = calloc(1, sizeof(**link));
+	if (!*link)
+		return -ENOMEM;
+	memcpy((*link)->uuid, notice->uuid, sizeof(notice->uuid));
+	strcpy((*link)->name, notice->name);
+	return 0;
+}
+
 /* Ask the domain for everything, whatever made us look. */
 static void look(struct fth_libvirt *libvirt, virDomainPtr domain)
 {
@@ -182,7 +231,10 @@ static void look(struct fth_libvirt *libvirt, virDomainPtr domain)
 		return;
 	}
 	notice->running = state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED;
-	fth_loop_post(libvirt->loop, deliver, libvirt, notice);
+	if (take_known(libvirt, notice))
+		free(notice);
+	else
+		fth_loop_post(libvirt->loop, deliver, libvirt, notice);
 }
 
 static int lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail,
@@ -258,6 +310,42 @@ static bool take_asked(struct fth_libvirt *libvirt, char *ret_name)
 	return found;
 }
 
+static int tell_gone(struct fth_libvirt *libvirt, const struct known *known)
+{
+	struct notice *notice = calloc(1, sizeof(*notice));
+
+	if (!notice)
+		return -ENOMEM;
+	notice->gone = true;
+	memcpy(notice->uuid, known->uuid, sizeof(notice->uuid));
+	strcpy(notice->name, known->name);
+	fth_loop_post(libvirt->loop, deliver, libvirt, notice);
+	return 0;
+}
+
+/* Events wait meanwhile, on our thread: what is made while the list is comes after it. */
+static void drop_unlisted(struct fth_libvirt *libvirt, virDomainPtr *domains, int count)
+{
+	struct known *known, **link = &libvirt->known;
+	uint8_t uuid[FTH_UUID_SIZE];
+	int i;
+
+	for (known = libvirt->known; known; known = known->next)
+		known->listed = false;
+	for (i = 0; i < count; i++) {
+		virDomainGetUUID(domains[i], uuid);
+		known = *find_known(libvirt, uuid);
+		if (known)
+			known->listed = true;
+	}
+	while (*link) {
+		if ((*link)->listed || tell_gone(libvirt, *link))
+			link = &(*link)->next;
+		else
+			drop_known(link);
+	}
+}
+
 static void list_domains(struct fth_libvirt *libvirt)
 {
 	virDomainPtr *domains = NULL;
@@ -269,6 +357,8 @@ static void list_domains(struct fth_libvirt *libvirt)
 		libvirt->lost = true;
 		return;
 	}
+	/* First of all: another domain of the list may have the name now. */
+	drop_unlisted(libvirt, domains, count);
 	for (i = 0; i < count; i++) {
 		look(libvirt, domains[i]);
 		virDomainFree(domains[i]);
@@ -450,6 +540,8 @@ void fth_libvirt_free(struct fth_libvirt *libvirt)
 	virEventUpdateTimeout(libvirt->timer, 0);
 	pthread_join(libvirt->thread, NULL);
 	virEventRemoveTimeout(libvirt->timer);
+	while (libvirt->known)
+		drop_known(&libvirt->known);
 	pthread_mutex_destroy(&libvirt->lock);
 	free(libvirt);
 }

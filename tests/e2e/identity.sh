@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Domains of a real libvirtd that are renamed, and made anew under a known name.  None of
-# them is started: it is about who they are.
+# Domains of a real libvirtd that are renamed, made anew under a known name, and gone while
+# no libvirtd runs.  None of them is started: it is about who they are.
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -11,6 +11,8 @@ libvirt_namespace "$0"
 
 FIRST=11111111-aaaa-4aaa-8aaa-000000000001
 SECOND=22222222-aaaa-4aaa-8aaa-000000000002
+THIRD=33333333-aaaa-4aaa-8aaa-000000000003
+FOURTH=44444444-aaaa-4aaa-8aaa-000000000004
 
 # define NAME UUID: a domain with the channel of fother
 define() {
@@ -33,6 +35,7 @@ define() {
 names() { "$FOTHER" vm list --json | jq -r '[.[].name] | sort | join(" ")'; }
 names_are() { [ "$(names)" = "$1" ]; }
 uuid_of() { "$FOTHER" vm list --json | jq -r ".[] | select(.name == \"$1\").domain_uuid"; }
+uuid_is() { [ "$(uuid_of "$1")" = "$2" ]; }
 told() { "$FOTHER" history "$1" --json | jq -r '[.[] | .what + ": " + .why] | join("; ")'; }
 
 libvirt_fleet identity
@@ -66,4 +69,21 @@ ok "the first one is defined again" define db-4 "$FIRST"
 ok "the agent finds it" fleet_until "both" names_are "db-3 db-4"
 like "$(told db-4)" "renamed: *; replaced: *; renamed: it was called 'db-3/11111111' before" \
 	"and knows it again"
+
+ok "a third domain is defined" define db-5 "$THIRD"
+ok "the agent finds it" fleet_until "all three" names_are "db-3 db-4 db-5"
+fleet_policy fother_demo_cmdline
+ok "a rollout takes all of them in" "$FOTHER" rollout start "$FLEET_DIR/fother_demo_cmdline.yaml"
+nok "who is there can't be forgotten" "$FOTHER" vm forget db-4
+libvirt_stop
+defined=$FLEET_DIR/libvirt/etc/qemu
+ok "a domain goes while no libvirtd runs" rm "$defined/db-4.xml"
+ok "and another one takes a name" sed -i "s/$THIRD/$FOURTH/" "$defined/db-5.xml"
+# Not by ok, which has a shell of its own: its process id is needed at the end.
+libvirt_run "$FLEET_DIR/libvirt"
+tap_result $? "libvirtd starts again"
+ok "the agent has the one that took the name" fleet_until "the fourth" uuid_is db-5 "$FOURTH"
+ok "the one that went can be forgotten" fleet_until "db-4 to go" "$FOTHER" vm forget db-4
+is "$(names)" "db-3 db-5" "and is known no more"
+nok "the one that stayed can't be" "$FOTHER" vm forget db-3
 done_testing

@@ -41,6 +41,12 @@ libvirt_start() {
 		cgroup_controllers = []
 		remember_owner = 0
 	END
+	libvirt_run "$root"
+}
+
+# libvirt_run FOLDER: libvirtd in the places of libvirt_start; again after libvirt_stop.
+libvirt_run() {
+	local root=$1
 	# Its usual pid file is in /run, where another test's may be.
 	libvirtd --timeout 0 --pid-file "$root/libvirtd.pid" >"$root/libvirtd.log" 2>&1 &
 	LIBVIRTD_PID=$!
