@@ -5,10 +5,14 @@
  * DESIGN
  * Both make a copy of what can be read and replay each rollout out of it.  The
  * check removes the copy; the salvage puts it in the journal's place, and keeps
- * the damaged file.  A rollout is whole or it is left out: what would be rebuilt
- * from half of its events is a guess.  Blocks, histories and the epoch are kept
- * as far as they can be read.
+ * the damaged file.  That is one rename: whenever the machine dies, the journal
+ * is the damaged one, which is refused as before, or the salvaged one.  It is
+ * never missing: that would be a new fleet, where nothing is blocked or recalled.
+ * A rollout is whole or it is left out: what would be rebuilt from half of its
+ * events is a guess.  Blocks, histories and the epoch are kept as far as they can
+ * be read.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +24,8 @@
 
 #define EXIT_SOUND 0
 #define EXIT_DAMAGED 1
+#define ASIDE_TRIES 16u /* names for the damaged file */
+#define ASIDE_SIZE (PATH_MAX + 32)
 
 struct check {
 	const char *state;
@@ -38,9 +44,11 @@ static void say(void *context, const char *line)
 	printf("  %s\n", line);
 }
 
-static void remove_files(const char *path)
+static const struct fth_salvage_ear ear = { say, NULL };
+
+static void remove_logs(const char *path)
 {
-	static const char *const ends[] = { "", "-wal", "-shm" };
+	static const char *const ends[] = { "-wal", "-shm" };
 	char name[PATH_MAX + 8];
 	size_t i;
 
@@ -48,6 +56,22 @@ static void remove_files(const char *path)
 		snprintf(name, sizeof(name), "%s%s", path, ends[i]);
 		unlink(name);
 	}
+}
+
+static void remove_files(const char *path)
+{
+	unlink(path);
+	remove_logs(path);
+}
+
+static int sync_folder(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = fd < 0 || fsync(fd) ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
 static void take_verdict(void *context, uint64_t id, int error)
@@ -94,21 +118,57 @@ static int look_at_copy(struct check *check, bool drops)
 	return error;
 }
 
+/* A second name for the damaged file: its own stays until the salvaged one has it. */
+static int put_aside(const struct check *check, char *ret_aside)
+{
+	long long at = (long long)time(NULL);
+	unsigned int tries = ASIDE_TRIES;
+	int error;
+
+	do {
+		snprintf(ret_aside, ASIDE_SIZE, "%s.damaged-%lld", check->journal, at++);
+		error = link(check->journal, ret_aside) ? -errno : 0;
+	} while (error == -EEXIST && --tries);
+	if (error)
+		printf("'%s' can't be put aside: %s\n", check->journal, strerror(-error));
+	return error;
+}
+
+/* Both are whole without a write-ahead log: a file that is renamed leaves its own behind. */
+static int exchange(const struct check *check, char *ret_aside)
+{
+	int error = fth_store_merge_log(check->copy, &ear);
+
+	if (!error)
+		error = fth_store_merge_log(check->journal, &ear);
+	if (!error)
+		error = put_aside(check, ret_aside);
+	if (error)
+		return error;
+	remove_logs(check->journal); /* empty, if there are any */
+	error = sync_folder(check->state);
+	if (!error && rename(check->copy, check->journal))
+		error = -errno;
+	if (error) {
+		printf("'%s' can't be put in place: %s; the damaged one stays\n", check->copy,
+		       strerror(-error));
+		unlink(ret_aside);
+		return error;
+	}
+	error = sync_folder(check->state);
+	if (error)
+		printf("'%s': %s; which journal is there after a loss of power is not known\n",
+		       check->state, strerror(-error));
+	return error;
+}
+
 static int put_in_place(const struct check *check)
 {
-	char aside[PATH_MAX + 32];
+	char aside[ASIDE_SIZE];
+	int error = exchange(check, aside);
 
-	snprintf(aside, sizeof(aside), "%s.damaged-%lld", check->journal, (long long)time(NULL));
-	if (rename(check->journal, aside)) {
-		printf("'%s' can't be put aside: %s\n", check->journal, strerror(errno));
-		return -errno;
-	}
-	remove_files(check->journal); /* what the write-ahead log held is in the copy */
-	if (rename(check->copy, check->journal)) {
-		printf("'%s' can't be put in place: %s; the damaged one is '%s'\n", check->copy,
-		       strerror(errno), aside);
-		return -errno;
-	}
+	if (error)
+		return error;
 	printf("salvaged: %u rollouts kept, %u left out; the damaged file is '%s'\n", check->sound,
 	       check->count, aside);
 	if (check->count)
@@ -143,7 +203,6 @@ static int conclude(struct check *check, int error, bool salvages)
 
 int fth_journal_check(const char *state, bool salvages)
 {
-	const struct fth_salvage_ear ear = { say, NULL };
 	struct check *check = calloc(1, sizeof(*check));
 	int error, code;
 

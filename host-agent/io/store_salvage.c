@@ -3,15 +3,17 @@
  * A damaged journal: what of it can still be read, into a new file.
  *
  * DESIGN
- * The damaged file is opened for reading only.  Each table is walked from its
+ * The damaged file is copied by reading only.  Each table is walked from its
  * beginning to the first row that can't be read, and from its end back to the
  * last one that can't.  Nothing is interpreted here, and nothing is guessed: what
  * can't be read is said to be lost.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "io/store_internal.h"
 #include "io/store_salvage.h"
@@ -240,4 +242,31 @@ int fth_store_salvage(const char *from, const char *to, const struct fth_salvage
 	sqlite3_close(salvage.from);
 	sqlite3_close(salvage.to);
 	return error;
+}
+
+static bool has_log(const char *path)
+{
+	char log[PATH_MAX + 8];
+	struct stat info;
+
+	snprintf(log, sizeof(log), "%s-wal", path);
+	return !stat(log, &info) && info.st_size;
+}
+
+int fth_store_merge_log(const char *path, const struct fth_salvage_ear *ear)
+{
+	struct salvage salvage = { .ear = ear };
+
+	if (sqlite3_open_v2(path, &salvage.from, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
+		bear_with_damage(&salvage);
+		/* A log is only seen by who has read something. */
+		sqlite3_exec(salvage.from, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+		sqlite3_wal_checkpoint_v2(salvage.from, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+					  NULL);
+	}
+	if (has_log(path))
+		say(&salvage, "'%s-wal' can't be put into its journal: %s", path,
+		    sqlite3_errmsg(salvage.from));
+	sqlite3_close(salvage.from);
+	return has_log(path) ? -EIO : 0;
 }

@@ -32,4 +32,12 @@ struct fth_salvage {
 int fth_store_salvage(const char *from, const char *to, const struct fth_salvage_ear *ear,
 		      struct fth_salvage *ret_result);
 
+/**
+ * fth_store_merge_log() - put what its write-ahead log holds into the file itself
+ * @path: a journal, damaged or not, that nobody has open
+ * @ear: told why not
+ * Return: 0: @path is whole without its log; -EIO.
+ */
+int fth_store_merge_log(const char *path, const struct fth_salvage_ear *ear);
+
 #endif /* FTH_IO_STORE_SALVAGE_H */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent_api.h"
@@ -19,6 +20,19 @@
 #include "io/loop.h"
 
 #define PAGE 4096
+#define KILLED 9 /* exit code */
+
+static bool dies_at_rename;
+
+/* In place of the C library's. */
+int rename(const char *from, const char *to)
+{
+	const char *name = strrchr(to, '/');
+
+	if (dies_at_rename && name && !strcmp(name, "/journal.db"))
+		_exit(KILLED);
+	return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
 
 static void in_journal(const char *sql)
 {
@@ -177,6 +191,65 @@ static void blocks_behind_a_bad_page_are_kept(void **unused)
 	af_start();
 }
 
+/* Of a process that was killed: what it wrote is in the write-ahead log only. */
+static void in_log(const char *sql)
+{
+	char path[112];
+	int status;
+	sqlite3 *db;
+	pid_t child;
+
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		_exit(sqlite3_open(path, &db) || sqlite3_exec(db, sql, NULL, NULL, NULL));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	strcat(path, "-wal");
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+static void salvage_killed(void)
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (!child) {
+		dies_at_rename = true;
+		_exit(fth_journal_check(af.state, true));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, W_EXITCODE(KILLED, 0));
+}
+
+/* A missing journal would be a new one, and one without its log an older one. */
+static void a_salvage_that_was_killed_loses_nothing(void **unused)
+{
+	char path[112], why[FTH_STORE_WHY_MAX];
+	uint32_t counts[2] = { 0 };
+	struct fth_store *store;
+
+	(void)unused;
+	recall_and_stop();
+	damage("events");
+	in_log("INSERT INTO blocks (vm, sha256, patch, trigger, incident, at_ms, why)"
+	       " VALUES ('web-01000', zeroblob(32), 'fix', 1, 1, 1, 'oops')");
+	salvage_killed();
+	assert_int_not_equal(start_refused(), 0);
+	salvage_killed();
+	assert_int_equal(fth_journal_check(af.state, true), 0);
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	assert_int_equal(fth_store_open(path, &store, why), 0);
+	assert_int_equal(fth_store_each_block(store, NULL, note_block, counts), 0);
+	fth_store_close(store);
+	assert_int_equal(counts[1], 1);
+	af_start();
+	AF_UNTIL(af_all_open());
+	af_refused(409, "blocked in the whole fleet");
+}
+
 /* One record that means nothing: its rollout is left out, the other stays. */
 static void one_rollout_is_left_out(void **unused)
 {
@@ -326,6 +399,7 @@ int main(void)
 		AF_TEST(a_sound_one_is_sound),
 		AF_TEST(lost_events),
 		AF_TEST(blocks_behind_a_bad_page_are_kept),
+		AF_TEST(a_salvage_that_was_killed_loses_nothing),
 		AF_TEST(one_rollout_is_left_out),
 		AF_TEST(nothing_to_read),
 		AF_TEST(an_empty_file_is_no_new_journal),
