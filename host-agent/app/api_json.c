@@ -275,14 +275,15 @@ static json_t *counts_json(const struct fth_rollout *rollout)
 	struct fth_rollout_counts counts;
 
 	fth_rollout_count(rollout, &counts);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "total",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "total",
 			 (json_int_t)counts.total, "waiting", (json_int_t)counts.waiting,
 			 "deferred", (json_int_t)counts.deferred, "in_flight",
 			 (json_int_t)counts.in_flight, "unknown", (json_int_t)counts.unknown,
 			 "soaking", (json_int_t)counts.soaking, "done", (json_int_t)counts.done,
 			 "failed", (json_int_t)counts.failed, "reversed",
 			 (json_int_t)counts.reversed, "skipped", (json_int_t)counts.skipped,
-			 "forgotten", (json_int_t)counts.forgotten);
+			 "forgotten", (json_int_t)counts.forgotten, "inconclusive",
+			 (json_int_t)counts.inconclusive);
 }
 
 static json_t *checks_json(const struct fth_rollout *rollout, uint32_t vm_index)

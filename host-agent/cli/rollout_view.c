@@ -297,6 +297,13 @@ bool fth_rollout_settled(const json_t *rollout)
 	       phase_is(rollout, "gated") || phase_is(rollout, "aborted");
 }
 
+/* Some VMs are still without it, or nobody can tell whether it does well in them. */
+static bool is_degraded(const json_t *rollout)
+{
+	return count(rollout, "waiting") || count(rollout, "deferred") ||
+	       count(rollout, "unknown") || count(rollout, "inconclusive");
+}
+
 int fth_rollout_verdict(const json_t *rollout, const char *wished)
 {
 	bool back = phase_is(rollout, "reversing") || phase_is(rollout, "reversed");
@@ -309,9 +316,7 @@ int fth_rollout_verdict(const json_t *rollout, const char *wished)
 		return back ? FTH_EXIT_OK : FTH_EXIT_NOT_SO;
 	if (back || count(rollout, "failed"))
 		return FTH_EXIT_NOT_SO;
-	/* Degraded: some VMs are still without it. */
-	if (phase_is(rollout, "complete") &&
-	    (count(rollout, "deferred") || count(rollout, "unknown")))
+	if (phase_is(rollout, "complete") && is_degraded(rollout))
 		return FTH_EXIT_NOT_SO;
 	return FTH_EXIT_OK;
 }

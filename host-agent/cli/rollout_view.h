@@ -39,7 +39,9 @@ bool fth_rollout_settled(const json_t *rollout);
  * @rollout: the answer
  * @wished: "complete" or "reversed"
  *
- * A rollout on its way to what was wished is as wished while nothing failed.
+ * A rollout on its way to what was wished is as wished while nothing failed.  One that
+ * is complete is not while VMs are without the patch, or inconclusive; VMs that came
+ * later and soak are as wished.
  */
 int fth_rollout_verdict(const json_t *rollout, const char *wished);
 

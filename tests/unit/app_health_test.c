@@ -108,6 +108,7 @@ static size_t told_inconclusive(void)
 static void what_cannot_tell_holds_until_it_can(void **unused)
 {
 	json_t *json;
+	int count = 0;
 
 	(void)unused;
 	with_probe("test -e well || { echo who knows; exit 3; }", "command", "");
@@ -117,6 +118,8 @@ static void what_cannot_tell_holds_until_it_can(void **unused)
 	json = af_get("/v1/rollouts/1"); /* the policy accepts 3, but not of one that was tried */
 	assert_int_equal(json_integer_value(json_object_get(json, "inconclusive_allowed")), 1);
 	assert_int_equal(json_integer_value(json_object_get(json, "failures_allowed")), 0);
+	json_unpack(json, "{s:{s:i}}", "counts", "inconclusive", &count);
+	assert_int_equal(count, 1);
 	json_decref(json);
 	assert_int_equal(AF_SUM(confirmed), 0);
 	assert_int_equal(AF_SUM(applied), 1);

@@ -15,6 +15,7 @@
 #include "cli/incidents_view.h"
 #include "cli/rollout_view.h"
 #include "cli/table.h"
+#include "cli/verbs.h"
 
 static void test_control_characters(void **state)
 {
@@ -168,6 +169,42 @@ static void test_next_step(void **state)
 	free(text);
 }
 
+/* Complete is not all of it: who lacks the patch, and who can't be told, counts. */
+static void test_verdict(void **state)
+{
+	static const struct {
+		const char *phase, *member;
+		int code;
+	} cases[] = {
+		{ "complete", "done", FTH_EXIT_OK },
+		{ "complete", "soaking", FTH_EXIT_OK },
+		{ "complete", "skipped", FTH_EXIT_OK },
+		{ "complete", "forgotten", FTH_EXIT_OK },
+		{ "complete", "waiting", FTH_EXIT_NOT_SO },
+		{ "complete", "deferred", FTH_EXIT_NOT_SO },
+		{ "complete", "unknown", FTH_EXIT_NOT_SO },
+		{ "complete", "inconclusive", FTH_EXIT_NOT_SO },
+		{ "complete", "failed", FTH_EXIT_NOT_SO },
+		{ "running", "waiting", FTH_EXIT_OK },
+		{ "soaking", "inconclusive", FTH_EXIT_OK },
+		{ "paused", "done", FTH_EXIT_NOT_SO },
+	};
+	json_t *rollout;
+	size_t i;
+	int code;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		rollout = json_pack("{s:s, s:{s:i}}", "phase", cases[i].phase, "counts",
+				    cases[i].member, 1);
+		code = fth_rollout_verdict(rollout, "complete");
+		json_decref(rollout);
+		if (code != cases[i].code)
+			fail_msg("%s with one %s: found %d, expected %d", cases[i].phase,
+				 cases[i].member, code, cases[i].code);
+	}
+}
+
 /* Two letters, two wide ones, one with an accent of its own, and what is no UTF-8. */
 static void test_columns(void **state)
 {
@@ -239,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_inconclusive_is_named),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_next_step),
+		cmocka_unit_test(test_verdict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
