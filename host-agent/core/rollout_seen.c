@@ -70,6 +70,23 @@ static void seen_idle(struct fth_rollout_run *run, struct fth_rollout_vm *vm, ui
 	}
 }
 
+/* Nothing is known of it but what it says now. */
+static void seen_waiting(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours)
+{
+	if (vm->wave < run->rollout->policy.wave_count &&
+	    (fth_vm_is_patched(ours) || !fth_rollout_is_aborted(run->rollout)))
+		seen_idle(run, vm, ours);
+}
+
+/* Where it goes again it may be another kernel, or module, than the patch went to. */
+static void seen_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
+		      bool rebooted)
+{
+	fth_vm_gone(run, vm, rebooted, run->event->restored);
+	if (vm->state == FTH_RV_WAITING)
+		seen_waiting(run, vm, ours);
+}
+
 /* Nothing of ours can go there before; that is nobody's failure. */
 static void wait_for_way(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
@@ -132,21 +149,19 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 	case FTH_RV_SKIPPED: /* it may have booted another kernel */
 	case FTH_RV_WAITING:
 	case FTH_RV_DEFERRED:
-		if (vm->wave < run->rollout->policy.wave_count &&
-		    (fth_vm_is_patched(ours) || !fth_rollout_is_aborted(run->rollout)))
-			seen_idle(run, vm, ours);
+		seen_waiting(run, vm, ours);
 		return;
 	case FTH_RV_SOAKING:
 		if (fth_vm_is_patched(ours))
 			fth_vm_check_health(run, vm);
 		else
-			fth_vm_gone(run, vm, rebooted, run->event->restored);
+			seen_gone(run, vm, ours, rebooted);
 		return;
 	case FTH_RV_DONE:
 		if (ours == FTH_LC_SOAKING) /* a snapshot from before */
 			fth_vm_applied(run, vm);
 		else if (ours != FTH_LC_APPLIED)
-			fth_vm_gone(run, vm, rebooted, run->event->restored);
+			seen_gone(run, vm, ours, rebooted);
 		else if (run->rollout->phase != FTH_RO_COMPLETE)
 			fth_vm_check_health(run, vm);
 		return;
@@ -202,14 +217,14 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		else if (ours == FTH_LC_SOAKING)
 			still_in_flight(run, vm, FTH_RV_CONFIRMING);
 		else
-			fth_vm_gone(run, vm, rebooted, run->event->restored);
+			seen_gone(run, vm, ours, rebooted);
 		return;
 	}
 	if (fth_vm_is_patched(ours)) {
 		fth_vm_applied(run, vm);
 	} else if (vm->op == FTH_OP_APPLY) {
 		if (anew && (rebooted || !is_asked_again(vm, ours)))
-			fth_vm_gone(run, vm, rebooted, run->event->restored);
+			seen_gone(run, vm, ours, rebooted);
 		else
 			still_in_flight(run, vm, FTH_RV_APPLYING);
 	} else if (ours == FTH_LC_STAGED) {

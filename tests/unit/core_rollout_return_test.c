@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The rollout machine and VMs that come back otherwise than they were left. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "core_machine.h"
+
+#define WAYS 4
+
+static void for_one_kernel(void)
+{
+	m.policy.kernels.count = 1;
+	strcpy(m.policy.kernels.entries[0].text, "6.1.*");
+}
+
+/* One VM, as far as each way leads. */
+static void begin_and_go(int way)
+{
+	m_begin(1);
+	if (way == 0) {
+		m_result(0, FTH_E_OK, FTH_LC_STAGED);
+		m_expect(0, FTH_RV_APPLYING);
+		return;
+	}
+	m_to_soaking(0);
+	if (way > 1)
+		m_tick(SOAK_MS);
+	if (way == 3)
+		m_result(0, FTH_E_OK, FTH_LC_APPLIED);
+	m_expect(0, way == 1 ? FTH_RV_SOAKING : way == 2 ? FTH_RV_CONFIRMING : FTH_RV_DONE);
+}
+
+static struct fth_rollout_event rebooted_event(void)
+{
+	struct fth_rollout_event made = m_seen_event(0, FTH_LC_ABSENT);
+
+	made.boot_id[0] = 2;
+	return made;
+}
+
+/* The next kernel has the fix, say: nothing goes there, and nobody failed. */
+static void test_boots_another_kernel(void **state)
+{
+	struct fth_rollout_event made;
+	int way;
+
+	for (way = 0; way < WAYS; way++) {
+		m_setup(state);
+		for_one_kernel();
+		begin_and_go(way);
+		made = rebooted_event();
+		strcpy(made.release, "6.12.1");
+		m_lost(0);
+		assert_int_equal(m_step(&made), 0);
+		m_expect(0, FTH_RV_SKIPPED);
+		assert_string_equal(m_vm_of(0)->why, "kernel '6.12.1' is not the policy's");
+		assert_int_equal(m_sent(FTH_OP_STAGE), 0);
+		assert_int_equal(m.rollout.in_flight, 0);
+		assert_int_equal(m.rollout.failures, 0);
+		m_expect_phase(FTH_RO_COMPLETE);
+		m_rebooted(0, 3); /* back in the old one */
+		assert_int_equal(m_sent(FTH_OP_STAGE), 1);
+		m_to_done(0);
+	}
+}
+
+/* An older module of the same kernel: what it can't do is not asked of it. */
+static void test_comes_back_with_less(void **state)
+{
+	struct fth_rollout_event made;
+	int way;
+
+	for (way = 0; way < WAYS; way++) {
+		m_setup(state);
+		m.policy.failures_max.value = 1;
+		m.policy.guest.switches = FTH_SWITCH_KERNEL;
+		begin_and_go(way);
+		made = rebooted_event();
+		made.capabilities &= ~FTH_CAP_MODEL_IN_TIME;
+		assert_int_equal(m_step(&made), 0);
+		m_expect(0, FTH_RV_FAILED);
+		assert_non_null(strstr(m_vm_of(0)->why, "not supported by this guest: "));
+		assert_int_equal(m_sent(FTH_OP_STAGE), 0);
+		assert_int_equal(m.rollout.failures, 1);
+	}
+}
+
+static void test_comes_back_with_another_payload(void **state)
+{
+	struct fth_rollout_event made;
+	int way;
+
+	for (way = 0; way < WAYS; way++) {
+		m_setup(state);
+		m.policy.failures_max.value = 1;
+		begin_and_go(way);
+		made = m_seen_event(0, FTH_LC_APPLIED);
+		made.sha256_matches = false;
+		made.restored = true;
+		assert_int_equal(m_step(&made), 0);
+		m_expect(0, FTH_RV_FAILED);
+		assert_true(m_vm_of(0)->in_way);
+		assert_int_equal(m_sent(FTH_OP_STAGE), 0);
+	}
+}
+
+/* Who lost the patch after a person said 'abort' stays as it is, whatever it booted. */
+static void test_aborted_looks_at_nobody(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	for_one_kernel();
+	begin_and_go(3);
+	assert_int_equal(m_simple(FTH_RE_ABORT), 0);
+	made = rebooted_event();
+	strcpy(made.release, "6.12.1");
+	assert_int_equal(m_step(&made), 0);
+	m_expect(0, FTH_RV_SKIPPED);
+	assert_string_equal(m_vm_of(0)->why, "aborted before its turn");
+	m_expect_phase(FTH_RO_ABORTED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(test_boots_another_kernel),
+		MACHINE_TEST(test_comes_back_with_less),
+		MACHINE_TEST(test_comes_back_with_another_payload),
+		MACHINE_TEST(test_aborted_looks_at_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
