@@ -84,10 +84,7 @@ static void result_of_confirm(struct fth_rollout_run *run, struct fth_rollout_vm
 	uint8_t ours = state_of_ours(run->event);
 
 	if (ours == FTH_LC_APPLIED) {
-		/* The soak includes what this very answer says. */
-		fth_vm_check_health(run, vm);
-		if (vm->state != FTH_RV_FAILED)
-			fth_vm_confirmed(run, vm);
+		fth_vm_confirmed(run, vm);
 		return;
 	}
 	if (ours != FTH_LC_SOAKING) {

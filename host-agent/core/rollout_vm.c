@@ -314,8 +314,13 @@ void fth_vm_applied(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 
 void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	if (vm->op)
+	if (vm->op) {
+		/* The soak includes what this very answer, or greeting, says. */
+		fth_vm_check_health(run, vm);
+		if (vm->state == FTH_RV_FAILED)
+			return;
 		fth_vm_set_op(run, vm, 0);
+	}
 	vm->touched = true;
 	vm->attempts = 0;
 	vm->reboots = 0;

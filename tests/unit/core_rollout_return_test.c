@@ -126,6 +126,28 @@ static void test_aborted_looks_at_nobody(void **state)
 	m_expect_phase(FTH_RO_ABORTED);
 }
 
+/* Its answer to the confirmation was lost, and with it what its kernel said meanwhile. */
+static void test_oops_in_the_last_greeting(void **state)
+{
+	static const uint64_t taints[] = { OOPS, WARN };
+	struct fth_rollout_event made;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		m_setup(state);
+		m.policy.failures_then = FTH_THEN_PAUSE;
+		begin_and_go(2);
+		m_lost(0);
+		made = m_seen_event(0, FTH_LC_APPLIED);
+		made.taint = taints[i];
+		assert_int_equal(m_step(&made), 0);
+		m_expect(0, FTH_RV_FAILED);
+		assert_int_equal(m.rollout.in_flight, 0);
+		assert_true(m_vm_of(0)->touched);
+		m_expect_phase(FTH_RO_PAUSED);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +155,7 @@ int main(void)
 		MACHINE_TEST(test_comes_back_with_less),
 		MACHINE_TEST(test_comes_back_with_another_payload),
 		MACHINE_TEST(test_aborted_looks_at_nobody),
+		MACHINE_TEST(test_oops_in_the_last_greeting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
