@@ -321,6 +321,8 @@ void fth_vm_confirmed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 			return;
 		fth_vm_set_op(run, vm, 0);
 	}
+	fth_vm_set_inconclusive(run, vm, false);
+	fth_vm_checks_end(vm);
 	vm->touched = true;
 	vm->attempts = 0;
 	vm->reboots = 0;

@@ -121,6 +121,49 @@ static void test_inconclusive_holds_and_is_tried_again(void **state)
 	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
 }
 
+/* Somebody else confirmed it, in the soak or after it: nothing is left to be told. */
+static void test_confirmed_while_it_is_inconclusive(void **state)
+{
+	bool pending = false;
+
+	do {
+		m_setup(state);
+		with_command();
+		m.policy.inconclusive_max.value = 1;
+		m_begin(1);
+		m_to_soaking(0);
+		m_tick(SOAK_MS);
+		verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_INCONCLUSIVE);
+		if (pending)
+			m_tick(RETRY_MS);
+		m_seen(0, FTH_LC_APPLIED);
+		m_tick(RETRY_MS);
+		m_expect(0, FTH_RV_DONE);
+		assert_false(m_vm_of(0)->inconclusive);
+		assert_int_equal(m.rollout.inconclusive, 0);
+		assert_int_equal(checks_of(0).wanted, 0);
+		assert_int_equal(m_vm_of(0)->checks_pending, 0);
+		assert_int_equal(m_vm_of(0)->checks_unsure, 0);
+		m_expect_phase(FTH_RO_COMPLETE);
+		pending = !pending;
+	} while (pending);
+}
+
+static void test_confirmed_without_an_effect(void **state)
+{
+	(void)state;
+	m.policy.health_guest |= FTH_HEALTH_GUEST_EFFECT;
+	m.policy.inconclusive_max.value = 1;
+	m_begin(1);
+	m_to_soaking(0);
+	m_tick(SOAK_MS);
+	assert_int_equal(m.rollout.inconclusive, 1);
+	m_seen(0, FTH_LC_APPLIED);
+	m_expect(0, FTH_RV_DONE);
+	assert_int_equal(m.rollout.inconclusive, 0);
+	m_expect_phase(FTH_RO_COMPLETE);
+}
+
 /* An hour-old pass must not stand for a round in which another check could not tell. */
 static void test_a_pass_counts_in_its_round_only(void **state)
 {
@@ -339,6 +382,8 @@ int main(void)
 		MACHINE_TEST(test_confirmed_when_each_gate_passed),
 		MACHINE_TEST(test_a_failed_gate_fails_the_vm),
 		MACHINE_TEST(test_inconclusive_holds_and_is_tried_again),
+		MACHINE_TEST(test_confirmed_while_it_is_inconclusive),
+		MACHINE_TEST(test_confirmed_without_an_effect),
 		MACHINE_TEST(test_a_pass_counts_in_its_round_only),
 		MACHINE_TEST(test_inconclusive_spends_its_budget),
 		MACHINE_TEST(test_a_late_verdict_is_dropped),
