@@ -219,6 +219,8 @@ static void turn_due(void *context)
 	fth_live_turn(agent);
 	fth_guest_each(agent, turn_guest, NULL);
 	fth_prune_turn(agent);
+	/* Its timer doesn't know of a wall clock that was set on, or of a host that slept. */
+	fth_agent_plan_wake(agent);
 	fth_timer_set(agent->turn_timer, FTH_AGENT_TURN_MS);
 }
 

@@ -220,15 +220,6 @@ static void events_do_not_make_the_agent_ask_without_end(void **unused)
 		    2 + (af_clock_ms() - began_ms) / FTH_GUEST_QUERY_EVERY_MS);
 }
 
-static void a_clock_that_was_ahead_stops_nothing(void **unused)
-{
-	(void)unused;
-	af.agent->now_ms += 3600u * 1000;
-	af_write_policy("1s", "");
-	af_create();
-	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
-}
-
 static void a_guest_selected_later_is_patched(void **unused)
 {
 	char path[112];
@@ -542,7 +533,6 @@ int main(void)
 		AF_TEST(a_guest_that_reboots_is_brought_back),
 		AF_TEST(a_restored_snapshot_is_noticed),
 		AF_TEST(events_do_not_make_the_agent_ask_without_end),
-		AF_TEST(a_clock_that_was_ahead_stops_nothing),
 		AF_TEST(a_guest_selected_later_is_patched),
 		AF_TEST(changing_taint_does_not_fill_the_journal),
 		AF_TEST(a_full_disk_refuses_new_work),
