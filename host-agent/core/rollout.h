@@ -143,6 +143,8 @@ struct fth_planner_key {
  * @blocked: it reverted this payload in emergency and nobody allowed it again:
  *	the payload is not sent, and what is staged not applied
  * @in_way: it failed for nothing but another payload of the patch's name that is there
+ * @host_asked: it can't be reached after its soak, and its hypervisor was asked whether
+ *	it crashed: once for each time that it is lost
  * @checks_pending: set of checks whose verdicts are awaited
  * @checks_passed: set of those that passed in this round
  * @checks_unsure: set of those that could not tell, in this round or the last one
@@ -190,6 +192,7 @@ struct fth_rollout_vm {
 	bool effect;
 	bool blocked;
 	bool in_way;
+	bool host_asked;
 	uint8_t reboots;
 	uint8_t restores;
 	uint8_t checks_pending;

@@ -54,7 +54,7 @@ static uint64_t later(uint64_t one, uint64_t other)
 /* Outward: when serve_vm() has something to do for it. */
 static uint64_t forward_due(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
 {
-	if (vm->inconclusive && !vm->reachable)
+	if (vm->inconclusive && !vm->reachable && !fth_vm_asks_host(rollout, vm))
 		return FTH_NEVER_MS; /* not before it is seen */
 	if (vm->op)
 		return fth_vm_answer_ms(rollout, vm);

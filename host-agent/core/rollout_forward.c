@@ -76,6 +76,7 @@ static void try_confirm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		if (!vm->inconclusive)
 			fth_vm_explain(run, vm, "unreachable at the end of its soak");
 		fth_vm_set_inconclusive(run, vm, true);
+		fth_vm_ask_host(run, vm);
 	} else if (vm->guest_state == FTH_LC_APPLIED) {
 		fth_vm_confirmed(run, vm);
 	} else if (fth_vm_lacks_effect(run->rollout, vm)) {

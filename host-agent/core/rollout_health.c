@@ -9,6 +9,11 @@
  * after health.retry.  A pass counts in its own round only: what was healthy an
  * hour ago proves nothing.  Who makes the checks is the agent's business; what
  * it can't tell it must say, and may say late: a verdict names its round.
+ *
+ * A VM that can't be reached after its soak may be one that the patch crashed.
+ * Nothing is asked of it, but its hypervisor is, once for each time that it is
+ * lost: a crash is a failure, and all else leaves the VM as it is.  When it is
+ * back a whole round begins.
  */
 #include "core/rollout_internal.h"
 
@@ -78,6 +83,34 @@ void fth_vm_checks_end(struct fth_rollout_vm *vm)
 	vm->checks_unsure = 0;
 }
 
+bool fth_vm_asks_host(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm)
+{
+	return (rollout->policy.health_host & FTH_HEALTH_HOST_DOMAIN_STATE) &&
+	       vm->state == FTH_RV_SOAKING && !vm->checks_pending && !vm->host_asked;
+}
+
+void fth_vm_ask_host(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
+{
+	if (!fth_vm_asks_host(run->rollout, vm))
+		return;
+	if (!fth_run_check(run, (uint32_t)(vm - run->rollout->vms))) {
+		run->short_of_room = true;
+		return;
+	}
+	vm->host_asked = true;
+	vm->checks_pending = FTH_HEALTH_HOST_DOMAIN_STATE;
+	vm->checks_passed = 0;
+	run->actions->changed = true;
+}
+
+/* It speaks for itself again. */
+void fth_vm_host_asked_end(struct fth_rollout_vm *vm)
+{
+	if (vm->host_asked)
+		vm->checks_pending = 0;
+	vm->host_asked = false;
+}
+
 static bool verdict_valid(const struct fth_rollout_event *event)
 {
 	return event->check < FTH_CHECKS && event->verdict >= FTH_VERDICT_PASS &&
@@ -86,6 +119,8 @@ static bool verdict_valid(const struct fth_rollout_event *event)
 
 static void round_ended(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
+	if (!vm->reachable)
+		vm->checks_passed = 0; /* that is another round's when it is back */
 	if (!vm->checks_unsure) {
 		fth_vm_explain(run, vm, "%s", "");
 		fth_vm_set_inconclusive(run, vm, false);
@@ -112,6 +147,10 @@ static void vm_verdict(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	    !(vm->checks_pending & bit))
 		return;
 	run->actions->changed = true;
+	if (vm->host_asked && event->verdict != FTH_VERDICT_FAIL) {
+		vm->checks_pending = 0;
+		return;
+	}
 	if (vm->checks_pending == fth_policy_checks(&run->rollout->policy))
 		vm->checks_unsure = 0; /* the first word of this round */
 	vm->checks_pending &= (uint8_t)~bit;

@@ -104,6 +104,10 @@ void fth_vm_watch(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 /* Did all pass in one round?  If not, one is begun where none is under way. */
 bool fth_vm_checks_passed(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_checks_end(struct fth_rollout_vm *vm);
+/* Out of reach after its soak: is its hypervisor to be asked whether it crashed? */
+bool fth_vm_asks_host(const struct fth_rollout *rollout, const struct fth_rollout_vm *vm);
+void fth_vm_ask_host(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+void fth_vm_host_asked_end(struct fth_rollout_vm *vm);
 int fth_run_health(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_wave_checks_begin(struct fth_rollout *rollout);
 uint8_t fth_wave_checks(struct fth_rollout_run *run); /* enum fth_verdict */

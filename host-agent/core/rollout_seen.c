@@ -313,6 +313,7 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		fth_vm_watch_apply(run, vm);
 	vm->reachable = true;
 	vm->seen = true;
+	fth_vm_host_asked_end(vm);
 	vm->capabilities = event->capabilities;
 	vm->taint = event->taint;
 	vm->guest_state = event->guest_state;

@@ -190,6 +190,7 @@ static void power(struct sim_vm *vm, bool on, bool tell)
 	if (!vm->exists || vm->running == on)
 		return;
 	vm->running = on;
+	vm->crashed = false;
 	if (on)
 		sim_guest_boot(vm);
 	else
@@ -205,6 +206,7 @@ static void power_off(struct sim_vm *vm, const struct sim_fault *fault)
 	bool renames = fault->arg % 4 == 0 && vm->exists;
 
 	power(vm, false, fault->kind == SIM_F_OFF && !renames);
+	vm->crashed = fault->arg % 4 == 1;
 	if (!renames)
 		return;
 	vm->renames++;

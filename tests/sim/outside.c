@@ -4,7 +4,8 @@
  *
  * DESIGN
  * Each answers after a while, by what the VM is like: a sick one has vCPUs that stand
- * still, and programs and servers say so; an unsure one is not answered for at all.
+ * still, and programs and servers say so; one that crashed is off, and libvirt says why;
+ * an unsure one is not answered for at all.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -192,19 +193,31 @@ struct sample {
 	uint32_t life; /* of the agent's; when that is over nobody is told */
 };
 
+static uint8_t run_of(const struct sim_vm *vm)
+{
+	if (vm && vm->running)
+		return FTH_DOMAIN_RUNNING;
+	return vm && vm->crashed ? FTH_DOMAIN_BROKEN : FTH_DOMAIN_HELD;
+}
+
 static void answer_sample(struct sim_due *due)
 {
+	static const char *const states[] = {
+		[FTH_DOMAIN_RUNNING] = "running",
+		[FTH_DOMAIN_HELD] = "off",
+		[FTH_DOMAIN_BROKEN] = "crashed",
+	};
 	struct sample *sample = (struct sample *)due;
 	const struct sim_vm *vm = vm_of(sample->name);
 	struct fth_domain_sample answer = {
-		.run = vm && vm->running ? FTH_DOMAIN_RUNNING : FTH_DOMAIN_HELD,
+		.run = run_of(vm),
 		.has_vcpu = true,
 		.vcpu_ns = vm && vm->sick ? 1 : sim.now_us * 100,
 	};
 	const struct fth_libvirt *libvirt = &libvirts[due->whose];
 	bool told = vm && sim_agent_is_alive(due->whose, sample->life);
 
-	snprintf(answer.state, sizeof(answer.state), "%s", vm && vm->running ? "running" : "off");
+	snprintf(answer.state, sizeof(answer.state), "%s", states[answer.run]);
 	if (told)
 		libvirt->hooks->sampled(libvirt->context, sample->name, vm->unsure ? NULL : &answer,
 					vm->unsure ? "libvirt does not answer" : "");

@@ -180,6 +180,7 @@ struct fth_stream;
  * @away: ... but for a while another host has, which is none of ours
  * @running: powered on
  * @snapshot: of its guest, or NULL
+ * @crashed: that is why it does not run
  * @sick: whoever looks at it from outside says so
  * @unsure: nobody can tell
  * @lied: it has been lying in this run: what it was believed is not judged
@@ -190,6 +191,7 @@ struct sim_vm {
 	bool exists;
 	bool away;
 	bool running;
+	bool crashed;
 	bool lied;
 	bool sick;
 	bool unsure;

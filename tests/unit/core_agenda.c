@@ -145,7 +145,9 @@ static bool unjudged(const struct fth_rollout *rollout, const struct fth_rollout
 	    now_ms < fth_vm_soaked_ms(rollout, vm))
 		return false;
 	if (!vm->reachable)
-		return !vm->inconclusive;
+		return !vm->inconclusive ||
+		       ((rollout->policy.health_host & FTH_HEALTH_HOST_DOMAIN_STATE) &&
+			!vm->host_asked && !vm->checks_pending);
 	return vm->guest_state == FTH_LC_APPLIED ||
 	       (!vm->inconclusive && !vm->checks_pending && !fth_budget_full(rollout, vm));
 }

@@ -222,6 +222,120 @@ static void test_a_late_verdict_is_dropped(void **state)
 	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
 }
 
+/* Its soak ends while it is away; @more: there are other checks than its hypervisor's. */
+static void lost_in_the_soak(bool more)
+{
+	if (more)
+		with_command();
+	m.policy.health_host = FTH_HEALTH_HOST_DOMAIN_STATE;
+	m.policy.inconclusive_max.value = 1;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	m_to_soaking(0);
+	m_lost(0);
+	m_tick(SOAK_MS);
+	assert_true(m_vm_of(0)->inconclusive);
+	assert_int_equal(asked(), 1);
+	assert_int_equal(checks_of(0).wanted, FTH_HEALTH_HOST_DOMAIN_STATE);
+}
+
+static void test_a_crash_is_no_absence(void **state)
+{
+	int more;
+
+	for (more = 0; more < 2; more++) {
+		m_setup(state);
+		lost_in_the_soak(more);
+		verdict(0, FTH_CHECK_DOMAIN_STATE, FTH_VERDICT_FAIL);
+		m_expect(0, FTH_RV_FAILED);
+		assert_string_equal(m_vm_of(0)->why, "health.host: domain-state: fail: said so");
+		assert_int_equal(m.rollout.inconclusive, 0);
+		m_expect_phase(FTH_RO_PAUSED);
+	}
+}
+
+/* All else changes nothing, is not asked again, and counts for nothing when it is back. */
+static void test_an_absence_is_no_crash(void **state)
+{
+	static const uint8_t says[] = { FTH_VERDICT_PASS, FTH_VERDICT_INCONCLUSIVE, 0 };
+	int more, i;
+
+	for (i = 0; i < 6; i++) {
+		m_setup(state);
+		more = i / 3;
+		lost_in_the_soak(more);
+		if (says[i % 3])
+			verdict(0, FTH_CHECK_DOMAIN_STATE, says[i % 3]);
+		assert_int_equal(m.rollout.inconclusive, 1);
+		assert_string_equal(m_vm_of(0)->why, "unreachable at the end of its soak");
+		m_tick(HOUR_MS);
+		assert_int_equal(asked(), 0);
+		m_seen(0, FTH_LC_SOAKING);
+		assert_int_equal(m.rollout.inconclusive, 0);
+		assert_int_equal(asked(), 1);
+		assert_int_equal(checks_of(0).wanted, fth_policy_checks(&m.policy));
+		assert_int_equal(m_sent(FTH_OP_CONFIRM), 0);
+		verdict(0, FTH_CHECK_DOMAIN_STATE, FTH_VERDICT_PASS);
+		if (more)
+			verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_PASS);
+		assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
+		m_expect(0, FTH_RV_CONFIRMING);
+	}
+}
+
+/* It is lost while a round can't tell, or is under way: then, too, and each time anew. */
+static void test_lost_after_the_soak(void **state)
+{
+	(void)state;
+	with_command();
+	m.policy.health_host = FTH_HEALTH_HOST_DOMAIN_STATE;
+	m.policy.inconclusive_max.value = 1;
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(1);
+	m_to_soaking(0);
+	m_tick(SOAK_MS);
+	verdict(0, FTH_CHECK_DOMAIN_STATE, FTH_VERDICT_PASS);
+	m_lost(0);
+	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_PASS);
+	assert_int_equal(checks_of(0).wanted, FTH_HEALTH_HOST_DOMAIN_STATE);
+	m_seen(0, FTH_LC_SOAKING);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 0);
+	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_INCONCLUSIVE);
+	verdict(0, FTH_CHECK_DOMAIN_STATE, FTH_VERDICT_PASS);
+	m_lost(0);
+	m_tick(RETRY_MS);
+	assert_int_equal(checks_of(0).wanted, FTH_HEALTH_HOST_DOMAIN_STATE);
+	verdict(0, FTH_CHECK_DOMAIN_STATE, FTH_VERDICT_PASS);
+	assert_string_equal(m_vm_of(0)->why, "health.command: inconclusive: said so");
+	m_seen(0, FTH_LC_SOAKING);
+	assert_int_equal(m.rollout.inconclusive, 1); /* as the last round said */
+	assert_int_equal(asked(), 1);
+	m_lost(0);
+	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_INCONCLUSIVE);
+	verdict(0, FTH_CHECK_DOMAIN_STATE, FTH_VERDICT_PASS);
+	m_tick(RETRY_MS);
+	verdict(0, FTH_CHECK_DOMAIN_STATE, FTH_VERDICT_FAIL);
+	m_expect(0, FTH_RV_FAILED);
+}
+
+static void test_nobody_is_asked_without_room(void **state)
+{
+	(void)state;
+	m.policy.health_host = FTH_HEALTH_HOST_DOMAIN_STATE;
+	m.policy.inconclusive_max.value = 1;
+	m_begin(1);
+	m_to_soaking(0);
+	m_lost(0);
+	m.room = 0;
+	m_tick(SOAK_MS);
+	assert_int_equal(checks_of(0).wanted, 0);
+	assert_int_equal(m.rollout.wake_at_ms, m.now_ms);
+	m.room = FTH_ROLLOUT_ACTIONS_MAX;
+	m_tick(0);
+	assert_int_equal(asked(), 1);
+	assert_int_equal(checks_of(0).wanted, FTH_HEALTH_HOST_DOMAIN_STATE);
+}
+
 static void test_unknown_words_are_refused(void **state)
 {
 	struct fth_rollout_event made;
@@ -387,6 +501,10 @@ int main(void)
 		MACHINE_TEST(test_a_pass_counts_in_its_round_only),
 		MACHINE_TEST(test_inconclusive_spends_its_budget),
 		MACHINE_TEST(test_a_late_verdict_is_dropped),
+		MACHINE_TEST(test_a_crash_is_no_absence),
+		MACHINE_TEST(test_an_absence_is_no_crash),
+		MACHINE_TEST(test_lost_after_the_soak),
+		MACHINE_TEST(test_nobody_is_asked_without_room),
 		MACHINE_TEST(test_unknown_words_are_refused),
 		MACHINE_TEST(test_a_wave_ends_when_its_check_passed),
 		MACHINE_TEST(test_a_failed_wave_goes_back),
