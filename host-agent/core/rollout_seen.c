@@ -345,6 +345,7 @@ void fth_vm_lost(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (!vm->reachable)
 		return;
 	vm->reachable = false;
+	vm->checks_passed = 0; /* what passed was here; it may come back as another */
 	run->actions->changed = true;
 	if (vm->op == FTH_OP_APPLY)
 		fth_vm_unwatch_apply(run, vm);

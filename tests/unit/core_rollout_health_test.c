@@ -184,6 +184,29 @@ static void test_a_pass_counts_in_its_round_only(void **state)
 	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
 }
 
+/* It passed, waits for room to be confirmed, and falls silent. */
+static void test_a_pass_is_gone_with_its_vm(void **state)
+{
+	(void)state;
+	with_command();
+	m.policy.in_flight.fleet = 1;
+	m.policy.inconclusive_max.value = 1;
+	m_begin(2);
+	m_to_soaking(0);
+	assert_int_equal(m.rollout.in_flight, 1); /* the other one's */
+	m_tick(SOAK_MS);
+	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_PASS);
+	m_expect(0, FTH_RV_SOAKING);
+	m_lost(0);
+	m_seen(0, FTH_LC_SOAKING);
+	assert_int_equal(asked(), 1);
+	m_result(1, FTH_E_OK, FTH_LC_STAGED);
+	m_result(1, FTH_E_OK, FTH_LC_SOAKING);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 0);
+	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_PASS);
+	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
+}
+
 static void test_inconclusive_spends_its_budget(void **state)
 {
 	(void)state;
@@ -499,6 +522,7 @@ int main(void)
 		MACHINE_TEST(test_confirmed_while_it_is_inconclusive),
 		MACHINE_TEST(test_confirmed_without_an_effect),
 		MACHINE_TEST(test_a_pass_counts_in_its_round_only),
+		MACHINE_TEST(test_a_pass_is_gone_with_its_vm),
 		MACHINE_TEST(test_inconclusive_spends_its_budget),
 		MACHINE_TEST(test_a_late_verdict_is_dropped),
 		MACHINE_TEST(test_a_crash_is_no_absence),
