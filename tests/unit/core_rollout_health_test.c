@@ -55,6 +55,16 @@ static void with_command(void)
 	strcpy(m.policy.command[0], "/bin/probe");
 }
 
+/* One VM, whose soak is over; @unsure: how many may be inconclusive. */
+static void at_the_gate(uint32_t unsure)
+{
+	with_command();
+	m.policy.inconclusive_max.value = unsure;
+	m_begin(1);
+	m_to_soaking(0);
+	m_tick(SOAK_MS);
+}
+
 static void test_confirmed_when_each_gate_passed(void **state)
 {
 	(void)state;
@@ -97,11 +107,7 @@ static void test_a_failed_gate_fails_the_vm(void **state)
 static void test_inconclusive_holds_and_is_tried_again(void **state)
 {
 	(void)state;
-	with_command();
-	m.policy.inconclusive_max.value = 1;
-	m_begin(1);
-	m_to_soaking(0);
-	m_tick(SOAK_MS);
+	at_the_gate(1);
 	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_INCONCLUSIVE);
 	assert_true(m_vm_of(0)->inconclusive);
 	assert_string_equal(m_vm_of(0)->why, "health.command: inconclusive: said so");
@@ -128,11 +134,7 @@ static void test_confirmed_while_it_is_inconclusive(void **state)
 
 	do {
 		m_setup(state);
-		with_command();
-		m.policy.inconclusive_max.value = 1;
-		m_begin(1);
-		m_to_soaking(0);
-		m_tick(SOAK_MS);
+		at_the_gate(1);
 		verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_INCONCLUSIVE);
 		if (pending)
 			m_tick(RETRY_MS);
@@ -210,10 +212,7 @@ static void test_a_pass_is_gone_with_its_vm(void **state)
 static void test_inconclusive_spends_its_budget(void **state)
 {
 	(void)state;
-	with_command();
-	m_begin(1);
-	m_to_soaking(0);
-	m_tick(SOAK_MS);
+	at_the_gate(0);
 	verdict(0, FTH_CHECK_COMMAND, FTH_VERDICT_INCONCLUSIVE);
 	assert_string_equal(m.rollout.why,
 			    "1 of 1 VMs tried are inconclusive, allowed are 0: reversing");
@@ -225,11 +224,7 @@ static void test_a_late_verdict_is_dropped(void **state)
 	uint64_t round;
 
 	(void)state;
-	with_command();
-	m.policy.inconclusive_max.value = 1;
-	m_begin(1);
-	m_to_soaking(0);
-	m_tick(SOAK_MS);
+	at_the_gate(1);
 	round = checks_of(0).round;
 	m_lost(0);
 	m_rebooted(0, 2);
@@ -364,10 +359,7 @@ static void test_unknown_words_are_refused(void **state)
 	struct fth_rollout_event made;
 
 	(void)state;
-	with_command();
-	m_begin(1);
-	m_to_soaking(0);
-	m_tick(SOAK_MS);
+	at_the_gate(0);
 	made = m_event(FTH_RE_HEALTH, 0);
 	made.round = checks_of(0).round;
 	made.check = FTH_CHECKS;

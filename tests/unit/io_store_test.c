@@ -210,17 +210,24 @@ static void a_journal_of_version_1_is_taken_over(void **state)
 	fth_store_close(open_store());
 }
 
-/* Replayed by other rules than it was made by: the last version before today's too. */
-static void events_of_the_version_before_are_refused(void **state)
+static void leave_an_event(void)
 {
 	struct fth_store *store = open_store();
-	sqlite3 *db;
 
-	(void)state;
 	add_rollout(store, 1);
 	assert_int_equal(append(store, 1, 0), 0);
 	assert_int_equal(fth_store_commit(store), 0);
 	fth_store_close(store);
+}
+
+/* Replayed by other rules than it was made by: the last version before today's too. */
+static void events_of_the_version_before_are_refused(void **state)
+{
+	struct fth_store *store;
+	sqlite3 *db;
+
+	(void)state;
+	leave_an_event();
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 7", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(fth_store_open(path, &store, why), -EINVAL);
@@ -234,16 +241,13 @@ static void events_of_the_version_before_are_refused(void **state)
 /* By today's rules its replay would end elsewhere than the rollout did. */
 static void events_of_other_rules_are_refused(void **state)
 {
-	struct fth_store *store = open_store();
+	struct fth_store *store;
 	int64_t version = 0;
 	sqlite3_stmt *s;
 	sqlite3 *db;
 
 	(void)state;
-	add_rollout(store, 1);
-	assert_int_equal(append(store, 1, 0), 0);
-	assert_int_equal(fth_store_commit(store), 0);
-	fth_store_close(store);
+	leave_an_event();
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(
 		sqlite3_exec(
