@@ -12,7 +12,7 @@ qmp() {
 	printf '%s\n' '{"execute":"qmp_capabilities"}' \
 		"{\"execute\":\"$1\",\"arguments\":$arguments,\"id\":\"asked\"}" >&"$to"
 	while read -r -t "$QMP_WAIT_S" -u "$from" line && [[ $line != *'"id": "asked"'* ]]; do :; done
-	kill "$socat" 2>/dev/null
+	kill -KILL "$socat" 2>/dev/null # of SIGTERM it loses one in some thousand
 	wait "$socat" 2>/dev/null
 	echo "$line"
 	[[ $line == *'"return"'* ]]
