@@ -33,11 +33,11 @@ why() { fleet_rollout 'vms[0].why' "$(fleet_last_rollout)"; }
 says() { [[ "$(why)" == *"$1"* ]]; }
 phase_is() { [ "$(fleet_rollout phase "$(fleet_last_rollout)")" = "$1" ]; }
 hung_are_gone() { # the numbers that they wrote down
-	local pid
+	local child own
 	[ -s "$FLEET_DIR/hung.pids" ] || return 1
-	for pid in $(cat "$FLEET_DIR/hung.pids"); do
-		! kill -0 "$pid" 2>/dev/null || return 1
-	done
+	while read -r child own; do
+		! kill -0 "$child" 2>/dev/null && ! kill -0 "$own" 2>/dev/null || return 1
+	done <"$FLEET_DIR/hung.pids"
 }
 sees_tag() { [ "$("$FOTHER" vm list --json | jq -r '.[] | select(.name == "web-1").tags[0]')" = web ]; }
 
