@@ -30,6 +30,10 @@ PROVOKED=${PROVOKED:-}
 PEER_FLOOD=40000
 
 peer_clean_up() {
+	if [ "$END_STATUS" != 0 ] && [ -e "$DIR/vm.console" ]; then
+		QMP_WAIT_S=10 # a time-out leaves no more than a minute
+		machine_state "$DIR/vm.console"
+	fi
 	tools/vm stop --dir "$DIR" --name vm >/dev/null 2>&1
 	[ -z "${PEER_CONSOLE:-}" ] || cp "$DIR/vm.console" "$PEER_CONSOLE"
 	rm -rf "$DIR"

@@ -18,6 +18,16 @@ qmp() {
 	[[ $line == *'"return"'* ]]
 }
 
+# machine_state CONSOLE: comments for who reads why a test failed: does it run, and where.
+machine_state() {
+	{
+		qmp query-status
+		qmp human-monitor-command '{"command-line":"info registers -a"}' |
+			grep -o 'CPU#[0-9]*\|RIP=[0-9a-f]*[^\\]*'
+		tail -n 20 "$1"
+	} 2>&1 | tr -d '\r' | sed 's/^/# /'
+}
+
 # monitor COMMAND: of the human monitor, which is silent when it did it.
 monitor() {
 	local answer

@@ -48,6 +48,10 @@ is "$(judged cmocka "echo 1..2; echo 'ok 1 - a'; kill -SEGV \$\$")" "1 passed, 1
 	"a crash after the first test"
 is "$(judged plain true)" "1 passed, 0 failed (0)" "plain, good"
 is "$(judged plain false)" "0 passed, 1 failed (1)" "plain, bad"
+judged tap "$lib pass a; is found expected b; fail c; pass d; done_testing" >/dev/null
+like "$(tail -n 6 "$work/out" | tr -s ' \n' ' ')" \
+	"FAILED case 2 of 4, * s | not ok 2 - b | # found 'found' | # expected 'expected' | not ok 3 - c 2 passed, 2 failed " \
+	"what failed stands at the end, with why"
 is "$(tests/lib/run -l "$work" </dev/null 2>&1 | tail -n 1)" "0 passed, 1 failed" \
 	"nothing tested is a failure"
 
