@@ -50,10 +50,10 @@ is "$(offered vm show '') $?" " 0" "without an agent there are no names, and no 
 {
 	echo "version: 1"
 	echo "vms:"
-	printf -- "- {name: %s, socket: $work/none.sock}\n" web-1 web-2 db-1
+	printf -- "- {name: %s, socket: $work/none.sock}\n" web-1 web-2 db-1 rack:7
 } >"$work/vms.yaml"
 agent_start --inventory "$work/vms.yaml"
-knows() { [ "$(offered vm show '')" = "db-1 web-1 web-2" ]; }
+knows() { [ "$(offered vm show '')" = "db-1 rack:7 web-1 web-2" ]; }
 eventually $WAIT_S "the agent's VMs are offered" knows
 is "$(offered explain w)" "web-1 web-2" "those that begin so"
 is "$(FOTHER_SOCKET='' offered --socket "$work/api.sock" vm show d)" db-1 "of the agent that --socket names"
@@ -79,6 +79,26 @@ is "$(by_bash roll)" rollout "bash: a command"
 is "$(by_bash vm show w)" "web-1 web-2" "bash: VMs"
 is "$(by_bash rollout start '')" "a policy.yaml folder" "bash: policies, and folders on the way"
 is "$(by_bash --socket = "$work/api.sock" vm show d)" db-1 "bash: an option's value behind '='"
+
+is "$(by_bash vm show rack : '')" 7 "bash: what stands behind the colon of a name"
+
+# by_terminal LINE: what the line is after a TAB, in a terminal of its own (zsh has them).
+cat >"$work/terminal" <<'END'
+zmodload zsh/zpty
+zpty shell bash --norc --noprofile -i
+say() { zpty -w shell "$1" }
+say "PS1=; bind 'set enable-bracketed-paste off'; . $1"
+say "show() { printf '<<%s>>\n' \"\$READLINE_LINE\"; exit; }; bind -x '\"\C-t\": show'; echo rea''dy"
+until [[ $all == *$'\n'ready* ]]; do zpty -r shell line || exit; all+=$line; done
+zpty -n -w shell $2$'\t\x14'
+while zpty -r shell line; do
+	[[ $line != *'<<'*'>>'* ]] || { line=${line#*<<}; print -r -- "${line%%>>*}"; exit }
+done
+END
+by_terminal() { timeout $WAIT_S zsh -f "$work/terminal" "$PWD/packaging/completions/fother.bash" "$1"; }
+is "$(by_terminal 'fother vm show d')" "fother vm show db-1 " "bash at a terminal: a VM"
+is "$(by_terminal 'fother vm show ra')" "fother vm show rack:7 " "bash at a terminal: one with a colon"
+is "$(by_terminal 'fother vm show rack:')" "fother vm show rack:7 " "bash at a terminal: behind its colon"
 
 # ---- zsh -------------------------------------------------------------------------
 # by_zsh LINE: what the line is after a TAB, in a terminal of its own.
