@@ -40,7 +40,7 @@ struct fth_timer;
  * @samples: taken so far; @before_n, @first_n: number of that one, 0 = none
  * @before: at the begin of its soak, or the first that there is
  * @first: of this round
- * @first_ms, @until_ms: on the steady clock: of @first; end of this round
+ * @first_ms, @last_ms, @until_ms: on the steady clock: of @first, @last; end of this round
  * @why: why the last sample is missing
  */
 struct fth_watch {
@@ -60,6 +60,7 @@ struct fth_watch {
 	uint32_t before_n;
 	uint32_t first_n;
 	uint64_t first_ms;
+	uint64_t last_ms;
 	uint64_t until_ms;
 	struct fth_domain_sample before;
 	struct fth_domain_sample first;

@@ -62,7 +62,7 @@ static void judge(const struct fth_watch *watch, bool is_over, struct verdict *v
 		.first = watch->first_n == watch->samples ? &watch->last : &watch->first,
 		.last = &watch->last,
 		.is_over = is_over,
-		.waited_ms = (uint32_t)(fth_loop_steady_ms() - watch->first_ms),
+		.waited_ms = (uint32_t)(watch->last_ms - watch->first_ms),
 	};
 
 	if (watch->first_n) {
@@ -151,6 +151,7 @@ static void take(struct fth_watch *watch, const struct fth_domain_sample *sample
 		return;
 	}
 	watch->last = *sample;
+	watch->last_ms = fth_loop_steady_ms();
 	watch->samples++;
 	if (!watch->before_n) {
 		watch->before = *sample;
@@ -161,7 +162,7 @@ static void take(struct fth_watch *watch, const struct fth_domain_sample *sample
 	if (!watch->first_n || fth_health_began_anew(&watch->first, sample)) {
 		watch->first = *sample;
 		watch->first_n = watch->samples;
-		watch->first_ms = fth_loop_steady_ms();
+		watch->first_ms = watch->last_ms;
 	}
 	judge_all(watch, false);
 }

@@ -27,7 +27,8 @@ static uint8_t judge_state(const struct fth_domain_sample *last, char *ret_why)
 	return last->run == FTH_DOMAIN_BROKEN ? FTH_VERDICT_FAIL : FTH_VERDICT_INCONCLUSIVE;
 }
 
-static uint8_t judge_vcpu(const struct fth_health_view *view, char *ret_why)
+static uint8_t judge_vcpu(const struct fth_policy *policy, const struct fth_health_view *view,
+			  char *ret_why)
 {
 	if (!view->first->has_vcpu || !view->last->has_vcpu)
 		return unknown(ret_why, "for how long its vCPUs ran");
@@ -37,9 +38,9 @@ static uint8_t judge_vcpu(const struct fth_health_view *view, char *ret_why)
 		return 0;
 	if (view->last->run != FTH_DOMAIN_RUNNING)
 		return judge_state(view->last, ret_why);
-	/* Less than one look apart: that proves nothing. */
-	if (view->first == view->last)
-		return unknown(ret_why, "it twice in time");
+	/* The time that counts is that between two looks, and libvirt may be slow to tell. */
+	if (view->waited_ms < policy->health_timeout_ms / 2)
+		return unknown(ret_why, "it twice, half of health.timeout apart");
 	fth_text_format(ret_why, FTH_HEALTH_WHY_MAX, "none of its vCPUs ran for %u ms",
 			view->waited_ms);
 	return FTH_VERDICT_FAIL;
@@ -89,7 +90,7 @@ uint8_t fth_health_judge(uint8_t check, const struct fth_policy *policy,
 	case FTH_CHECK_DOMAIN_STATE:
 		return judge_state(view->last, ret_why);
 	case FTH_CHECK_VCPU_PROGRESS:
-		return judge_vcpu(view, ret_why);
+		return judge_vcpu(policy, view, ret_why);
 	case FTH_CHECK_IO_PROGRESS:
 		return judge_io(view, ret_why);
 	case FTH_CHECK_MEMORY:

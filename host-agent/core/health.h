@@ -39,7 +39,7 @@ struct fth_domain_sample {
  * @first: first of this round
  * @last: newest; may be the same as @first
  * @is_over: the round's time is over: there is no later one
- * @waited_ms: since @first
+ * @waited_ms: from @first to @last
  */
 struct fth_health_view {
 	const struct fth_domain_sample *before;
