@@ -30,6 +30,7 @@
 #define FTH_ROLLOUT_VMS_MAX 1000000u
 #define FTH_ROLLOUT_ATTEMPTS_MAX 5u /* of a retryable refusal, per VM */
 #define FTH_RETRY_AFTER_MS 2000u
+#define FTH_RETRY_STUCK_MS 120000u   /* of one that is to go back, after all attempts */
 #define FTH_ANSWER_WITHIN_MS 30000u  /* plus the policy's deadline and freezes */
 #define FTH_ROLLOUT_REBOOTS_MAX 2u   /* unconfirmed; the last one is a failure */
 #define FTH_ROLLOUT_RESTORES_MAX 8u  /* the same, out of a snapshot */

@@ -94,11 +94,10 @@ static uint64_t reverse_due(const struct fth_rollout *rollout, const struct fth_
 	if (fth_op_is_forward(vm->op))
 		return 0;
 	if (vm->op)
-		return vm->inconclusive && !vm->reachable ? FTH_NEVER_MS
-							  : fth_vm_answer_ms(rollout, vm);
+		return fth_vm_answer_ms(rollout, vm);
 	if (!vm->reachable)
 		return vm->state == FTH_RV_DEFERRED ? FTH_NEVER_MS : 0;
-	if (vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX)
+	if (fth_vm_gave_up(vm))
 		return now_ms < alone_ms ? alone_ms : FTH_NEVER_MS;
 	return later(alone_ms, vm->retry_at_ms);
 }
@@ -110,9 +109,12 @@ static uint8_t reverse_class(const struct fth_rollout *rollout, const struct fth
 		return FTH_CLASS_NONE;
 	if (!vm->reachable)
 		return FTH_CLASS_STUCK;
-	if (vm->op || vm->attempts < FTH_ROLLOUT_ATTEMPTS_MAX || now_ms < alone_until(rollout, vm))
+	if (now_ms < alone_until(rollout, vm))
 		return FTH_CLASS_MOVING;
-	return FTH_CLASS_STUCK;
+	/* Also while it is asked once more. */
+	if (vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX)
+		return FTH_CLASS_STUCK;
+	return FTH_CLASS_MOVING;
 }
 
 static uint8_t forward_class(const struct fth_rollout_vm *vm)
@@ -153,7 +155,8 @@ static uint32_t marks_of(const struct fth_rollout *rollout, const struct fth_rol
 		return marks; /* the others are of waves */
 	if (vm->state == FTH_RV_UNKNOWN)
 		marks |= FTH_MARK_SILENT;
-	if ((vm->state == FTH_RV_DEFERRED || vm->state == FTH_RV_FORGOTTEN) &&
+	if ((vm->state == FTH_RV_DEFERRED || vm->state == FTH_RV_FORGOTTEN ||
+	     vm->state == FTH_RV_SKIPPED) &&
 	    vm->wave == rollout->wave)
 		marks |= FTH_MARK_AWAY;
 	if (vm->wave > rollout->wave && vm->wave < rollout->policy.wave_count) {

@@ -39,6 +39,7 @@ void fth_vm_allowed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	    (vm->state != FTH_RV_FAILED && vm->state != FTH_RV_SKIPPED) ||
 	    vm->wave >= run->rollout->policy.wave_count)
 		return;
+	fth_vm_set_inconclusive(run, vm, false);
 	vm->attempts = 0;
 	vm->retry_at_ms = 0;
 	fth_vm_explain(run, vm, "allowed again");

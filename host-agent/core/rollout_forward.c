@@ -6,8 +6,8 @@
  * The agenda gives the VMs that are due, in the order of the plan: what is under
  * way first, since it may spend a budget, then the starts; then the wave is
  * judged by its counts.  A wave is over when each of its VMs is confirmed,
- * failed, or deferred, and at least one was seen to be healthy: a wave whose VMs
- * are all away, or no more, proves nothing, so VMs of later waves take their places;
+ * failed, or deferred, and at least one was seen to be healthy: a wave whose VMs are
+ * all away, no more or not the policy's proves nothing: VMs of later waves take their places;
  * when there are none it waits for those that are away.  VMs that were found to have
  * the patch, which this rollout sent nothing, prove nothing either; but a wave that has
  * no others has nothing to prove, and is passed.
@@ -24,6 +24,11 @@ struct tally {
 	uint32_t failed;
 	uint32_t deferred;
 };
+
+uint8_t fth_rollout_phase_beneath(const struct fth_rollout *rollout)
+{
+	return rollout->phase == FTH_RO_PAUSED ? rollout->paused_phase : rollout->phase;
+}
 
 bool fth_rollout_is_forward(const struct fth_rollout *rollout)
 {
@@ -172,7 +177,7 @@ static void spend(struct fth_rollout_run *run, const char *what)
 {
 	struct fth_rollout *rollout = run->rollout;
 	bool reverse = rollout->policy.failures_then == FTH_THEN_REVERSE;
-	uint8_t phase = rollout->phase == FTH_RO_PAUSED ? rollout->paused_phase : rollout->phase;
+	uint8_t phase = fth_rollout_phase_beneath(rollout);
 	char why[FTH_WHY_MAX];
 
 	if (fth_rollout_is_aborted(rollout)) {

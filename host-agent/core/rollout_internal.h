@@ -84,6 +84,7 @@ void fth_vm_set_inconclusive(struct fth_rollout_run *run, struct fth_rollout_vm 
 			     bool inconclusive);
 void fth_vm_fail(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_check_health(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
+bool fth_vm_gave_up(const struct fth_rollout_vm *vm);
 bool fth_vm_may_retry(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_watch_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
 void fth_vm_unwatch_apply(struct fth_rollout_run *run, struct fth_rollout_vm *vm);
@@ -160,6 +161,8 @@ void fth_room_clear(struct fth_rollout *rollout);
 /* rollout_forward.c, rollout_reverse.c: what is to be done next */
 void fth_rollout_advance(struct fth_rollout_run *run);
 bool fth_rollout_is_forward(const struct fth_rollout *rollout);
+/* The phase; that which a pause interrupted. */
+uint8_t fth_rollout_phase_beneath(const struct fth_rollout *rollout);
 void fth_rollout_begin_reverse(struct fth_rollout_run *run, const char *why, bool recall);
 void fth_rollout_reverse_pass(struct fth_rollout_run *run);
 void fth_rollout_next_wave(struct fth_rollout_run *run);

@@ -127,7 +127,7 @@ static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm
 {
 	const struct fth_rollout_event *event = run->event;
 	uint8_t ours = state_of_ours(event);
-	bool spent;
+	bool spent, may_pass;
 
 	if (ours == FTH_LC_ABSENT || (event->code == FTH_E_NO_PATCH && !denies_ours(run))) {
 		fth_vm_clean(run, vm);
@@ -136,17 +136,21 @@ static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm
 	if (ours == FTH_LC_STAGED) {
 		fth_vm_set_op(run, vm, 0);
 		vm->staged = true;
+		vm->attempts = 0;
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 		return;
 	}
 	if (ours == FTH_LC_REVERTING) {
 		/* It was going back already: look again. */
 		fth_vm_set_op(run, vm, 0);
+		if (vm->attempts)
+			vm->attempts--;
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 		return;
 	}
 	spent = !fth_vm_may_retry(run, vm);
-	if (event->code != FTH_E_OK && !passes(run)) {
+	may_pass = event->code != FTH_E_OK && passes(run);
+	if (event->code != FTH_E_OK && !may_pass) {
 		vm->attempts = FTH_ROLLOUT_ATTEMPTS_MAX;
 		spent = true;
 	}
@@ -155,6 +159,9 @@ static void result_of_reverse(struct fth_rollout_run *run, struct fth_rollout_vm
 			       fth_lifecycle_name(event->guest_state));
 	else if (spent)
 		explain_refusal(run, vm, fth_op_name(FTH_OP_REVERSE));
+	/* What it is busy with ends some day, and nothing tells us when. */
+	if (spent && may_pass)
+		vm->retry_at_ms = event->now_ms + FTH_RETRY_STUCK_MS;
 	fth_vm_enter(run, vm, spent ? FTH_RV_FAILED : FTH_RV_WAITING);
 }
 

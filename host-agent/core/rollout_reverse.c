@@ -7,7 +7,9 @@
  * takes the place of the one in flight, so it needs no further room in the
  * budget.  The others follow under the recall's own limits.  A VM that can't
  * be reached, or refuses for good, leaves the rollout STUCK rather than
- * REVERSED until it is seen again.
+ * REVERSED until it is seen again; one whose refusals may pass by themselves is
+ * asked now and then.  One that can't be reached holds no room of the
+ * limits for longer than an answer may take: others are to go back meanwhile.
  */
 #include "core/rollout_internal.h"
 
@@ -66,6 +68,8 @@ static void serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 		turn(run, vm);
 	if (goes_back_alone(run, vm))
 		return;
+	if (vm->op && !vm->reachable && run->event->now_ms >= fth_vm_answer_ms(run->rollout, vm))
+		fth_vm_set_op(run, vm, 0);
 	if (vm->op) {
 		fth_vm_check_answer(run, vm);
 	} else if (!vm->reachable) {
@@ -73,8 +77,8 @@ static void serve_vm(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 			return;
 		fth_vm_enter(run, vm, FTH_RV_DEFERRED);
 		fth_vm_explain(run, vm, "unreachable: goes back when it returns");
-	} else if (vm->attempts < FTH_ROLLOUT_ATTEMPTS_MAX &&
-		   run->event->now_ms >= vm->retry_at_ms && fth_room_take(run, vm)) {
+	} else if (!fth_vm_gave_up(vm) && run->event->now_ms >= vm->retry_at_ms &&
+		   fth_room_take(run, vm)) {
 		fth_vm_send(run, vm, vm->staged ? FTH_OP_UNSTAGE : FTH_OP_REVERSE);
 	}
 }

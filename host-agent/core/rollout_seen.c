@@ -58,9 +58,12 @@ static void seen_idle(struct fth_rollout_run *run, struct fth_rollout_vm *vm, ui
 			       "rollout, or 'fother vm revert', takes it back");
 		fth_vm_fail(run, vm);
 		vm->in_way = true;
-	} else if (!eligible(run, vm)) {
 		return;
-	} else if (ours == FTH_LC_SOAKING) {
+	}
+	if (!eligible(run, vm))
+		return;
+	fth_vm_set_inconclusive(run, vm, false);
+	if (ours == FTH_LC_SOAKING) {
 		fth_vm_applied(run, vm);
 	} else if (ours == FTH_LC_APPLIED) {
 		fth_vm_confirmed(run, vm);
@@ -78,13 +81,31 @@ static void seen_waiting(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 		seen_idle(run, vm, ours);
 }
 
-/* Where it goes again it may be another kernel, or module, than the patch went to. */
+/*
+ * Where it goes again it may be another kernel, or module, than the patch went to.  One
+ * that was not confirmed may have left its kernel because of the patch: nobody knows.
+ */
 static void seen_gone(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
 		      bool rebooted)
 {
+	bool confirmed = vm->state == FTH_RV_DONE;
+
 	fth_vm_gone(run, vm, rebooted, run->event->restored);
 	if (vm->state == FTH_RV_WAITING)
 		seen_waiting(run, vm, ours);
+	if (confirmed || !rebooted || vm->state != FTH_RV_SKIPPED || vm->blocked)
+		return;
+	fth_vm_explain(run, vm,
+		       "rebooted before it was confirmed, into kernel '%s', which is not the "
+		       "policy's",
+		       vm->release);
+	fth_vm_set_inconclusive(run, vm, true);
+}
+
+/* It left the policy's kernel, and nobody knows why, until it is back or is excused. */
+static bool left_kernel(const struct fth_rollout_vm *vm)
+{
+	return vm->state == FTH_RV_SKIPPED && vm->inconclusive;
 }
 
 /* Nothing of ours can go there before; that is nobody's failure. */
@@ -162,7 +183,7 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 			fth_vm_applied(run, vm);
 		else if (ours != FTH_LC_APPLIED)
 			seen_gone(run, vm, ours, rebooted);
-		else if (run->rollout->phase != FTH_RO_COMPLETE)
+		else if (fth_rollout_phase_beneath(run->rollout) != FTH_RO_COMPLETE)
 			fth_vm_check_health(run, vm);
 		return;
 	case FTH_RV_FAILED:
@@ -183,9 +204,15 @@ static void seen_settled(struct fth_rollout_run *run, struct fth_rollout_vm *vm,
 	}
 }
 
-/* The op in flight was or will be sent again: wait anew for its answer. */
-static void still_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state)
+/*
+ * Where it came back the op in flight was or will be sent again: wait anew for its answer.
+ * One that is merely heard of once more is as late as it was.
+ */
+static void still_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t state,
+			    bool back)
 {
+	if (!back)
+		return;
 	if (!vm->blocked) /* why it goes back is worth more than that it was lost */
 		fth_vm_explain(run, vm, "%s", "");
 	fth_vm_enter(run, vm, state);
@@ -207,7 +234,7 @@ static bool is_asked_again(struct fth_rollout_vm *vm, uint8_t ours)
 }
 
 static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
-			   bool rebooted)
+			   bool rebooted, bool back)
 {
 	bool anew = rebooted || run->event->restored;
 
@@ -215,7 +242,7 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		if (ours == FTH_LC_APPLIED)
 			fth_vm_confirmed(run, vm);
 		else if (ours == FTH_LC_SOAKING)
-			still_in_flight(run, vm, FTH_RV_CONFIRMING);
+			still_in_flight(run, vm, FTH_RV_CONFIRMING, back);
 		else
 			seen_gone(run, vm, ours, rebooted);
 		return;
@@ -226,14 +253,14 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
 		if (anew && (rebooted || !is_asked_again(vm, ours)))
 			seen_gone(run, vm, ours, rebooted);
 		else
-			still_in_flight(run, vm, FTH_RV_APPLYING);
+			still_in_flight(run, vm, FTH_RV_APPLYING, back);
 	} else if (ours == FTH_LC_STAGED) {
 		fth_vm_set_op(run, vm, 0);
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 	} else if (anew && !eligible(run, vm)) {
 		fth_vm_set_op(run, vm, 0);
 	} else {
-		still_in_flight(run, vm, FTH_RV_STAGING);
+		still_in_flight(run, vm, FTH_RV_STAGING, back);
 	}
 }
 
@@ -243,7 +270,7 @@ static void seen_in_flight(struct fth_rollout_run *run, struct fth_rollout_vm *v
  * goes back from behind the last wave, too.
  */
 static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *vm, uint8_t ours,
-			   bool fresh)
+			   bool fresh, bool back)
 {
 	if (!vm->touched) {
 		if (ours < FTH_LC_STAGED ||
@@ -259,6 +286,7 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 	}
 	if (fresh && vm->attempts) {
 		vm->attempts = 0;
+		vm->retry_at_ms = 0;
 		run->actions->changed = true;
 	}
 	if (vm->op == FTH_OP_REVERSE && ours == FTH_LC_STAGED)
@@ -266,9 +294,9 @@ static void seen_reversing(struct fth_rollout_run *run, struct fth_rollout_vm *v
 	if (vm->op == FTH_OP_UNSTAGE && ours != FTH_LC_STAGED)
 		fth_vm_set_op(run, vm, 0);
 	if (vm->op == FTH_OP_REVERSE)
-		still_in_flight(run, vm, FTH_RV_REVERSING);
+		still_in_flight(run, vm, FTH_RV_REVERSING, back);
 	else if (vm->op == FTH_OP_UNSTAGE)
-		still_in_flight(run, vm, FTH_RV_UNSTAGING);
+		still_in_flight(run, vm, FTH_RV_UNSTAGING, back);
 	else if (!vm->op && vm->attempts < FTH_ROLLOUT_ATTEMPTS_MAX && vm->state != FTH_RV_WAITING)
 		fth_vm_enter(run, vm, FTH_RV_WAITING);
 }
@@ -298,13 +326,16 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	const struct fth_rollout_event *event = run->event;
 	bool rebooted = vm->seen && memcmp(vm->boot_id, event->boot_id, FTH_UUID_SIZE) != 0;
 	uint8_t ours = event->sha256_matches ? event->guest_state : FTH_LC_ABSENT;
+	bool back = rebooted || event->restored || !vm->reachable;
 	/* What it refused before need not be refused again. */
-	bool fresh = rebooted || event->restored || !vm->reachable ||
-		     (ours == FTH_LC_STAGED && !vm->staged);
+	bool fresh = back || (ours == FTH_LC_STAGED && !vm->staged);
 
-	/* Seeing once more that it lacks an effect, or a check's word, tells nothing new. */
-	bool lacks = (vm->reachable && !event->effect && fth_vm_lacks_effect(run->rollout, vm)) ||
-		     (vm->state == FTH_RV_SOAKING && vm->checks_unsure);
+	/* Seeing once more that it lacks an effect, a check's word or an answer tells nothing new. */
+	bool same = (fth_vm_is_patched(ours) &&
+		     ((vm->reachable && !event->effect && fth_vm_lacks_effect(run->rollout, vm)) ||
+		      (vm->state == FTH_RV_SOAKING && vm->checks_unsure))) ||
+		    (vm->op && !back) || left_kernel(vm);
+	uint64_t awaited = vm->op_id;
 
 	if (is_news(vm, event, ours))
 		run->actions->changed = true;
@@ -322,7 +353,7 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	fth_text_copy(vm->release, sizeof(vm->release), event->release);
 	if (!believed_patched(vm))
 		vm->taint_before = event->taint;
-	if (!lacks || !fth_rollout_is_forward(run->rollout) || !fth_vm_is_patched(ours))
+	if (!same || !fth_rollout_is_forward(run->rollout))
 		fth_vm_set_inconclusive(run, vm, false);
 	if (event->blocked && !vm->blocked)
 		fth_vm_blocked(run, vm, believed_patched(vm) ? "reverted in emergency" : "blocked");
@@ -331,13 +362,15 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	if (ours == FTH_LC_ABSENT && is_hearsay(vm) && fth_rollout_is_forward(run->rollout))
 		note_clean(run, vm);
 	if (!fth_rollout_is_forward(run->rollout))
-		seen_reversing(run, vm, ours, fresh);
+		seen_reversing(run, vm, ours, fresh, back);
 	else if (event->op_id && ours == FTH_LC_ABSENT)
 		seen_in_way(run, vm, rebooted);
 	else if (vm->op)
-		seen_in_flight(run, vm, ours, rebooted);
+		seen_in_flight(run, vm, ours, rebooted, back);
 	else
 		seen_settled(run, vm, ours, rebooted);
+	if (awaited && vm->op_id != awaited && !left_kernel(vm))
+		fth_vm_set_inconclusive(run, vm, false); /* what it says was the answer */
 }
 
 void fth_vm_lost(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
@@ -366,6 +399,7 @@ void fth_vm_heartbeat(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	run->actions->changed = true;
 	if (fth_rollout_is_forward(run->rollout) &&
 	    (vm->state == FTH_RV_SOAKING ||
-	     (vm->state == FTH_RV_DONE && run->rollout->phase != FTH_RO_COMPLETE)))
+	     (vm->state == FTH_RV_DONE &&
+	      fth_rollout_phase_beneath(run->rollout) != FTH_RO_COMPLETE)))
 		fth_vm_check_health(run, vm);
 }

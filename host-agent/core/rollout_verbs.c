@@ -37,7 +37,10 @@ int fth_rollout_pause(struct fth_rollout_run *run)
 	return 0;
 }
 
-/* A person has seen what went wrong so far and says to go on. */
+/*
+ * A person has seen what went wrong so far and says to go on.  Who fails once more from here
+ * on is one more failure.
+ */
 static void excuse(struct fth_rollout_run *run)
 {
 	struct fth_rollout *rollout = run->rollout;
@@ -49,6 +52,8 @@ static void excuse(struct fth_rollout_run *run)
 		rollout->checks_excused = true;
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[i];
+		rollout->past_failures += vm->failure_counted;
+		vm->failure_counted = false;
 		if (!vm->inconclusive || vm->excused)
 			continue;
 		vm->excused = true;

@@ -270,13 +270,19 @@ void fth_vm_check_health(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	fth_vm_fail(run, vm);
 }
 
+/* It refused too often, and no other time is set for it. */
+bool fth_vm_gave_up(const struct fth_rollout_vm *vm)
+{
+	return vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX && !vm->retry_at_ms;
+}
+
 /* A refusal that may pass by itself: false when it came too often. */
 bool fth_vm_may_retry(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	if (vm->op)
 		fth_vm_set_op(run, vm, 0);
 	run->actions->changed = true;
-	if (++vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX)
+	if (vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX || ++vm->attempts >= FTH_ROLLOUT_ATTEMPTS_MAX)
 		return false;
 	vm->retry_at_ms = run->event->now_ms + FTH_RETRY_AFTER_MS;
 	return true;

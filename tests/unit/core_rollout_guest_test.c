@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/rollout_internal.h"
 #include "core_machine.h"
 
 static void test_missing_capability_sends_nothing(void **state)
@@ -520,6 +521,30 @@ static void test_restored_too_often_fails(void **state)
 			    "rebooted or restored 8 times before it was confirmed");
 }
 
+/* To be heard of is no answer: who is at it for longer than that may take is unknown. */
+static void test_heard_of_and_never_answered(void **state)
+{
+	uint64_t patience_ms, waited_ms;
+
+	(void)state;
+	m.policy.inconclusive_max.value = 1;
+	m_begin(1);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	patience_ms = fth_rollout_patience_ms(&m.rollout);
+	for (waited_ms = 0; waited_ms < patience_ms; waited_ms += patience_ms / 4) {
+		m_expect(0, FTH_RV_APPLYING);
+		m_tick(patience_ms / 4);
+		m_seen(0, FTH_LC_APPLYING);
+	}
+	m_expect(0, FTH_RV_UNKNOWN);
+	assert_int_equal(m.rollout.inconclusive, 1);
+	m_seen(0, FTH_LC_APPLYING);
+	assert_int_equal(m.rollout.inconclusive, 1);
+	m_seen(0, FTH_LC_SOAKING); /* which is one */
+	m_expect(0, FTH_RV_SOAKING);
+	assert_int_equal(m.rollout.inconclusive, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -555,6 +580,7 @@ int main(void)
 		MACHINE_TEST(test_confirm_is_tried_again),
 		MACHINE_TEST(test_confirmed_by_somebody_else),
 		MACHINE_TEST(test_boots_the_right_kernel),
+		MACHINE_TEST(test_heard_of_and_never_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

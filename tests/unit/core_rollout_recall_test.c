@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/rollout_internal.h"
 #include "core_machine.h"
 
 static void test_reverse_by_hand(void **state)
@@ -425,10 +426,57 @@ static void test_refused_reverse_ends_stuck(void **state)
 	}
 	m_expect(0, FTH_RV_FAILED);
 	m_expect_phase(FTH_RO_STUCK);
-	m_tick(HOUR_MS);
 	assert_int_equal(m_sent(FTH_OP_REVERSE), 0);
 	assert_int_equal(m_simple(FTH_RE_REVERSE), 0); /* a person insists */
 	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+}
+
+/* What it is busy with ends some day, and it may say nothing then: it is asked now and then. */
+static void test_busy_is_asked_again(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	m_begin(1);
+	m_to_soaking(0);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	for (i = 0; i < FTH_ROLLOUT_ATTEMPTS_MAX + 2u; i++) {
+		m_result(0, FTH_E_BUSY, FTH_LC_SOAKING);
+		m_tick(i + 1 < FTH_ROLLOUT_ATTEMPTS_MAX ? FTH_RETRY_AFTER_MS : FTH_RETRY_STUCK_MS);
+		m_expect(0, FTH_RV_REVERSING);
+	}
+	m_expect_phase(FTH_RO_STUCK);
+	m_result(0, FTH_E_OK, FTH_LC_STAGED);
+	assert_int_equal(m_sent(FTH_OP_UNSTAGE), 1);
+	m_result(0, FTH_E_OK, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSED);
+}
+
+/* Who can't be reached must not keep those from going back who can. */
+static void test_the_lost_hold_no_room(void **state)
+{
+	int first;
+
+	(void)state;
+	m.policy.recall_in_flight.fleet = 1;
+	m_begin(3);
+	m_to_soaking(0);
+	m_result(1, FTH_E_OK, FTH_LC_STAGED);
+	m_to_soaking(2);
+	m_lost(1);
+	assert_int_equal(m_simple(FTH_RE_REVERSE), 0);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 0);
+	m_tick(fth_rollout_patience_ms(&m.rollout));
+	m_expect(1, FTH_RV_DEFERRED);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+	first = m_vm_of(0)->op ? 0 : 2;
+	m_result(first, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_result(2 - first, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_STUCK);
+	m_seen(1, FTH_LC_SOAKING);
+	assert_int_equal(m_sent(FTH_OP_REVERSE), 1);
+	m_result(1, FTH_E_NO_PATCH, FTH_LC_ABSENT);
+	m_expect_phase(FTH_RO_REVERSED);
 }
 
 static void test_what_waits_to_be_turned_is_not_sent(void **state)
@@ -521,6 +569,8 @@ int main(void)
 		MACHINE_TEST(test_ids_are_not_used_up),
 		MACHINE_TEST(test_late_vm_after_recall),
 		MACHINE_TEST(test_refused_reverse_ends_stuck),
+		MACHINE_TEST(test_busy_is_asked_again),
+		MACHINE_TEST(test_the_lost_hold_no_room),
 		MACHINE_TEST(test_what_waits_to_be_turned_is_not_sent),
 		MACHINE_TEST(test_guest_that_goes_back_alone_is_left_alone),
 		MACHINE_TEST(test_guest_that_was_turned_goes_back),

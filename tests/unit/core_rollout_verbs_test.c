@@ -238,6 +238,52 @@ static void test_soak_outlasts_a_jump(void **state)
 	assert_int_equal(m_sent(FTH_OP_CONFIRM), 1);
 }
 
+/* Who failed before is tried again, and fails again: that is one more failure. */
+static void test_fails_again_since_it_was_resumed(void **state)
+{
+	struct fth_rollout_event made;
+	int canary;
+
+	(void)state;
+	m_canary_first();
+	m.policy.failures_then = FTH_THEN_PAUSE;
+	m_begin(3);
+	canary = m_first();
+	m_to_soaking(canary);
+	made = m_seen_event(canary, FTH_LC_ABSENT);
+	made.blocked = true;
+	assert_int_equal(m_step(&made), 0);
+	m_expect(canary, FTH_RV_FAILED);
+	m_expect_phase(FTH_RO_PAUSED);
+	m_seen(canary, FTH_LC_ABSENT); /* allowed */
+	assert_int_equal(m_simple(FTH_RE_RESUME), 0);
+	m_to_soaking(canary);
+	assert_int_equal(m_step(&made), 0);
+	m_expect(canary, FTH_RV_FAILED);
+	assert_int_equal(m.rollout.failures, 2);
+	assert_int_equal(m.rollout.wave, 0);
+	m_expect_phase(FTH_RO_PAUSED);
+}
+
+/* What happens long after belongs to nobody's soak, also where somebody paused it since. */
+static void test_paused_once_complete(void **state)
+{
+	struct fth_rollout_event made;
+
+	(void)state;
+	m_begin(1);
+	m_to_done(0);
+	m_expect_phase(FTH_RO_COMPLETE);
+	assert_int_equal(m_simple(FTH_RE_PAUSE), 0);
+	m_heartbeat(0, WARN);
+	m_expect(0, FTH_RV_DONE);
+	m_lost(0);
+	made = m_seen_event(0, FTH_LC_APPLIED);
+	made.taint = WARN;
+	assert_int_equal(m_step(&made), 0);
+	m_expect(0, FTH_RV_DONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +297,8 @@ int main(void)
 		MACHINE_TEST(test_aborted_takes_nobody_in),
 		MACHINE_TEST(test_abort_while_paused),
 		MACHINE_TEST(test_failures_since_it_was_resumed),
+		MACHINE_TEST(test_fails_again_since_it_was_resumed),
+		MACHINE_TEST(test_paused_once_complete),
 		MACHINE_TEST(test_soak_outlasts_a_jump),
 	};
 
