@@ -11,8 +11,8 @@
 
 struct fth_store;
 
-#define FTH_STORE_SCHEMA 8		  /* version of the tables */
-#define FTH_STORE_RULES_SINCE 8		  /* whose events mean what they mean now */
+#define FTH_STORE_SCHEMA 9		  /* version of the tables */
+#define FTH_STORE_RULES_SINCE 9		  /* whose events mean what they mean now */
 #define FTH_STORE_WHY_MAX 512u		  /* bytes of a reason, with its NUL */
 #define FTH_STORE_ROLLOUT_MAX 0x7fffffffu /* ids are the upper half of op ids */
 

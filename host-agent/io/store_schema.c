@@ -69,7 +69,7 @@ static const char *const steps[] = {
 	"PRAGMA user_version = 7;"
 	"COMMIT;",
 	/* The tables stayed: what a replay makes of their events did not. */
-	"PRAGMA user_version = 8;",
+	"PRAGMA user_version = 8;", "PRAGMA user_version = 9;", /* the same */
 };
 
 static_assert(sizeof(steps) / sizeof(steps[0]) == FTH_STORE_SCHEMA - 1, "one step each");

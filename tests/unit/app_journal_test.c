@@ -389,7 +389,7 @@ static void a_newer_one_is_left_alone(void **unused)
 	assert_int_equal(fth_journal_check(af.state, true), 1);
 	snprintf(path, sizeof(path), "%s/journal.db.copy", af.state);
 	assert_int_equal(access(path, F_OK), -1);
-	in_journal("PRAGMA user_version = 8");
+	in_journal("PRAGMA user_version = 9");
 	af_start();
 }
 

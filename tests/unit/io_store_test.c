@@ -229,10 +229,10 @@ static void events_of_the_version_before_are_refused(void **state)
 	(void)state;
 	leave_an_event();
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 7", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 8", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(fth_store_open(path, &store, why), -EINVAL);
 	assert_non_null(
-		strstr(why, "found rollouts in a journal of version 7, expected version 8"));
+		strstr(why, "found rollouts in a journal of version 8, expected version 9"));
 	assert_int_equal(sqlite3_exec(db, "DELETE FROM events", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	fth_store_close(open_store());
@@ -279,7 +279,7 @@ static void a_journal_of_a_newer_agent_is_refused(void **state)
 	sqlite3_close(db);
 	assert_int_equal(fth_store_open(path, &store, why), -ENOTSUP);
 	assert_non_null(
-		strstr(why, "version 99, this agent reads up to 8: a newer fotherd wrote it"));
+		strstr(why, "version 99, this agent reads up to 9: a newer fotherd wrote it"));
 }
 
 static struct fth_store_incident incident_of(uint32_t number, uint8_t kind)
