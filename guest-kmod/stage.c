@@ -29,10 +29,18 @@ struct fth_payload *fth_stage_find(struct fth_stage *stage, const char *name)
 	return NULL;
 }
 
-/* A payload whose module may be in the kernel stays.  With stage.lock. */
-static bool is_busy(struct fth_payload *payload)
+/*
+ * A payload whose module may be in the kernel stays.  Where it could not be unloaded when its
+ * patch went that is tried again, so that who is refused for it may succeed later.
+ */
+static bool is_busy(struct fth_stage *stage, struct fth_payload *payload)
 {
-	return payload->loading || payload->unloading || fth_stage_in_kernel(payload);
+	if (payload->loading || payload->unloading)
+		return true;
+	if (!fth_stage_in_kernel(payload))
+		return false;
+	fth_stage_unload_again(stage, payload);
+	return true;
 }
 
 /* With stage.lock. */
@@ -66,7 +74,7 @@ static int check_room(struct fth_stage *stage, const char *name, u32 size,
 
 	mutex_lock(&stage->lock);
 	older = fth_stage_find(stage, name);
-	busy = older && is_busy(older);
+	busy = older && is_busy(stage, older);
 	count = stage->count - (older ? 1 : 0);
 	bytes = stage->bytes - (older ? older->size : 0);
 	mutex_unlock(&stage->lock);
@@ -140,7 +148,7 @@ static int list_payload(struct fth_stage *stage, struct file *file, struct fth_r
 				      "stage '%s' failed: out of memory", partial->name);
 	mutex_lock(&stage->lock);
 	older = fth_stage_find(stage, payload->name);
-	busy = older && is_busy(older);
+	busy = older && is_busy(stage, older);
 	if (!busy) {
 		if (older)
 			drop(stage, older);
@@ -280,7 +288,7 @@ int fth_stage_drop(const char *name, struct fth_report *ret_report)
 	if (!payload)
 		err = fth_report_set(ret_report, FTH_E_NO_PATCH, -ENOENT,
 				     "unstage '%s' refused: no such payload", name);
-	else if (is_busy(payload))
+	else if (is_busy(stage, payload))
 		err = fth_report_set(ret_report, FTH_E_BUSY, -EBUSY,
 				     "unstage '%s' refused: its module is still in the kernel",
 				     name);

@@ -176,6 +176,9 @@ struct fth_payload *fth_stage_find(struct fth_stage *stage, const char *name);
 
 /* Of stage_load.c, as fth_stage_load() and fth_stage_unload(). */
 
+/** fth_stage_unload_again() - as fth_stage_unload(), where that failed.  With @stage's lock. */
+void fth_stage_unload_again(struct fth_stage *stage, struct fth_payload *payload);
+
 /**
  * fth_stage_in_kernel() - is the module there that we brought?
  *

@@ -54,10 +54,11 @@ static int unload(struct fth_payload *payload)
 		if (tries)
 			msleep(FTH_STAGE_UNLOAD_WAIT_MS);
 		status = fth_stage_helper_run(fth_guest.params.rmmod_path, payload->name, NULL);
-		if (!status)
-			set_loaded(payload, false);
 	}
-	return status;
+	if (!is_in_kernel(payload))
+		return 0;
+	/* An empty path succeeds, and runs nothing. */
+	return status ?: -EIO;
 }
 
 static void explain_helper(const char *name, int status, struct fth_report *report)
@@ -85,8 +86,9 @@ static int load(struct fth_payload *payload, struct fth_report *report)
 
 	if (status) {
 		fth_engine_expect_end(report);
+		/* No program can be started just now: in a suspend, say. */
 		return fth_report_set(
-			report, FTH_E_LOAD_FAILED, -EBUSY,
+			report, status == -EBUSY ? FTH_E_BUSY : FTH_E_LOAD_FAILED, -EBUSY,
 			"apply '%s' failed: its module is still loaded and '%s' failed (%d)",
 			payload->name, fth_guest.params.rmmod_path, status);
 	}
@@ -183,6 +185,14 @@ int fth_stage_load(const char *name, const u8 *sha256, const struct fth_guest_po
 	return err;
 }
 
+static void queue_unload(struct fth_stage *stage, struct fth_payload *payload)
+{
+	if (stage->stopped)
+		return;
+	payload->unloading = true;
+	queue_work(stage->wq, &payload->unload_work);
+}
+
 void fth_stage_unload(const char *name)
 {
 	struct fth_stage *stage = &fth_guest.stage;
@@ -190,11 +200,16 @@ void fth_stage_unload(const char *name)
 
 	mutex_lock(&stage->lock);
 	payload = fth_stage_find(stage, name);
-	if (payload && !stage->stopped && (payload->loading || payload->loaded)) {
-		payload->unloading = true;
-		queue_work(stage->wq, &payload->unload_work);
-	}
+	if (payload && (payload->loading || payload->loaded))
+		queue_unload(stage, payload);
 	mutex_unlock(&stage->lock);
+}
+
+void fth_stage_unload_again(struct fth_stage *stage, struct fth_payload *payload)
+{
+	lockdep_assert_held(&stage->lock);
+	if (!payload->loading && !payload->unloading)
+		queue_unload(stage, payload);
 }
 
 void fth_stage_load_init(struct fth_payload *payload)
