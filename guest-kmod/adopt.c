@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Lets a livepatch module in: what runs instead of klp_enable_patch(). */
 
-#include <linux/ctype.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -35,15 +34,9 @@ bool fth_adopt_wanted(const char *name)
 	return is_expected(name) || fth_policies_names(&fth_engine.policies, name);
 }
 
-/* A name that the wire can't carry would take the whole list with it. */
-static bool is_wire_name(const char *name)
+static struct fth_span span_of(const char *text)
 {
-	for (u32 i = 0; name[i]; i++) {
-		if (!isascii(name[i]) || (!isalnum(name[i]) && name[i] != '_' &&
-					  (!i || (name[i] != '-' && name[i] != '.'))))
-			return false;
-	}
-	return name[0] && strlen(name) <= FTH_NAME_MAX;
+	return (struct fth_span){ .data = (const u8 *)text, .length = strlen(text) };
 }
 
 /* Source: the head of the in-tree klp_enable_patch(). */
@@ -51,7 +44,8 @@ static int check_arguments(struct klp_patch *klp, struct fth_report *ret_report)
 {
 	struct klp_object *object;
 
-	if (!is_wire_name(klp->mod->name))
+	/* One that the wire can't carry would take the whole list with it. */
+	if (!fth_name_is_good(span_of(klp->mod->name)))
 		return fth_report_set(
 			ret_report, FTH_E_MALFORMED, -EINVAL,
 			"patch '%s' refused: its name, expected letters, digits, '_', '-', '.', the first not '-' or '.'; rename the module",

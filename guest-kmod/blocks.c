@@ -10,12 +10,14 @@
  */
 #include "blocks.h"
 
+#include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/mount.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "fother/codec.h"
 #include "hostinfo.h"
 #include "lasting.h"
 
@@ -129,45 +131,67 @@ u32 fth_blocks_list(struct fth_block *blocks, u32 max)
 	return count;
 }
 
-/* "NAME[,NAME…]"; changed by it. */
-static void add_names(char *names)
+/*
+ * "NAME[,NAME…]", changed by it; @list gets each with its NUL.  What no patch can be named
+ * is not left out: something was to be kept out by it.
+ */
+static int list_names(char *names, char *list, size_t *length)
 {
 	char *name;
 
 	while ((name = strsep(&names, ","))) {
-		if (!*name)
-			continue;
-		if (strlen(name) > FTH_NAME_MAX) {
-			pr_warn("block='%s': longer than a module's name, %u bytes; left out\n",
-				name, FTH_NAME_MAX);
-			continue;
-		}
+		struct fth_span text;
+
+		name = strim(name);
 		/* Modules have '_' where their files may have '-'. */
 		strreplace(name, '-', '_');
-		fth_blocks_add(name, NULL, FTH_TRIGGER_NONE, 0);
+		text = (struct fth_span){ .data = (const u8 *)name, .length = strlen(name) };
+		if (!text.length)
+			continue;
+		if (!fth_name_is_good(text)) {
+			pr_err("init: found '%s' among the patches to be blocked, expected 'all' or names of modules, no patterns and no paths: not loaded\n",
+			       name);
+			return -EINVAL;
+		}
+		memcpy(list + *length, name, text.length + 1);
+		*length += text.length + 1;
 	}
+	return 0;
 }
 
-/* The kernel's own parameters may be quoted, the value or the whole. */
-static void drop_quotes(char *line)
+/*
+ * The kernel's own parameters may be quoted, the value or the whole; a blank that is quoted
+ * ends no word.  Source: next_arg() of the kernel's lib/cmdline.c.
+ */
+static char *next_word(char **line)
 {
-	char *to = line;
+	char *word = skip_spaces(*line), *from, *to = word;
+	bool quoted = false;
 
-	for (; *line; line++)
-		if (*line != '"')
-			*to++ = *line;
+	for (from = word; *from && (quoted || !isspace(*from)); from++) {
+		if (*from == '"')
+			quoted = !quoted;
+		else
+			*to++ = *from;
+	}
+	*line = *from ? from + 1 : from;
+	if (from == word)
+		return NULL;
 	*to = '\0';
+	return word;
 }
 
-static void add_words(char *line)
+static int list_words(char *line, char *list, size_t *length)
 {
-	size_t length = strlen(FTH_BLOCK_PARAMETER);
+	size_t skip = strlen(FTH_BLOCK_PARAMETER);
+	int error = 0;
 	char *word;
 
-	while ((word = strsep(&line, "\n "))) {
-		if (!strncmp(word, FTH_BLOCK_PARAMETER, length))
-			add_names(word + length);
+	while (!error && (word = next_word(&line))) {
+		if (!strncmp(word, FTH_BLOCK_PARAMETER, skip))
+			error = list_names(word + skip, list, length);
 	}
+	return error;
 }
 
 static int read_cmdline(char *line, size_t size)
@@ -190,17 +214,19 @@ int fth_blocks_init(const char *parameter)
 {
 	char *names = kstrdup(parameter ?: "", GFP_KERNEL);
 	char *line = kmalloc(CMDLINE_MAX, GFP_KERNEL);
-	int error = names && line ? read_cmdline(line, CMDLINE_MAX) : -ENOMEM;
+	char *list = kmalloc(strlen(parameter ?: "") + 1 + CMDLINE_MAX, GFP_KERNEL);
+	int error = names && line && list ? read_cmdline(line, CMDLINE_MAX) : -ENOMEM;
+	size_t length = 0, at;
 
-	if (error) {
+	if (error)
 		/* Who wanted something kept out can't be told from who did not. */
 		pr_err("init: the kernel's command line can't be read (%d), and '%s' may stand there: not loaded, try again\n",
 		       error, FTH_BLOCK_PARAMETER);
-	} else {
-		add_names(names);
-		drop_quotes(line);
-		add_words(line);
-	}
+	error = error ?: list_names(names, list, &length);
+	error = error ?: list_words(line, list, &length);
+	for (at = 0; !error && at < length; at += strlen(list + at) + 1)
+		fth_blocks_add(list + at, NULL, FTH_TRIGGER_NONE, 0);
+	kfree(list);
 	kfree(line);
 	kfree(names);
 	return error;

@@ -71,8 +71,8 @@ u32 fth_blocks_list(struct fth_block *blocks, u32 max);
  * @parameter: "NAME[,NAME…]" or "all"; NULL = nothing
  *
  * Context: sleeps; before anything else uses this file.
- * Return: 0, or an error of reading it: then nothing was taken, and the module is
- * not to be loaded.
+ * Return: 0; an error of reading it, or -EINVAL for what can't be a patch's name: then
+ * nothing was taken, and the module is not to be loaded.
  */
 int fth_blocks_init(const char *parameter);
 

@@ -36,6 +36,9 @@ static int answer_end(struct fth_answer *answer)
 {
 	int error = fth_link_send(&answer->msg);
 
+	if (error == -EINVAL)
+		pr_err_ratelimited("channel: a message of type %u can't be encoded, and is lost\n",
+				   answer->msg.type);
 	fth_robust_unlock(&fth_guest.dispatch.reply_lock);
 	return error;
 }
@@ -84,16 +87,20 @@ static u8 list_patches(struct fth_answer *answer, struct fth_patch_info *infos)
 
 static u8 list_blocks(struct fth_answer *answer, struct fth_block_info *infos)
 {
-	u32 count = fth_revert_blocks(answer->blocks, FTH_BLOCKS_MAX);
+	u32 found = fth_revert_blocks(answer->blocks, FTH_BLOCKS_MAX);
+	u8 count = 0;
 
-	for (u32 i = 0; i < count; i++) {
+	for (u32 i = 0; i < found; i++) {
 		const struct fth_block *block = &answer->blocks[i];
 
-		infos[i].name = span_of(block->name);
+		/* A fother of before, in this boot, may have taken what can't be told. */
+		if (!fth_name_is_good(span_of(block->name)))
+			continue;
+		infos[count].name = span_of(block->name);
 		if (block->has_sha256)
-			infos[i].sha256 = (struct fth_span){ block->sha256, FTH_SHA256_SIZE };
-		infos[i].trigger = block->trigger;
-		infos[i].incident = block->incident;
+			infos[count].sha256 = (struct fth_span){ block->sha256, FTH_SHA256_SIZE };
+		infos[count].trigger = block->trigger;
+		infos[count++].incident = block->incident;
 	}
 	return count;
 }

@@ -17,8 +17,10 @@
 #include "bytes.h"
 #include "messages.h"
 
-static bool is_name(struct fth_span text)
+bool fth_name_is_good(struct fth_span text)
 {
+	if (!text.length || text.length > FTH_NAME_MAX)
+		return false;
 	for (uint32_t i = 0; i < text.length; i++) {
 		uint8_t c = text.data[i];
 		uint8_t lower = c | 0x20;
@@ -39,7 +41,7 @@ static bool bytes_are_good(const struct field *field, struct fth_span bytes)
 	if (field->kind == KIND_BYTES)
 		return true;
 	if (field->kind == KIND_NAME)
-		return is_name(bytes);
+		return fth_name_is_good(bytes);
 	return !memchr(bytes.data, 0, bytes.length);
 }
 

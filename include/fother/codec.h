@@ -300,4 +300,12 @@ int fth_msg_encode(const struct fth_msg *msg, uint8_t *buffer, size_t size, uint
 /** fth_msg_type_name() - "hello", …; "?" for a number without a name. */
 const char *fth_msg_type_name(uint8_t type);
 
+/**
+ * fth_name_is_good() - may it be a patch's name on the wire?
+ * @text: without a NUL
+ * Return: true for 1 … FTH_NAME_MAX letters, digits, '_', '-' and '.', the first one neither
+ * '-' nor '.'.  A message with another one is not encoded.
+ */
+bool fth_name_is_good(struct fth_span text);
+
 #endif /* FOTHER_CODEC_H */
