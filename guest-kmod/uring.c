@@ -53,9 +53,8 @@ static int register_watch(void)
 	if (!ip)
 		return -ENOENT;
 	error = ftrace_set_filter_ip(&uring.ops, ip, 0, 0);
-	if (error)
-		return error;
-	error = register_ftrace_function(&uring.ops);
+	if (!error)
+		error = register_ftrace_function(&uring.ops);
 	if (error)
 		ftrace_free_filter(&uring.ops);
 	return error;
@@ -69,13 +68,15 @@ void fth_uring_watch(const struct task_struct *task)
 		return;
 	mutex_lock(&uring.lock);
 	if (!uring.tried) {
-		uring.tried = true;
 		error = register_watch();
+		/* Memory comes back, and an emergency may wait for such a task. */
+		uring.tried = error != -ENOMEM;
 		WRITE_ONCE(uring.on, !error);
 	}
 	mutex_unlock(&uring.lock);
 	if (error)
-		pr_warn("nudge: '%s' can't be watched: %d; tasks that wait in io_uring_enter() stay there\n",
+		pr_warn_ratelimited(
+			"nudge: '%s' can't be watched: %d; tasks that wait in io_uring_enter() stay there\n",
 			DELIVERY, error);
 }
 
