@@ -20,10 +20,16 @@ qmp() {
 
 # machine_state CONSOLE: comments for who reads why a test failed: does it run, and where.
 machine_state() {
+	local cpu
 	{
 		qmp query-status
 		qmp human-monitor-command '{"command-line":"info registers -a"}' |
 			grep -o 'CPU#[0-9]*\|RIP=[0-9a-f]*[^\\]*'
+		# What each CPU has of interrupts: one that is in service for ever keeps others out.
+		for cpu in 0 1; do
+			qmp human-monitor-command "{\"command-line\":\"info lapic $cpu\"}" |
+				sed 's/\\t/ /g' | grep -o 'I[SR]R[^\\]*\|LVTT [^\\]*'
+		done
 		tail -n 20 "$1"
 	} 2>&1 | tr -d '\r' | sed 's/^/# /'
 }
