@@ -30,6 +30,7 @@ struct fth_health;
 struct fth_http;
 struct fth_http_request;
 struct fth_loop;
+struct fth_rights;
 struct fth_timer;
 struct fth_watch;
 
@@ -304,9 +305,11 @@ void fth_prune_turn(struct fth_agent *agent);
 /**
  * struct fth_asker - by whose word
  * @who: a name, or a number as text
+ * @rights: the same user's, for files that he names; NULL where he names none
  */
 struct fth_asker {
 	uint32_t uid;
+	const struct fth_rights *rights;
 	char who[FTH_WHO_MAX];
 	char why[FTH_WHY_MAX];
 };
@@ -332,8 +335,13 @@ struct fth_create_error {
 /**
  * fth_create_rollout() - policy file to running rollout
  * @path: absolute
- * @asker: who asked for it
+ * @asker: who asked for it, with his rights
  * @ret_error: filled on error
+ *
+ * The policy, its module and its signature are opened with the asker's rights, here and never
+ * again: a restart reads the policy's text in the journal and the copies in the state
+ * folder, which are the agent's own.  So who loses the right to read them stops nothing,
+ * and nothing that changes behind their names is looked at.
  * Return: the rollout, durable; NULL on error.
  */
 struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,

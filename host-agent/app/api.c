@@ -101,6 +101,7 @@ void fth_api_fill_asker(const struct fth_http_request *request, const char *why,
 			struct fth_asker *ret_asker)
 {
 	ret_asker->uid = fth_http_uid(request);
+	ret_asker->rights = NULL;
 	fth_user_name(ret_asker->uid, ret_asker->who, sizeof(ret_asker->who));
 	snprintf(ret_asker->why, sizeof(ret_asker->why), "%s", why);
 }

@@ -6,6 +6,7 @@
 #include "app/api_internal.h"
 #include "app/api_json.h"
 #include "io/http.h"
+#include "io/rights.h"
 #include "io/user.h"
 
 static void reply_live(struct fth_http_request *request, int status, const struct fth_live *live)
@@ -32,9 +33,11 @@ void fth_api_post_rollouts(struct fth_agent *agent, struct fth_http_request *req
 {
 	const char *path = NULL, *why = "";
 	struct fth_create_error error;
+	struct fth_rights rights;
 	struct fth_asker asker;
 	struct fth_live *live;
 	json_t *body;
+	int fault;
 
 	if (fth_http_body(request, &body))
 		return;
@@ -42,8 +45,14 @@ void fth_api_post_rollouts(struct fth_agent *agent, struct fth_http_request *req
 		fth_http_error(
 			request, 400, "bad_request",
 			"expected {\"policy\": \"/absolute/path.yaml\"}, also \"why\": \"text\"");
+	} else if ((fault = fth_http_rights(request, &rights))) {
+		fth_http_error(
+			request, 403, "forbidden",
+			"policy '%s': with which rights user %u opens files can't be told: %s; nothing was read",
+			path, (unsigned int)fth_http_uid(request), strerror(-fault));
 	} else if (!fth_api_refuse_writes(agent, request)) {
 		fth_api_fill_asker(request, why, &asker);
+		asker.rights = &rights;
 		live = fth_create_rollout(agent, path, &asker, &error);
 		if (live)
 			reply_live(request, 201, live);

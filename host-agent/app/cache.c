@@ -173,7 +173,7 @@ int fth_cache_load(const char *state, const uint8_t *sha256, uint64_t rollout,
 
 	hex(sha256, digits);
 	snprintf(path, sizeof(path), "%s/payloads/%s.ko", state, digits);
-	error = fth_payload_load(path, &payload, ret_error, error_size);
+	error = fth_payload_load(path, NULL, &payload, ret_error, error_size);
 	if (error)
 		return error;
 	if (memcmp(payload.sha256, sha256, FTH_SHA256_SIZE) != 0) {
@@ -184,7 +184,7 @@ int fth_cache_load(const char *state, const uint8_t *sha256, uint64_t rollout,
 	}
 	snprintf(path, sizeof(path), "%s/payloads/%s.%llu.p7s", state, digits,
 		 (unsigned long long)rollout);
-	error = fth_payload_load_signature(&payload, path, ret_error, error_size);
+	error = fth_payload_load_signature(&payload, path, NULL, ret_error, error_size);
 	if (error && error != -ENOENT) {
 		fth_payload_free(&payload);
 		return error;

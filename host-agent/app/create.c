@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A new rollout: policy and module are checked, kept, and journalled as one. */
-#include <fcntl.h>
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "io/log.h"
 #include "io/loop.h"
 #include "io/policy_yaml.h"
+#include "io/rights.h"
 #include "io/signature.h"
 
 #define ROSTER_SPARE 64u /* VMs that may join, beside as many again */
@@ -53,20 +54,31 @@ __attribute__((format(printf, 4, 5))) static int refuse(struct draft *draft, int
 	return -EINVAL;
 }
 
+/* @error of what opened a file: it is the policy's fault but where the agent has no such rights. */
+static int refuse_file(struct draft *draft, int error, const char *why)
+{
+	bool is_ours = error == -EPERM;
+
+	return refuse(draft, is_ours ? 500 : 400, is_ours ? "internal" : "policy", "%s", why);
+}
+
 static int read_policy(struct draft *draft)
 {
-	int fd = open(draft->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char why[FTH_RIGHTS_WHY_MAX], message[sizeof(draft->error->message)];
 	struct stat info;
 	ssize_t length;
+	int fd;
 
 	draft->text = malloc(FTH_POLICY_FILE_MAX + 1);
 	draft->policy = malloc(sizeof(*draft->policy));
-	if (!draft->text || !draft->policy) {
-		if (fd >= 0)
-			close(fd);
+	if (!draft->text || !draft->policy)
 		return refuse(draft, 500, "internal", "out of memory");
+	fd = fth_rights_open(draft->asker->rights, draft->path, why, sizeof(why));
+	if (fd < 0) {
+		snprintf(message, sizeof(message), "policy '%s': %s", draft->path, why);
+		return refuse_file(draft, fd, message);
 	}
-	length = fd < 0 || fstat(fd, &info) ? -1 : 0;
+	length = fstat(fd, &info) ? -1 : 0;
 	if (!length && !S_ISREG(info.st_mode)) {
 		errno = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
 		length = -1;
@@ -75,8 +87,7 @@ static int read_policy(struct draft *draft)
 		length = read(fd, draft->text, FTH_POLICY_FILE_MAX + 1);
 	if (length < 0)
 		refuse(draft, 400, "policy", "policy '%s': %s", draft->path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	if (length < 0)
 		return -EINVAL;
 	draft->text_size = (size_t)length;
@@ -122,7 +133,9 @@ static int check_health(struct draft *draft)
 
 static int check_policy(struct draft *draft)
 {
+	const struct fth_rights *rights = draft->asker->rights;
 	char why[FTH_POLICY_ERROR_MAX];
+	int error;
 
 	if (draft->text_size > FTH_POLICY_FILE_MAX)
 		return refuse(draft, 400, "policy", "policy '%s': longer than %u bytes",
@@ -132,13 +145,16 @@ static int check_policy(struct draft *draft)
 		return refuse(draft, 400, "policy", "%s", why);
 	if (check_health(draft))
 		return -EINVAL;
-	if (fth_payload_load(draft->policy->file, &draft->payload, why, sizeof(why)) ||
-	    fth_payload_matches(&draft->payload, draft->policy, why, sizeof(why)) ||
-	    fth_payload_settle_model(&draft->payload, draft->policy, why, sizeof(why)) ||
-	    (draft->policy->signature[0] &&
-	     fth_payload_load_signature(&draft->payload, draft->policy->signature, why,
-					sizeof(why))))
-		return refuse(draft, 400, "policy", "%s", why);
+	error = fth_payload_load(draft->policy->file, rights, &draft->payload, why, sizeof(why));
+	if (!error)
+		error = fth_payload_matches(&draft->payload, draft->policy, why, sizeof(why));
+	if (!error)
+		error = fth_payload_settle_model(&draft->payload, draft->policy, why, sizeof(why));
+	if (!error && draft->policy->signature[0])
+		error = fth_payload_load_signature(&draft->payload, draft->policy->signature,
+						   rights, why, sizeof(why));
+	if (error)
+		return refuse_file(draft, error, why);
 	return check_signature(draft);
 }
 
@@ -441,6 +457,8 @@ struct fth_live *fth_create_rollout(struct fth_agent *agent, const char *path,
 	struct fth_live *live;
 	int error;
 
+	/* Without them it would be the agent's that hold. */
+	assert(asker->rights && asker->rights->uid == asker->uid);
 	if (read_policy(&draft) || check_policy(&draft) || check_recall(&draft) ||
 	    check_fleet(&draft))
 		return NULL;

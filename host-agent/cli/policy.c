@@ -73,7 +73,7 @@ static json_t *warnings_of(const struct fth_policy *policy)
 static int read_module(struct fth_policy *policy, bool *ret_found, char *ret_error, size_t size)
 {
 	struct fth_payload payload;
-	int error = fth_payload_load(policy->file, &payload, ret_error, size);
+	int error = fth_payload_load(policy->file, NULL, &payload, ret_error, size);
 
 	*ret_found = !error;
 	if (error)
@@ -82,7 +82,8 @@ static int read_module(struct fth_policy *policy, bool *ret_found, char *ret_err
 	if (!error)
 		error = fth_payload_settle_model(&payload, policy, ret_error, size);
 	if (!error && policy->signature[0]) {
-		error = fth_payload_load_signature(&payload, policy->signature, ret_error, size);
+		error = fth_payload_load_signature(&payload, policy->signature, NULL, ret_error,
+						   size);
 		if (error && error != -EINVAL)
 			error = 0; /* not there yet, as the module may be */
 	}

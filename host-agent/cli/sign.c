@@ -350,7 +350,7 @@ int fth_cli_sign(int argc, char **argv)
 	path = signature_path(&request);
 	if (!path)
 		return FTH_EXIT_USAGE;
-	if (fth_payload_load(request.module, &payload, message, sizeof(message))) {
+	if (fth_payload_load(request.module, NULL, &payload, message, sizeof(message))) {
 		fprintf(stderr, "fother sign: %s\n", message);
 		free(path);
 		return FTH_EXIT_USAGE;

@@ -25,9 +25,9 @@
 #include <unistd.h>
 
 #include "io/loop.h"
+#include "io/rights.h"
 
 #define BACKLOG 64
-#define PEER_GROUPS_MAX 1024
 #define LARGE_REPLY (1u << 17) /* bytes: its tree took some times as many */
 
 struct fth_http {
@@ -48,16 +48,20 @@ struct fth_http_request {
 	char path[FTH_HTTP_PATH_MAX];
 };
 
+static int fd_of(struct evhttp_connection *connection)
+{
+	return bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+}
+
 static bool in_group(int fd, gid_t group)
 {
-	gid_t groups[PEER_GROUPS_MAX];
-	socklen_t size = sizeof(groups);
-	size_t i;
+	struct fth_rights rights;
+	uint32_t i;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size))
+	if (fth_rights_of_peer(fd, &rights))
 		return false;
-	for (i = 0; i < size / sizeof(groups[0]); i++)
-		if (groups[i] == group)
+	for (i = 0; i < rights.group_count; i++)
+		if (rights.groups[i] == group)
 			return true;
 	return false;
 }
@@ -65,7 +69,7 @@ static bool in_group(int fd, gid_t group)
 static bool allowed(const struct fth_http *http, struct evhttp_connection *connection,
 		    uid_t *ret_uid)
 {
-	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+	int fd = fd_of(connection);
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
@@ -220,6 +224,14 @@ bool fth_http_is_post(const struct fth_http_request *request)
 uid_t fth_http_uid(const struct fth_http_request *request)
 {
 	return request->uid;
+}
+
+int fth_http_rights(const struct fth_http_request *request, struct fth_rights *ret_rights)
+{
+	if (!request->request)
+		return -ENOTCONN;
+	return fth_rights_of_peer(fd_of(evhttp_request_get_connection(request->request)),
+				  ret_rights);
 }
 
 const char *fth_http_path(const struct fth_http_request *request)

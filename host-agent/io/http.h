@@ -10,6 +10,7 @@
 struct fth_http;
 struct fth_http_request;
 struct fth_loop;
+struct fth_rights;
 
 #define FTH_HTTP_BODY_MAX 65536	   /* bytes of a request's body */
 #define FTH_HTTP_HEADERS_MAX 8192  /* bytes of its headers */
@@ -39,6 +40,12 @@ bool fth_http_is_post(const struct fth_http_request *request);
 
 /** fth_http_uid() - the user who made it, by the kernel's word. */
 uid_t fth_http_uid(const struct fth_http_request *request);
+
+/**
+ * fth_http_rights() - with which that user opens files, by the kernel's word
+ * Return: 0; -ENOTCONN: he is gone; -errno of fth_rights_of_peer().
+ */
+int fth_http_rights(const struct fth_http_request *request, struct fth_rights *ret_rights);
 
 /** fth_http_path() - decoded, without the query. */
 const char *fth_http_path(const struct fth_http_request *request);

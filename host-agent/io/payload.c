@@ -9,7 +9,6 @@
 #include "io/payload.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
 #include <sodium.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/policy.h"
+#include "io/rights.h"
 
 #define MODINFO_MAX (64u * 1024) /* bytes of .modinfo that are looked at */
 #define MODEL_KEY "fother_consistency"
@@ -50,12 +50,22 @@ __attribute__((format(printf, 2, 3))) static int refuse(const struct report *rep
 	return -EINVAL;
 }
 
-static int refuse_errno(const struct report *report, const char *what)
+static int refuse_errno(const struct report *report)
 {
 	int error = errno;
 
-	refuse(report, "can't be %s: %s", what, strerror(error));
+	refuse(report, "can't be read: %s", strerror(error));
 	return -error;
+}
+
+static int open_file(const struct report *report, const struct fth_rights *rights)
+{
+	char why[FTH_RIGHTS_WHY_MAX];
+	int fd = fth_rights_open(rights, report->path, why, sizeof(why));
+
+	if (fd < 0)
+		refuse(report, "%s", why);
+	return fd;
 }
 
 static int read_exactly(const struct report *report, int fd, uint8_t *bytes, size_t size)
@@ -68,7 +78,7 @@ static int read_exactly(const struct report *report, int fd, uint8_t *bytes, siz
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return refuse_errno(report, "read");
+			return refuse_errno(report);
 		if (!got)
 			return refuse(report,
 				      "found %zu bytes, expected %zu: it "
@@ -85,7 +95,7 @@ static int read_file(const struct report *report, int fd, struct fth_payload *pa
 	int error;
 
 	if (fstat(fd, &status))
-		return refuse_errno(report, "read");
+		return refuse_errno(report);
 	if (!S_ISREG(status.st_mode))
 		return refuse(report, "found no regular file, expected one");
 	if (status.st_size < 1 || status.st_size > FTH_MODULE_SIZE_MAX)
@@ -95,7 +105,7 @@ static int read_file(const struct report *report, int fd, struct fth_payload *pa
 	payload->bytes = malloc(payload->size);
 	if (!payload->bytes) {
 		errno = ENOMEM;
-		return refuse_errno(report, "read");
+		return refuse_errno(report);
 	}
 	error = read_exactly(report, fd, payload->bytes, payload->size);
 	if (error)
@@ -219,18 +229,17 @@ static int check_elf(const struct report *report, Elf *elf, struct fth_payload *
 	return check_info(report, find_modinfo(elf), payload);
 }
 
-int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *ret_error,
-		     size_t error_size)
+int fth_payload_load(const char *path, const struct fth_rights *rights,
+		     struct fth_payload *ret_payload, char *ret_error, size_t error_size)
 {
 	struct report report = { "module", path, ret_error, error_size };
 	struct fth_payload payload = { 0 };
 	Elf *elf = NULL;
+	int fd = open_file(&report, rights);
 	int error;
-	int fd;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return refuse_errno(&report, "opened");
+		return fd;
 	error = read_file(&report, fd, &payload);
 	close(fd);
 	if (!error) {
@@ -262,7 +271,7 @@ static int read_signature(const struct report *report, int fd, struct fth_payloa
 	int error;
 
 	if (fstat(fd, &status))
-		return refuse_errno(report, "read");
+		return refuse_errno(report);
 	if (!S_ISREG(status.st_mode) || status.st_size < 1 || status.st_size > FTH_SIGNATURE_MAX)
 		return refuse(
 			report,
@@ -271,7 +280,7 @@ static int read_signature(const struct report *report, int fd, struct fth_payloa
 	bytes = malloc((size_t)status.st_size);
 	if (!bytes) {
 		errno = ENOMEM;
-		return refuse_errno(report, "read");
+		return refuse_errno(report);
 	}
 	error = read_exactly(report, fd, bytes, (size_t)status.st_size);
 	if (!error && bytes[0] != DER_SEQUENCE)
@@ -289,15 +298,15 @@ static int read_signature(const struct report *report, int fd, struct fth_payloa
 	return 0;
 }
 
-int fth_payload_load_signature(struct fth_payload *payload, const char *path, char *ret_error,
-			       size_t error_size)
+int fth_payload_load_signature(struct fth_payload *payload, const char *path,
+			       const struct fth_rights *rights, char *ret_error, size_t error_size)
 {
 	struct report report = { "signature", path, ret_error, error_size };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = open_file(&report, rights);
 	int error;
 
 	if (fd < 0)
-		return refuse_errno(&report, "opened");
+		return fd;
 	error = read_signature(&report, fd, payload);
 	close(fd);
 	return error;

@@ -6,6 +6,8 @@
 #include "fother/types.h"
 #include "fother/wire.h"
 
+struct fth_rights;
+
 #define FTH_PAYLOAD_ERROR_MAX 1024u /* bytes of a message, with its NUL */
 
 /**
@@ -36,29 +38,31 @@ struct fth_payload {
 /**
  * fth_payload_load() - read and check a module
  * @path: of the file
+ * @rights: with which it is opened, see fth_rights_open(); NULL: our own
  * @ret_payload: give it to fth_payload_free() on 0
  * @ret_error: set on error: "module 'PATH': ..."
  * @error_size: its bytes; FTH_PAYLOAD_ERROR_MAX holds any message
  * Return: 0; -EINVAL for a file that is no livepatch module for x86-64 or is
- * too large; -errno when it can't be read; -ENOMEM.
+ * too large; -errno when it can't be read; -EPERM: not with @rights; -ENOMEM.
  *
  * Whether it is the module a policy names is fth_payload_matches()'s.
  */
-int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *ret_error,
-		     size_t error_size);
+int fth_payload_load(const char *path, const struct fth_rights *rights,
+		     struct fth_payload *ret_payload, char *ret_error, size_t error_size);
 
 /**
  * fth_payload_load_signature() - the file that patch.signature names
  * @payload: loaded; owns the bytes on 0
  * @path: of the file
+ * @rights: as there
  * @ret_error: set on error: "signature 'PATH': ..."
  * @error_size: its bytes
- * Return: 0; -EINVAL for a file that can't be one; -errno; -ENOMEM.
+ * Return: 0; -EINVAL for a file that can't be one; -errno; -EPERM, -ENOMEM as there.
  *
  * Whether a guest accepts it only the guest can tell, by its own keys.
  */
-int fth_payload_load_signature(struct fth_payload *payload, const char *path, char *ret_error,
-			       size_t error_size);
+int fth_payload_load_signature(struct fth_payload *payload, const char *path,
+			       const struct fth_rights *rights, char *ret_error, size_t error_size);
 
 /** fth_payload_free() - what a load took; also of an all-zero structure. */
 void fth_payload_free(struct fth_payload *payload);

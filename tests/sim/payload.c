@@ -50,17 +50,19 @@ static int make_payload(uint32_t number, struct fth_payload *ret_payload)
 	return 0;
 }
 
-int fth_payload_load(const char *path, struct fth_payload *ret_payload, char *ret_error,
-		     size_t error_size)
+int fth_payload_load(const char *path, const struct fth_rights *rights,
+		     struct fth_payload *ret_payload, char *ret_error, size_t error_size)
 {
+	(void)rights;
 	(void)ret_error;
 	(void)error_size;
 	return make_payload(strstr(path, "-2.ko") ? 1 : 0, ret_payload);
 }
 
-int fth_payload_load_signature(struct fth_payload *payload, const char *path, char *ret_error,
-			       size_t error_size)
+int fth_payload_load_signature(struct fth_payload *payload, const char *path,
+			       const struct fth_rights *rights, char *ret_error, size_t error_size)
 {
+	(void)rights;
 	(void)payload;
 	(void)path;
 	(void)ret_error;

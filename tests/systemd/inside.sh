@@ -114,6 +114,9 @@ chmod 700 /home/member
 like "$(as member 'fother rollout start --wait fleet/plain.yaml')" "*complete*(0)" \
 	"a member rolls out from a home that only he may read"
 like "$(as member 'fother rollout reverse --wait 1')" "*reversed*(0)" "and back"
+like "$(as member 'fother rollout start /etc/shadow')" \
+	"*can't be opened with the rights of user 'member', who asks: Permission denied*(2)" \
+	"but not from a file that is root's alone"
 ok "checks of the operator find what they need" fother rollout start --wait $home/probed.yaml
 ok "and back" fother rollout reverse --wait 2
 cp -r $home /tmp/fleet

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "io/loop.h"
+#include "io/rights.h"
 #include "module_file.h"
 
 struct agent_fixture af;
@@ -161,7 +162,11 @@ int af_tear_down(void **unused)
 
 static struct fth_asker asker(void)
 {
-	return (struct fth_asker){ .uid = geteuid(), .who = "test" };
+	static struct fth_rights rights;
+
+	rights.uid = geteuid();
+	rights.gid = getegid();
+	return (struct fth_asker){ .uid = geteuid(), .rights = &rights, .who = "test" };
 }
 
 struct fth_live *af_create(void)

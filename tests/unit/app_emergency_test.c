@@ -518,7 +518,7 @@ static void a_signature_of_something_else_is_refused(void **unused)
 	(void)unused;
 	snprintf(path, sizeof(path), "%s/fix.ko.p7s", af.folder);
 	snprintf(ko_path, sizeof(ko_path), "%s/fix.ko", af.folder);
-	assert_int_equal(fth_payload_load(ko_path, &payload, why, sizeof(why)), 0);
+	assert_int_equal(fth_payload_load(ko_path, NULL, &payload, why, sizeof(why)), 0);
 	write_file(af.policy, signed_policy, strlen(signed_policy));
 	write_file(path, "\x30\x03\x02\x01\x07", 5);
 	af_refused(400, "signature '");
@@ -543,7 +543,7 @@ static void a_signature_is_carried(void **unused)
 	(void)unused;
 	snprintf(path, sizeof(path), "%s/fix.ko.p7s", af.folder);
 	snprintf(ko_path, sizeof(ko_path), "%s/fix.ko", af.folder);
-	assert_int_equal(fth_payload_load(ko_path, &payload, why, sizeof(why)), 0);
+	assert_int_equal(fth_payload_load(ko_path, NULL, &payload, why, sizeof(why)), 0);
 	size = sign("fix", payload.sha256, path);
 	fth_payload_free(&payload);
 	write_file(af.policy, signed_policy, strlen(signed_policy));

@@ -18,6 +18,7 @@
 #include "app/health.h"
 #include "io/loop.h"
 #include "io/process.h"
+#include "io/rights.h"
 
 /* A program /FOLDER/probe with these lines, and a policy that names it. */
 static void with_probe(const char *lines, const char *key, const char *more)
@@ -315,8 +316,11 @@ static void a_server_says_who_is_not(void **unused)
 
 static void refused_at_the_start(void **unused)
 {
-	const struct fth_asker stranger = { .uid = 12345, .who = "stranger" };
+	const struct fth_rights rights = { .uid = 12345, .gid = 12345 };
+	const struct fth_asker stranger = { .uid = 12345, .rights = &rights, .who = "stranger" };
+
 	(void)unused;
+	assert_int_equal(chmod(af.folder, 0755), 0); /* for him to read the policy */
 	af_write_policy("0s", "health: {host: [domain-state]}\n");
 	af_refused(400, "runs without --connect");
 	with_probe("exit 0", "wave-command", "");

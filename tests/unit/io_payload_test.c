@@ -32,7 +32,7 @@ static int load(const void *bytes, size_t size, struct fth_payload *ret_payload)
 	assert_int_equal(write(fd, bytes, size), (ssize_t)size);
 	close(fd);
 	message[0] = 0;
-	return fth_payload_load(path, ret_payload, message, sizeof(message));
+	return fth_payload_load(path, NULL, ret_payload, message, sizeof(message));
 }
 
 static void expect_refused(const struct module_file *module, const char *why)
@@ -103,15 +103,17 @@ static void test_wrong_files(void **state)
 	(void)state;
 	assert_int_equal(load("", 0, &payload), -EINVAL);
 	assert_non_null(strstr(message, "found 0 bytes, expected 1 … 33554432"));
-	assert_int_equal(fth_payload_load("/nonexistent/x.ko", &payload, message, sizeof(message)),
+	assert_int_equal(fth_payload_load("/nonexistent/x.ko", NULL, &payload, message,
+					  sizeof(message)),
 			 -ENOENT);
 	assert_string_equal(
 		message, "module '/nonexistent/x.ko': can't be opened: No such file or directory");
-	assert_int_equal(fth_payload_load("/tmp", &payload, message, sizeof(message)), -EINVAL);
+	assert_int_equal(fth_payload_load("/tmp", NULL, &payload, message, sizeof(message)),
+			 -EINVAL);
 	assert_non_null(strstr(message, "found no regular file"));
 	assert_int_equal(load("x", 1, &payload), -EINVAL);
 	assert_int_equal(truncate(path, (off_t)FTH_MODULE_SIZE_MAX + 1), 0);
-	assert_int_equal(fth_payload_load(path, &payload, message, sizeof(message)), -EINVAL);
+	assert_int_equal(fth_payload_load(path, NULL, &payload, message, sizeof(message)), -EINVAL);
 	assert_non_null(strstr(message, "found 33554433 bytes"));
 }
 
