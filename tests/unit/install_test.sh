@@ -47,6 +47,11 @@ ok "its module is where modprobe prefers it" has /lib/modules/$RELEASE/updates/f
 nok "its debug information is left out" sh -c "readelf -S '$work/root/lib/modules/$RELEASE/updates/fother.ko' |
 	grep -q debug_info"
 ok "and is loaded at boot" grep -qx fother "$work/root/usr/local/lib/modules-load.d/fother.conf"
+printf 'signature~Module signature appended~\n' >>"$work/build/guest/$RELEASE/fother.ko"
+ok "one with a signature behind it is installed" env BUILD="$work/build" DESTDIR="$work/root" \
+	packaging/install guest $RELEASE
+ok "as it is: the signature is of all its bytes" cmp "$work/build/guest/$RELEASE/fother.ko" \
+	"$work/root/lib/modules/$RELEASE/updates/fother.ko"
 nok "without a release it is refused" installs guest
 ok "it is taken away" installs guest $RELEASE --remove
 is "$(files)" "" "wholly"
