@@ -73,18 +73,30 @@ static void stop(void *loop)
 	fth_loop_stop(loop);
 }
 
+/*
+ * No fault of the usage: a name service may answer a moment later, and who starts us
+ * shall try again.
+ */
 static int find_group(const char *name, gid_t *ret_group)
 {
-	const struct group *group = getgrnam(name);
+	const struct group *group;
 
-	if (!group) {
-		fprintf(stderr,
-			"fotherd: --group '%s': no such group; 'groupadd --system %s' makes it\n",
-			name, name);
-		return -EINVAL;
+	errno = 0;
+	group = getgrnam(name);
+	if (group) {
+		*ret_group = group->gr_gid;
+		return 0;
 	}
-	*ret_group = group->gr_gid;
-	return 0;
+	/* A name service that can't be asked now may also say that there is none. */
+	if (!errno || errno == ENOENT || errno == ESRCH)
+		fprintf(stderr,
+			"fotherd: --group '%s': no such group; 'groupadd --system %s' makes it; where a name service (LDAP, SSSD) has it, start fotherd again when that answers\n",
+			name, name);
+	else
+		fprintf(stderr,
+			"fotherd: --group '%s': can't be looked up: %s; start fotherd again when the name service answers\n",
+			name, strerror(errno));
+	return -ENOENT;
 }
 
 static int read_days(const char *text, uint64_t *ret_ms)
@@ -124,7 +136,7 @@ static int check_journal(const char *state, bool salvages)
 }
 
 /* -1 to go on, else the exit code. */
-static int parse(int argc, char **argv, struct fth_agent_options *options)
+static int parse(int argc, char **argv, struct fth_agent_options *options, const char **ret_group)
 {
 	static const struct option all[] = {
 		{ "sockets", required_argument, NULL, OPT_SOCKETS },
@@ -163,7 +175,7 @@ static int parse(int argc, char **argv, struct fth_agent_options *options)
 		else if (c == OPT_API)
 			options->api = optarg;
 		else if (c == OPT_GROUP)
-			fault = find_group(optarg, &options->group);
+			*ret_group = optarg;
 		else if (c == OPT_KEEP)
 			fault = read_days(optarg, &options->keep_ms);
 		else if (c == OPT_FAULT)
@@ -226,10 +238,13 @@ int main(int argc, char **argv)
 	};
 	struct fth_agent *agent = NULL;
 	struct fth_loop *loop;
-	int code = parse(argc, argv, &options);
+	const char *group = NULL;
+	int code = parse(argc, argv, &options, &group);
 
 	if (code >= 0)
 		return code;
+	if (group && find_group(group, &options.group))
+		return EXIT_FAILED;
 	/* Else free() of one large buffer makes all later ones part of the heap. */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
 	signal(SIGPIPE, SIG_IGN);

@@ -154,11 +154,13 @@ options --no-such-option
 nok "wrong options: it does not start" systemctl restart fotherd
 is "$(systemctl is-active fotherd)/$(unit NRestarts)" failed/0 "nor again"
 options --sockets /run/fother/vms --group no-such-group
-nok "a group that is not there: neither" systemctl restart fotherd
+nok "a group that is not there: it does not start" systemctl restart fotherd
 like "$(journalctl -u fotherd -o cat -n 20 | tr '\n' ' ')" "*no-such-group': no such group; 'groupadd*" \
 	"and says what to do"
+groupadd no-such-group
+eventually $WAIT_S "but again and again: it runs once the group is there" fother status
 cp kept $DEFAULTS
-ok "it is started as before" systemctl start fotherd
+ok "it is started as before" systemctl restart fotherd
 ok "its journal is as it was" phase_is complete
 is "$(systemctl --failed --no-legend --plain | grep fother)" "" "nothing of it failed"
 done_testing

@@ -88,6 +88,22 @@ unenroll a b
 END
 nok "what is no mistake is not taken for one" mistake "vm --help"
 
+# A group may be a name service's, which answers a moment later: no wrong option, so that the unit
+# (RestartPreventExitStatus=) tries again.
+# starts_with OPTION...: fotherd's output and status.
+starts_with() {
+	local status=0
+	"$AGENT_BIN/fotherd" --sockets "$work/vms" --state "$work/state" --api "$FOTHER_SOCKET" "$@" 2>&1 ||
+		status=$?
+	echo "($status)"
+}
+like "$(starts_with --group no-such-group)" \
+	"*--group 'no-such-group': no such group*'groupadd --system no-such-group'*start fotherd again*(1)" \
+	"a group that is not there (yet)"
+like "$(starts_with --group no-such-group --bogus)" "*bogus*(2)" "a wrong option beside it"
+like "$(sed -n 's/^RestartPreventExitStatus=//p' packaging/fotherd.service)" 2 "only that ends the unit for good"
+ok "and it comes after name services" grep -qx 'After=nss-user-lookup.target' packaging/fotherd.service
+
 # ---- a policy that is right, and not for this host -------------------------------
 printf '%s\n' 'version: 1' 'patch: {name: x, file: x.ko}' 'health: {command: [/no/such/probe]}' >"$work/x.yaml"
 like "$(fother policy check "$work/x.yaml")" \
