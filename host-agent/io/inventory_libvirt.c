@@ -8,8 +8,9 @@
  * the agent's loop by fth_loop_post(), as copies.  The socket's path holds the
  * domain's numeric id and changes with each start, so it is read from the live
  * XML after every lifecycle event, and after a device came or went: a relay's
- * channel is plugged into a running domain.  An event is a reason to look, not
- * the truth: the domain is always asked anew.  The data itself goes straight
+ * channel is plugged into a running domain; and after its metadata changed, where
+ * group and tags are.  An event is a reason to look, not the truth: the domain is
+ * always asked anew.  The data itself goes straight
  * through the socket and survives a restart of libvirtd, whose domains are then
  * asked anew.  No event tells of a domain that went while there was no connection:
  * whom we told of before and the whole list doesn't name is gone.  A list that could
@@ -36,7 +37,7 @@
 #define BEAT_MS 1000	    /* how soon an end or a loss is seen */
 #define KEEPALIVE_EVERY_S 5 /* of a remote connection */
 #define KEEPALIVE_COUNT 3
-#define EVENTS 3 /* kinds that we ask for */
+#define EVENTS 4 /* kinds that we ask for */
 
 /* What travels from the thread to the loop. */
 struct notice {
@@ -255,6 +256,15 @@ static void device_event(virConnectPtr connection, virDomainPtr domain, const ch
 	look(context, domain);
 }
 
+static void metadata_changed(virConnectPtr connection, virDomainPtr domain, int type,
+			     const char *space, void *context)
+{
+	(void)connection;
+	(void)type;
+	(void)space;
+	look(context, domain);
+}
+
 static void connection_closed(virConnectPtr connection, int reason, void *context)
 {
 	struct fth_libvirt *libvirt = context;
@@ -412,11 +422,13 @@ static void ask_for_events(struct fth_libvirt *libvirt)
 {
 	static const int kinds[EVENTS] = { VIR_DOMAIN_EVENT_ID_LIFECYCLE,
 					   VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
-					   VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED };
+					   VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+					   VIR_DOMAIN_EVENT_ID_METADATA_CHANGE };
 	virConnectDomainEventGenericCallback callbacks[EVENTS] = {
 		VIR_DOMAIN_EVENT_CALLBACK(lifecycle),
 		VIR_DOMAIN_EVENT_CALLBACK(device_event),
 		VIR_DOMAIN_EVENT_CALLBACK(device_event),
+		VIR_DOMAIN_EVENT_CALLBACK(metadata_changed),
 	};
 	int i;
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Domains of a real libvirtd that are renamed, made anew under a known name, and gone while
-# no libvirtd runs.  None of them is started: it is about who they are.
+# no libvirtd runs; their group and tags.  It is about who they are: one is started, and
+# none boots anything.
 # shellcheck disable=SC2317 # functions are called by ok and its like
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -14,7 +15,9 @@ SECOND=22222222-aaaa-4aaa-8aaa-000000000002
 THIRD=33333333-aaaa-4aaa-8aaa-000000000003
 FOURTH=44444444-aaaa-4aaa-8aaa-000000000004
 
-# define NAME UUID: a domain with the channel of fother
+FIFTH=55555555-aaaa-4aaa-8aaa-000000000005
+
+# define NAME UUID [CHANNEL]: a domain with the channel of fother, or another one
 define() {
 	cat >"$FLEET_DIR/$1.xml" <<-END
 		<domain type='qemu'>
@@ -23,7 +26,7 @@ define() {
 		  <devices>
 		    <controller type='virtio-serial' index='1' ports='2'/>
 		    <channel type='unix'>
-		      <target type='virtio' name='org.fother.0'/>
+		      <target type='virtio' name='${3:-org.fother.0}'/>
 		      <address type='virtio-serial' controller='1' bus='0' port='1'/>
 		    </channel>
 		  </devices>
@@ -37,6 +40,11 @@ names_are() { [ "$(names)" = "$1" ]; }
 uuid_of() { "$FOTHER" vm list --json | jq -r ".[] | select(.name == \"$1\").domain_uuid"; }
 uuid_is() { [ "$(uuid_of "$1")" = "$2" ]; }
 told() { "$FOTHER" history "$1" --json | jq -r '[.[] | .what + ": " + .why] | join("; ")'; }
+
+# As docs/fotherd.8 says.
+mark() { virsh -q metadata "$1" urn:fother:1 "${@:3}" --key fother --set "$2"; }
+marks() { "$FOTHER" vm show "$1" --json | jq -r '[.group] + .tags | join(" ")'; }
+marks_are() { [ "$(marks "$1")" = "$2" ]; }
 
 libvirt_fleet identity
 ok "a domain is defined" define db-1 "$FIRST"
@@ -86,4 +94,17 @@ ok "the agent has the one that took the name" fleet_until "the fourth" uuid_is d
 ok "the one that went can be forgotten" fleet_until "db-4 to go" "$FOTHER" vm forget db-4
 is "$(names)" "db-3 db-5" "and is known no more"
 nok "the one that stayed can't be" "$FOTHER" vm forget db-3
+
+LIBVIRT_DOMAINS+=(db-6)
+ok "a domain with a relay's channel is defined" define db-6 "$FIFTH" org.fother.relay
+ok "the agent finds it" fleet_until "db-6" names_are "db-3 db-5 db-6"
+ok "it gets a group while it is off" mark db-6 "<vm group='eu-1'><tag>web</tag></vm>" --config
+ok "the agent knows it" fleet_until "the group" marks_are db-6 "eu-1 web"
+ok "the domain is started" virsh -q start db-6
+ok "it gets another group while it runs" \
+	mark db-6 "<vm group='eu-2'><tag>db</tag><tag>slow</tag></vm>" --live --config
+ok "the agent knows that" fleet_until "the other group" marks_are db-6 "eu-2 db slow"
+ok "a power cycle" virsh -q destroy db-6
+ok "and it runs again" virsh -q start db-6
+ok "with the group that it got" fleet_until "the other group" marks_are db-6 "eu-2 db slow"
 done_testing
