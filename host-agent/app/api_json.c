@@ -259,8 +259,6 @@ json_t *fth_api_json_guest(const struct fth_guest *guest, bool with_incidents)
 	json_object_set_new(json, "heard_ms", json_integer((json_int_t)stats.heard_ms));
 	json_object_set_new(json, "bad_frames", json_integer((json_int_t)stats.bad_frames));
 	json_object_set_new(json, "dropped_frames", json_integer((json_int_t)stats.dropped_frames));
-	json_object_set_new(json, "relayed",
-			    json_boolean(guest->open && (guest->capabilities & FTH_CAP_RELAYED)));
 	json_object_set_new(json, "patches", fth_api_json_patches(guest));
 	json_object_set_new(json, "blocks", blocks_json(guest));
 	if (with_incidents)

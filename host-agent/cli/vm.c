@@ -51,6 +51,7 @@ static const char help[] =
 	"         fother vm revert web-1 cve_2026_1234 --mode immediate\n";
 
 #define PATCHES_TEXT_SIZE 512
+#define SESSION_TEXT_SIZE 32
 
 static void patches_text(const json_t *vm, char *text, size_t size)
 {
@@ -90,16 +91,18 @@ static void blocked_text(const json_t *vm, char *text, size_t size)
 	}
 }
 
-static const char *session_text(const json_t *vm)
+/* Whether it is open, and whether a program in the guest carries it. */
+static void session_text(const json_t *vm, char *ret_text, size_t size)
 {
-	return json_is_true(json_object_get(vm, "relayed")) ? "open (relay)"
-							    : fth_cli_string(vm, "session");
+	snprintf(ret_text, size, "%s%s", fth_cli_string(vm, "session"),
+		 json_is_true(json_object_get(vm, "relayed")) ? " (relay)" : "");
 }
 
 static void print_list(const json_t *vms)
 {
 	__attribute__((cleanup(fth_table_free))) struct fth_table table = { 0 };
 	char patches[PATCHES_TEXT_SIZE], blocked[PATCHES_TEXT_SIZE];
+	char session[SESSION_TEXT_SIZE];
 	const json_t *vm;
 	size_t i;
 
@@ -108,11 +111,11 @@ static void print_list(const json_t *vms)
 	json_array_foreach(vms, i, vm) {
 		patches_text(vm, patches, sizeof(patches));
 		blocked_text(vm, blocked, sizeof(blocked));
+		session_text(vm, session, sizeof(session));
 		fth_table_row(&table, fth_cli_string(vm, "name"), fth_cli_string(vm, "host"),
 			      fth_cli_string(vm, "group"),
-			      json_is_true(json_object_get(vm, "running")) ? "yes" : "no",
-			      session_text(vm), fth_cli_string(vm, "release"), patches, blocked,
-			      NULL);
+			      json_is_true(json_object_get(vm, "running")) ? "yes" : "no", session,
+			      fth_cli_string(vm, "release"), patches, blocked, NULL);
 	}
 	fth_table_print(&table);
 }

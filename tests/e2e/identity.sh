@@ -41,6 +41,7 @@ uuid_of() { "$FOTHER" vm list --json | jq -r ".[] | select(.name == \"$1\").doma
 uuid_is() { [ "$(uuid_of "$1")" = "$2" ]; }
 told() { "$FOTHER" history "$1" --json | jq -r '[.[] | .what + ": " + .why] | join("; ")'; }
 
+session_of() { "$FOTHER" vm list | awk -v vm="$1" '$1 == vm { print $5, $6 }'; }
 # As docs/fotherd.8 says.
 mark() { virsh -q metadata "$1" urn:fother:1 "${@:3}" --key fother --set "$2"; }
 marks() { "$FOTHER" vm show "$1" --json | jq -r '[.group] + .tags | join(" ")'; }
@@ -98,6 +99,7 @@ nok "the one that stayed can't be" "$FOTHER" vm forget db-3
 LIBVIRT_DOMAINS+=(db-6)
 ok "a domain with a relay's channel is defined" define db-6 "$FIFTH" org.fother.relay
 ok "the agent finds it" fleet_until "db-6" names_are "db-3 db-5 db-6"
+like "$(session_of db-6)" "down (relay)*" "and tells that its session is a relay's"
 ok "it gets a group while it is off" mark db-6 "<vm group='eu-1'><tag>web</tag></vm>" --config
 ok "the agent knows it" fleet_until "the group" marks_are db-6 "eu-1 web"
 ok "the domain is started" virsh -q start db-6

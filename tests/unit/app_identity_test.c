@@ -60,6 +60,31 @@ static void the_next_inventory_is_heard_when_one_drops_a_vm(void **unused)
 	AF_UNTIL(af_all_open());
 }
 
+static bool is_relayed(const char *path)
+{
+	json_t *json = af_get(path);
+	bool relayed = json_is_true(json_object_get(json, "relayed"));
+
+	af_expect_text(json, "session", "down");
+	json_decref(json);
+	return relayed;
+}
+
+/* It is the inventory's word, whether the guest has said anything or not. */
+static void relayed_without_a_session(void **unused)
+{
+	struct fth_inventory_vm vm = { .name = "db-1", .host = "here", .group = "" };
+
+	(void)unused;
+	vm.relayed = true;
+	fth_guest_hooks.found(af.agent, "libvirt", &vm);
+	vm.name = "db-2";
+	vm.relayed = false;
+	fth_guest_hooks.found(af.agent, "libvirt", &vm);
+	assert_true(is_relayed("/v1/vms/db-1"));
+	assert_false(is_relayed("/v1/vms/db-2"));
+}
+
 /* From here on libvirt has the VMs: the folder that the agent follows is empty. */
 static void with_libvirt(void)
 {
@@ -438,6 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		AF_TEST(the_next_inventory_is_heard_when_one_drops_a_vm),
+		AF_TEST(relayed_without_a_session),
 		AF_TEST(a_renamed_domain_is_the_same_vm),
 		AF_TEST(a_rename_is_found_after_a_restart),
 		AF_TEST(a_domain_made_anew_is_another_vm),
