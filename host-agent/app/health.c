@@ -88,10 +88,16 @@ static void probe_ended(struct fth_watch *watch)
 
 void fth_health_drop(struct fth_watch *watch)
 {
+	struct fth_health *health;
+
 	if (!watch)
 		return;
+	health = watch->live->agent->health;
 	dequeue(watch);
 	fth_health_end_host(watch);
+	/* It won't conclude: nobody else would tell those that wait for its place. */
+	if ((watch->process || watch->fetch) && !TAILQ_EMPTY(&health->queue))
+		fth_timer_set(health->timer, 0);
 	if (watch->process)
 		probe_ended(watch);
 	fth_process_kill(watch->process);

@@ -236,6 +236,43 @@ static void not_more_than_allowed_run_at_a_time(void **unused)
 	assert_int_equal(AF_SUM(confirmed), AF_PEERS);
 }
 
+/* The slot of the only watch whose program runs; NULL: there is none. */
+static struct fth_watch **running(void)
+{
+	struct fth_guest *guest;
+	char name[16];
+	int i;
+
+	for (i = 0; i < AF_PEERS; i++) {
+		snprintf(name, sizeof(name), "web-%d", i);
+		guest = fth_guest_find(af.agent, name);
+		if (guest && guest->bindings && guest->bindings->watch &&
+		    guest->bindings->watch->process)
+			return &guest->bindings->watch;
+	}
+	return NULL;
+}
+
+/* Nothing else happens that would have anybody look at the queue. */
+static void one_that_waits_follows_one_that_is_dropped(void **unused)
+{
+	struct fth_watch **slot;
+
+	(void)unused;
+	with_probe(
+		"[ $2 = 1 ] && exit 0; echo run >>runs; mkdir one 2>&- && exec sleep 1000; exit 0",
+		"command", ", parallel: 1");
+	af_create();
+	AF_UNTIL(size_of("runs") && !TAILQ_EMPTY(&af.agent->health->queue));
+	slot = running();
+	assert_non_null(slot);
+	fth_health_drop(*slot);
+	*slot = NULL;
+	AF_UNTIL(AF_SUM(confirmed) == 2);
+	assert_int_equal(size_of("runs"), 2 * strlen("run\n"));
+	assert_int_equal(af.agent->health->running, 0);
+}
+
 static void each_wave_is_probed(void **unused)
 {
 	(void)unused;
@@ -391,6 +428,7 @@ int main(void)
 		AF_TEST(one_that_is_missing_is_no_pass),
 		AF_TEST(a_restart_asks_again),
 		AF_TEST(not_more_than_allowed_run_at_a_time),
+		AF_TEST(one_that_waits_follows_one_that_is_dropped),
 		AF_TEST(each_wave_is_probed),
 		AF_TEST(a_wave_that_fails_goes_back),
 		AF_TEST(a_server_says_who_is_healthy),
