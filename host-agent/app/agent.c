@@ -369,7 +369,7 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 		error = open_api(agent, options);
 	if (error) {
 		fth_loop_stop(loop); /* so that no thread waits for us */
-		fth_agent_free(agent);
+		fth_agent_free(agent, EXIT_FAILURE);
 		return error;
 	}
 	fth_live_turn(agent);
@@ -379,14 +379,24 @@ int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options
 	return 0;
 }
 
-void fth_agent_free(struct fth_agent *agent)
+/* Last of all: it must not keep the journal waiting, nor us for longer than a guest waits. */
+static void end_libvirt(struct fth_agent *agent, int code)
+{
+	if (!fth_libvirt_free(agent->libvirt))
+		return;
+	fth_log(FTH_LOG_WARNING,
+		"libvirt: no answer in %u ms, so its thread can't be ended; the journal is closed",
+		FTH_LIBVIRT_END_MS);
+	_exit(code);
+}
+
+void fth_agent_free(struct fth_agent *agent, int code)
 {
 	uint32_t i;
 
 	if (!agent)
 		return;
 	fth_http_free(agent->http);
-	fth_libvirt_free(agent->libvirt);
 	fth_sockets_free(agent->sockets);
 	fth_file_free(agent->file);
 	for (i = 0; i < agent->live_count; i++)
@@ -401,5 +411,6 @@ void fth_agent_free(struct fth_agent *agent)
 	fth_timer_free(agent->wake_timer);
 	if (agent->lock_fd >= 0)
 		close(agent->lock_fd);
+	end_libvirt(agent, code);
 	free(agent);
 }

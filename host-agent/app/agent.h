@@ -160,8 +160,13 @@ struct fth_agent_options {
 int fth_agent_new(struct fth_loop *loop, const struct fth_agent_options *options,
 		  struct fth_agent **ret_agent);
 
-/** fth_agent_free() - after the loop ended; NULL is fine. */
-void fth_agent_free(struct fth_agent *agent);
+/**
+ * fth_agent_free() - after fth_loop_stop(); NULL is fine
+ * @code: the process ends with it, here, if a libvirtd hangs that holds a thread of ours
+ *
+ * The journal is closed first.
+ */
+void fth_agent_free(struct fth_agent *agent, int code);
 
 /**
  * fth_agent_lock() - keep others away from a state folder, which is made if missing

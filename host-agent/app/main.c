@@ -261,7 +261,7 @@ int main(int argc, char **argv)
 			code = 0;
 		tell(FTH_NOTIFY_STOPPING);
 	}
-	fth_agent_free(agent);
+	fth_agent_free(agent, code);
 	fth_loop_free(loop);
 	return code;
 }

@@ -17,6 +17,7 @@ struct fth_libvirt;
 #define FTH_SOCKETS_RESCAN_VM_MS 2u  /* and so much more for each VM */
 #define FTH_SIDECAR_MAX 65536u	     /* bytes of NAME.json */
 #define FTH_LIBVIRT_RETRY_MS 2000u   /* between two connects */
+#define FTH_LIBVIRT_END_MS 3000u     /* its thread is waited for at the end; whole seconds */
 #define FTH_LIBVIRT_SAMPLES_MAX 256u /* that wait for their turn */
 #define FTH_FILE_SIZE_MAX 16777216u  /* bytes of an inventory file */
 #define FTH_FILE_RESCAN_MS 2000u     /* between two looks at it */
@@ -132,7 +133,13 @@ int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inv
  */
 int fth_libvirt_sample(struct fth_libvirt *libvirt, const char *name);
 
-/** fth_libvirt_free() - after fth_loop_stop(); ends the thread. */
-void fth_libvirt_free(struct fth_libvirt *libvirt);
+/**
+ * fth_libvirt_free() - after fth_loop_stop(); ends the thread; NULL is fine
+ * Return: 0; -ETIMEDOUT: a libvirtd that hangs still holds the thread after
+ * FTH_LIBVIRT_END_MS.  Nothing was freed then, and the loop must not be either: _exit().
+ *
+ * No hook is called any more.
+ */
+int fth_libvirt_free(struct fth_libvirt *libvirt);
 
 #endif /* FTH_IO_INVENTORY_H */

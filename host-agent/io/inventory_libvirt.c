@@ -15,6 +15,8 @@
  * asked anew.  No event tells of a domain that went while there was no connection:
  * whom we told of before and the whole list doesn't name is gone.  A list that could
  * not be had says nothing, nor does a domain in it that could not be read.
+ * Nobody waits for the thread for long, at the end neither: a libvirtd that hangs
+ * holds it in a call, and what it uses can't be freed then.
  */
 #include <errno.h>
 #include <libvirt/libvirt.h>
@@ -25,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/health.h"
 #include "core/rollout.h"
@@ -544,16 +547,31 @@ int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inv
 	return 0;
 }
 
-void fth_libvirt_free(struct fth_libvirt *libvirt)
+/* It may be in a call that a libvirtd never answers, and that nothing can break off. */
+static int join(pthread_t thread)
 {
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += FTH_LIBVIRT_END_MS / 1000;
+	return -pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end);
+}
+
+int fth_libvirt_free(struct fth_libvirt *libvirt)
+{
+	int error;
+
 	if (!libvirt)
-		return;
+		return 0;
 	libvirt->ending = true;
 	virEventUpdateTimeout(libvirt->timer, 0);
-	pthread_join(libvirt->thread, NULL);
+	error = join(libvirt->thread);
+	if (error)
+		return error;
 	virEventRemoveTimeout(libvirt->timer);
 	while (libvirt->known)
 		drop_known(&libvirt->known);
 	pthread_mutex_destroy(&libvirt->lock);
 	free(libvirt);
+	return 0;
 }

@@ -131,7 +131,7 @@ void sim_agent_reap(void)
 	enum sim_whose acting = sim_act(SIM_OURS);
 
 	sim_links_cut();
-	fth_agent_free(agent);
+	fth_agent_free(agent, 1);
 	sim_act(acting);
 	sim.agent = NULL;
 	sim.dead = false;
@@ -146,7 +146,7 @@ void sim_agent_free(void)
 
 	sim_links_cut();
 	sim.dead = true; /* nothing is written any more */
-	fth_agent_free(sim.agent);
+	fth_agent_free(sim.agent, 1);
 	sim.agent = NULL;
 	sim.dead = false;
 	sim_act(acting);

@@ -135,9 +135,10 @@ int fth_libvirt_new(struct fth_loop *loop, const char *uri, const struct fth_inv
 	return 0;
 }
 
-void fth_libvirt_free(struct fth_libvirt *unused)
+int fth_libvirt_free(struct fth_libvirt *unused)
 {
 	(void)unused;
+	return 0;
 }
 
 bool fth_libvirt_has_told(const struct fth_libvirt *unused)

@@ -66,7 +66,7 @@ void sim_two_end(void)
 	sim_note("the old agent ends");
 	sim_trace('2', 2, 0);
 	acting = sim_act(SIM_OLD);
-	fth_agent_free(agent);
+	fth_agent_free(agent, 1);
 	sim_act(acting);
 	sim.old_agent = NULL;
 	sim.old_ends = false;

@@ -103,7 +103,7 @@ void af_stop(void)
 {
 	if (af.agent)
 		fth_store_rollback(af.agent->store);
-	fth_agent_free(af.agent);
+	fth_agent_free(af.agent, 1);
 	fth_loop_free(af.loop);
 	af.agent = NULL;
 	af.loop = NULL;
