@@ -12,7 +12,9 @@
 
 #include "app/api_internal.h"
 #include "app/api_json.h"
+#include "core/text.h"
 #include "io/http.h"
+#include "io/json_text.h"
 #include "io/user.h"
 
 static void get_status(struct fth_agent *agent, struct fth_http_request *request)
@@ -56,7 +58,7 @@ void fth_api_explain(const struct fth_guest *guest, const struct fth_msg_result 
 	fth_http_reply(
 		request, 200,
 		json_pack("{s:o, s:o, s:o, s:o}", "vm",
-			  fth_http_json_text(guest->name, strlen(guest->name)), "patches",
+			  fth_json_text(guest->name, strlen(guest->name)), "patches",
 			  fth_api_json_patches(guest), "stragglers",
 			  fth_api_json_stragglers(result->stragglers, result->straggler_count),
 			  "incidents", fth_api_json_incidents(guest->agent, guest->name)));
@@ -103,7 +105,7 @@ void fth_api_fill_asker(const struct fth_http_request *request, const char *why,
 	ret_asker->uid = fth_http_uid(request);
 	ret_asker->rights = NULL;
 	fth_user_name(ret_asker->uid, ret_asker->who, sizeof(ret_asker->who));
-	snprintf(ret_asker->why, sizeof(ret_asker->why), "%s", why);
+	fth_text_copy(ret_asker->why, sizeof(ret_asker->why), why);
 }
 
 int fth_api_take_asker(struct fth_http_request *request, struct fth_asker *ret_asker)

@@ -5,7 +5,9 @@
 
 #include "app/api_internal.h"
 #include "app/api_json.h"
+#include "core/text.h"
 #include "io/http.h"
+#include "io/json_text.h"
 
 struct command {
 	const char *word;
@@ -61,7 +63,7 @@ static int read_patch(struct fth_http_request *request, json_t *body, struct fth
 		return -EINVAL;
 	}
 	strcpy(order->patch, patch);
-	snprintf(order->why, sizeof(order->why), "%s", why ? json_string_value(why) : "");
+	fth_text_copy(order->why, sizeof(order->why), why ? json_string_value(why) : "");
 	return 0;
 }
 
@@ -186,7 +188,7 @@ static void forget(struct fth_agent *agent, const char *name, struct fth_http_re
 	switch (fth_forget_vm(agent, name, &asker, &count)) {
 	case 0:
 		fth_http_reply(request, 200,
-			       json_pack("{s:o, s:I}", "vm", fth_http_json_text(name, strlen(name)),
+			       json_pack("{s:o, s:I}", "vm", fth_json_text(name, strlen(name)),
 					 "rollouts", (json_int_t)count));
 		return;
 	case -EBUSY:

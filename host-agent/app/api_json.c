@@ -6,6 +6,7 @@
 
 #include "io/channel.h"
 #include "io/http.h"
+#include "io/json_text.h"
 #include "fother/version.h"
 
 #define UUID_TEXT_SIZE 37
@@ -13,7 +14,7 @@
 
 static json_t *text(const char *string)
 {
-	return fth_http_json_text(string, strlen(string));
+	return fth_json_text(string, strlen(string));
 }
 
 static json_t *uuid_text(const uint8_t *uuid, bool known)
@@ -226,7 +227,7 @@ static json_t *tags_json(const char *tags)
 
 	while (tags && *tags) {
 		length = strcspn(tags, " ");
-		json_array_append_new(list, fth_http_json_text(tags, length));
+		json_array_append_new(list, fth_json_text(tags, length));
 		tags += length + strspn(tags + length, " ");
 	}
 	return list;

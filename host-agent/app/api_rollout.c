@@ -5,7 +5,9 @@
 
 #include "app/api_internal.h"
 #include "app/api_json.h"
+#include "core/text.h"
 #include "io/http.h"
+#include "io/json_text.h"
 #include "io/rights.h"
 #include "io/user.h"
 
@@ -162,8 +164,8 @@ static struct fth_live *whom_to_recall(struct fth_live *live, struct fth_asker *
 
 	if (newest == live)
 		return live;
-	snprintf(why, sizeof(why), "asked of rollout %llu%s%.200s",
-		 (unsigned long long)live->rollout->id, *asker->why ? ": " : "", asker->why);
+	fth_text_format(why, sizeof(why), "asked of rollout %llu%s%s",
+			(unsigned long long)live->rollout->id, *asker->why ? ": " : "", asker->why);
 	memcpy(asker->why, why, sizeof(asker->why));
 	return newest;
 }
@@ -227,7 +229,7 @@ void fth_api_rollout(struct fth_agent *agent, struct fth_http_request *request, 
 
 static json_t *text(const char *string)
 {
-	return fth_http_json_text(string, strlen(string));
+	return fth_json_text(string, strlen(string));
 }
 
 /* Nobody's word: what came by itself. */

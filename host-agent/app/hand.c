@@ -15,6 +15,7 @@
 #include "app/api_json.h"
 #include "io/channel.h"
 #include "io/http.h"
+#include "io/json_text.h"
 #include "io/log.h"
 
 /**
@@ -116,8 +117,8 @@ bool fth_hand_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_
 	else
 		fth_http_reply(hand->request, 200,
 			       json_pack("{s:o, s:s, s:s, s:I, s:o}", "vm",
-					 fth_http_json_text(guest->name, strlen(guest->name)),
-					 "patch", hand->patch, "command", hand->verb, "n",
+					 fth_json_text(guest->name, strlen(guest->name)), "patch",
+					 hand->patch, "command", hand->verb, "n",
 					 (json_int_t)hand->n, "patches",
 					 fth_api_json_patches(guest)));
 	free(hand);

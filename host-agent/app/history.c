@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "app/agent.h"
+#include "core/text.h"
 
 #define DEFERRED_HERE 0x80u
 
@@ -79,8 +80,8 @@ static int add_op(const struct fth_live *live, const struct fth_rollout_action *
 	if (action->op == FTH_OP_REVERSE || action->op == FTH_OP_UNSTAGE)
 		snprintf(why, sizeof(why), "%s", *vm->why ? vm->why : rollout->reverse_why);
 	else
-		snprintf(why, sizeof(why), "wave %u of %u%s%.200s", vm->wave + 1,
-			 rollout->policy.wave_count, *vm->why ? ": " : "", vm->why);
+		fth_text_format(why, sizeof(why), "wave %u of %u%s%s", vm->wave + 1,
+				rollout->policy.wave_count, *vm->why ? ": " : "", vm->why);
 	return add(live, vm->name, "op", fth_op_name(action->op), why);
 }
 
@@ -159,8 +160,8 @@ static int add_block(const struct fth_live *live)
 	};
 
 	memcpy(row.sha256, rollout->policy.sha256, FTH_SHA256_SIZE);
-	snprintf(why, sizeof(why), "recalled by rollout %llu: %.200s",
-		 (unsigned long long)rollout->id, rollout->reverse_why);
+	fth_text_format(why, sizeof(why), "recalled by rollout %llu: %s",
+			(unsigned long long)rollout->id, rollout->reverse_why);
 	return fth_store_add_block(live->agent->store, &row, true);
 }
 

@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
+#include "io/json_text.h"
 #include "io/payload.h"
 #include "io/policy_yaml.h"
 
@@ -24,6 +25,11 @@ static const char help[] =
 	"exit: 0 it is right, 2 it is not\n"
 	"\n"
 	"example: fother policy check policies/default.yaml\n";
+
+static json_t *text(const char *string)
+{
+	return fth_json_text(string, strlen(string));
+}
 
 /* Capabilities a guest needs, as an array of the policy's words. */
 static json_t *needs_of(const struct fth_policy *policy)
@@ -94,16 +100,16 @@ static int read_module(struct fth_policy *policy, bool *ret_found, char *ret_err
 static json_t *describe(const char *path, const struct fth_policy *policy, bool has_module)
 {
 	const struct fth_guest_policy *guest = &policy->guest;
-	json_t *answer = json_pack("{s:s, s:b, s:s, s:s, s:b, s:{s:s, s:s, s:s}, s:s, s:o}",
-				   "policy", path, "valid", 1, "patch", policy->name, "file",
-				   policy->file, "module_read", has_module, "model", "name",
-				   fth_model_name(guest->leave, guest->switches), "leave",
+	json_t *answer = json_pack("{s:o, s:b, s:o, s:o, s:b, s:{s:s, s:s, s:s}, s:s, s:o}",
+				   "policy", text(path), "valid", 1, "patch", text(policy->name),
+				   "file", text(policy->file), "module_read", has_module, "model",
+				   "name", fth_model_name(guest->leave, guest->switches), "leave",
 				   fth_leave_name(guest->leave), "switch",
 				   fth_switch_name(guest->switches), "model_from",
 				   fth_policy_model_from(policy), "guest_needs", needs_of(policy));
 
 	if (answer && policy->signature[0])
-		json_object_set_new(answer, "signature", json_string(policy->signature));
+		json_object_set_new(answer, "signature", text(policy->signature));
 	if (answer)
 		json_object_set_new(answer, "warnings", warnings_of(policy));
 	if (answer)
@@ -175,7 +181,8 @@ static int check(const char *path, bool as_json)
 	if (!error)
 		error = read_module(policy, &has_module, message, sizeof(message));
 	if (as_json && error)
-		answer = json_pack("{s:s, s:b, s:s}", "policy", path, "valid", 0, "error", message);
+		answer = json_pack("{s:o, s:b, s:o}", "policy", text(path), "valid", 0, "error",
+				   text(message));
 	else if (as_json)
 		answer = describe(path, policy, has_module);
 	if (answer)

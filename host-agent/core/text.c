@@ -12,14 +12,17 @@ struct out {
 	char *text;
 	uint32_t size;
 	uint32_t length;
+	bool full; /* something was cut off */
 };
 
 static void put(struct out *out, const char *data, uint32_t length)
 {
 	uint32_t room = out->size - 1 - out->length;
 
-	if (length > room)
+	if (length > room) {
 		length = room;
+		out->full = true;
+	}
 	if (length)
 		memcpy(out->text + out->length, data, length);
 	out->length += length;
@@ -42,6 +45,45 @@ uint32_t fth_text_length(const char *text, uint32_t max)
 	const char *end = memchr(text, 0, max);
 
 	return end ? (uint32_t)(end - text) : max;
+}
+
+/* As its first byte says; 0: no character begins so. */
+static uint32_t char_size(uint8_t first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+uint32_t fth_text_char(const char *text, uint32_t length)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const uint8_t *bytes = (const uint8_t *)text;
+	uint32_t size = char_size(bytes[0]);
+	uint32_t value = size > 1 ? bytes[0] & (0x7fu >> size) : 0;
+	uint32_t i;
+
+	if (!size || size > length)
+		return 0;
+	for (i = 1; i < size; i++) {
+		if ((bytes[i] & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (bytes[i] & 0x3f);
+	}
+	if (size > 1 && (value < least[size] || value > 0x10ffff))
+		return 0;
+	return value >= 0xd800 && value <= 0xdfff ? 0 : size; /* half of UTF-16's pairs */
+}
+
+uint32_t fth_text_whole(const char *text, uint32_t length)
+{
+	uint32_t back = 1;
+
+	while (back < length && back < 4 && ((uint8_t)text[length - back] & 0xc0) == 0x80)
+		back++;
+	return length && char_size((uint8_t)text[length - back]) > back ? length - back : length;
 }
 
 bool fth_text_equal(const char *one, const char *other)
@@ -81,6 +123,8 @@ void fth_text_format(char *ret_text, uint32_t size, const char *format, ...)
 		}
 	}
 	va_end(args);
+	if (out.full)
+		out.length = fth_text_whole(ret_text, out.length);
 	memset(ret_text + out.length, 0, size - out.length);
 }
 

@@ -24,6 +24,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "io/json_text.h"
 #include "io/loop.h"
 #include "io/rights.h"
 
@@ -364,23 +365,5 @@ void fth_http_error(struct fth_http_request *request, int status, const char *co
 	va_end(args);
 	fth_http_reply(request, status,
 		       json_pack("{s:{s:s, s:o}}", "error", "code", code, "message",
-				 fth_http_json_text(message, strlen(message))));
-}
-
-json_t *fth_http_json_text(const void *text, size_t length)
-{
-	json_t *json = json_stringn(text, length);
-	char *copy;
-	size_t i;
-
-	if (json)
-		return json;
-	copy = malloc(length + 1);
-	if (!copy)
-		return json_string("?");
-	for (i = 0; i < length; i++)
-		copy[i] = ((const char *)text)[i] & 0x80 ? '?' : ((const char *)text)[i];
-	json = json_stringn(copy, length);
-	free(copy);
-	return json;
+				 fth_json_text(message, strlen(message))));
 }

@@ -81,11 +81,4 @@ __attribute__((format(printf, 4, 5))) void fth_http_error(struct fth_http_reques
 							  int status, const char *code,
 							  const char *format, ...);
 
-/**
- * fth_http_json_text() - a string of any bytes as JSON
- * @text: bytes that are no UTF-8 are shown as '?'
- * @length: bytes
- */
-json_t *fth_http_json_text(const void *text, size_t length);
-
 #endif /* FTH_IO_HTTP_H */

@@ -220,13 +220,6 @@ uid_t fth_http_uid(const struct fth_http_request *request)
 	return 0;
 }
 
-json_t *fth_http_json_text(const void *text, size_t length)
-{
-	json_t *json = json_stringn(text, length);
-
-	return json ? json : json_string("?");
-}
-
 void fth_api_explain(const struct fth_guest *guest, const struct fth_msg_result *result,
 		     struct fth_http_request *request)
 {

@@ -309,13 +309,6 @@ void fth_http_error(struct fth_http_request *request, int status, const char *co
 	request->status = status;
 }
 
-json_t *fth_http_json_text(const void *text, size_t length)
-{
-	json_t *json = json_stringn(text, length);
-
-	return json ? json : json_string("?");
-}
-
 int sim_agent_post(const char *path, const char *body)
 {
 	struct fth_http_request request = { .post = true, .path = path, .body = body };

@@ -112,6 +112,13 @@ like "$(fother policy check --json "$work/x.yaml" | jq -c .warnings)" '*can?t be
 sed -i 's,/no/such/probe,/bin/true,' "$work/x.yaml"
 nok "one that is there is not warned of" grep -q warning <<<"$(fother policy check "$work/x.yaml")"
 
+# A file's name may be any bytes, and a message that quotes it is cut somewhere.
+is "$(fother policy check --json "$work/"$'no-\xff-\xc3\xa4' | jq -r .policy)" "$work/no-?-ä" \
+	"a name that is no UTF-8 is told as JSON"
+long=$(printf 'ä%.0s' {1..600})
+is "$(fother policy check --json "$long" | jq -r .policy)" "$long" "a long one, too"
+like "$(fother policy check --json "$long" | jq -r .error)" "äää*ä" "with a message that ends in a character"
+
 # ---- no agent --------------------------------------------------------------------
 # silence COMMAND...: its exit status and message.
 silence() {
