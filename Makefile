@@ -197,6 +197,8 @@ $(H)/unit/%: $(H)/obj/tests/unit/%.o $(call obj,$(unit_help_src)) $(H)/libfother
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(lib_ldlibs)
 
+$(H)/unit/app_clock_test: LDFLAGS += -Wl,--wrap=fth_loop_wall_ms
+
 # The agent's own objects, but for what tests/sim defines in their place; functions between
 # two of its files that the checks watch are wrapped.
 SIM_WRAPS := time abort fth_rollout_step fth_store_append fth_store_commit \

@@ -40,11 +40,12 @@ uint64_t fth_agent_now(struct fth_agent *agent)
 		note_jump(agent, wall_ms - agent->now_ms);
 	if (wall_ms > agent->now_ms)
 		agent->now_ms = wall_ms;
-	if (agent->now_ms - wall_ms > FTH_AGENT_CLOCK_BEHIND_MS && !agent->said_behind) {
+	agent->ahead_ms = agent->now_ms - wall_ms;
+	if (agent->ahead_ms > FTH_AGENT_CLOCK_BEHIND_MS && !agent->said_behind) {
 		agent->said_behind = true;
 		fth_log(FTH_LOG_WARNING,
-			"wall clock: %llu s behind the journal's time, which goes on by itself; check the host's clock",
-			(unsigned long long)(agent->now_ms - wall_ms) / 1000);
+			"wall clock: %llu s behind the journal's time, which goes on by itself; windows follow the clock; check it",
+			(unsigned long long)agent->ahead_ms / 1000);
 	}
 	return agent->now_ms;
 }

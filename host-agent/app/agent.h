@@ -110,6 +110,7 @@ struct fth_agent {
 	uint64_t now_ms;    /* never goes back */
 	uint64_t steady_ms; /* CLOCK_MONOTONIC when @now_ms was set */
 	bool said_behind;
+	uint64_t ahead_ms;  /* by how much @now_ms is ahead of the wall clock */
 	uint64_t jumped_ms; /* by how much the wall clock was set on since the start */
 	uint64_t files_max; /* 0: not known, or said already that it is too low */
 	uint64_t started_ms;

@@ -338,7 +338,8 @@ static json_t *window_json(const struct fth_live *live)
 {
 	uint64_t opens_ms = 0;
 
-	fth_policy_window_open(&live->rollout->policy, live->agent->now_ms, &opens_ms);
+	if (!fth_rollout_window_open(live->rollout, live->agent->now_ms, &opens_ms))
+		opens_ms -= live->rollout->ahead_ms; /* for people */
 	return json_integer((json_int_t)opens_ms);
 }
 

@@ -118,6 +118,18 @@ static int step(struct fth_live *live, struct fth_rollout_event *event)
 	return error;
 }
 
+/* By how much our time is ahead of the wall clock; a clock that is merely adjusted is right. */
+static uint64_t ahead_ms(const struct fth_live *live)
+{
+	uint64_t known_ms = live->rollout->ahead_ms;
+	uint64_t ahead_ms = live->agent->ahead_ms;
+
+	if (ahead_ms + FTH_AGENT_CLOCK_BEHIND_MS > known_ms &&
+	    ahead_ms < known_ms + FTH_AGENT_CLOCK_BEHIND_MS)
+		return known_ms;
+	return ahead_ms;
+}
+
 /* Before anything else: the time that @event brings is not what it seems. */
 static int tell_jump(struct fth_live *live)
 {
@@ -125,7 +137,9 @@ static int tell_jump(struct fth_live *live)
 
 	fth_agent_now(live->agent);
 	event.op_id = live->agent->jumped_ms - live->jump_base_ms - live->rollout->jumped_ms;
-	if (!event.op_id || !live->synced || live->rollout->phase == FTH_RO_NEW)
+	event.capabilities = live->rollout->policy.window_count ? ahead_ms(live) : 0;
+	if ((!event.op_id && event.capabilities == live->rollout->ahead_ms) || !live->synced ||
+	    live->rollout->phase == FTH_RO_NEW)
 		return 0;
 	return step(live, &event);
 }
@@ -134,6 +148,8 @@ int fth_live_step(struct fth_live *live, struct fth_rollout_event *event)
 {
 	int error = live->agent->store_ok ? tell_jump(live) : 0;
 
+	if (event->kind == FTH_RE_BEGIN)
+		event->capabilities = ahead_ms(live);
 	return error ? error : step(live, event);
 }
 
@@ -402,6 +418,9 @@ void fth_live_turn(struct fth_agent *agent)
 
 		if (!live->synced && (late || all_heard(live)))
 			fth_live_sync(live);
+		/* Also where nothing else happens: a clock that is right again may open a window. */
+		if (live->synced && fth_live_is_told(live) && live->rollout->policy.window_count)
+			tell_jump(live);
 		if (!live->recall_began || !live->synced)
 			continue;
 		live->recall_began = false;

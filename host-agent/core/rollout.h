@@ -275,6 +275,7 @@ struct fth_rollout {
 	uint64_t started_ms;
 	uint64_t ended_ms;
 	uint64_t jumped_ms;	       /* by how much the wall clock was set on, in all */
+	uint64_t ahead_ms;	       /* by how much events are ahead of it */
 	uint64_t recall_ms;	       /* when it was reversed, 0 = it was not */
 	uint64_t exposed_ms;	       /* VM-ms from then on, of VMs that are back */
 	uint32_t recall_total;	       /* VMs that were to go back then */
@@ -304,9 +305,9 @@ enum fth_rollout_event_kind {
 	FTH_RE_HEALTH = 12,    /* a check's verdict, of a VM or of a wave */
 	FTH_RE_PROMOTE = 13,   /* skip the rest of the soak, or open the gate */
 	FTH_RE_ABORT = 14,     /* stop here, take nothing back */
-	FTH_RE_CLOCK = 15,     /* @op_id ms of the wall clock did not pass */
-	FTH_RE_RENAME = 16,    /* the VM is called @why from now on */
-	FTH_RE_FORGET = 17,    /* the VM is no more, as a person or an inventory says */
+	FTH_RE_CLOCK = 15,  /* @op_id ms of the wall clock did not pass; @capabilities: see there */
+	FTH_RE_RENAME = 16, /* the VM is called @why from now on */
+	FTH_RE_FORGET = 17, /* the VM is no more, as a person or an inventory says */
 };
 
 /**
@@ -468,7 +469,9 @@ void fth_rollout_init(struct fth_rollout *rollout, uint64_t id, const struct fth
  * any; who comes so is a VM that nothing is known of.
  *
  * CLOCK says that the wall clock was set on, or the host slept: windows follow the
- * clock, soaks and waits for answers don't, they are as long as they were.
+ * clock, soaks and waits for answers don't, they are as long as they were.  Where the
+ * clock was set back, the events' time, which never is, is ahead of it: CLOCK and BEGIN
+ * say in @capabilities by how many ms, and windows follow the clock then, too.
  *
  * A reverse for a spent budget is a recall, once any VM was touched, and so is a
  * REVERSE that says so:
@@ -577,5 +580,13 @@ bool fth_rollout_terminal(const struct fth_rollout *rollout);
 const char *fth_rollout_phase_name(uint8_t phase);
 const char *fth_rollout_vm_state_name(uint8_t state);
 const char *fth_op_name(uint8_t op);
+
+/**
+ * fth_rollout_window_open() - may it patch VMs, as far as its windows go?
+ * @now_ms: the time of events
+ * @ret_opens_ms: set on false: when one opens next, in that time
+ */
+bool fth_rollout_window_open(const struct fth_rollout *rollout, uint64_t now_ms,
+			     uint64_t *ret_opens_ms);
 
 #endif /* FTH_CORE_ROLLOUT_H */

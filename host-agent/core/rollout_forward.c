@@ -107,6 +107,18 @@ static bool fleet_is_full(const struct fth_rollout *rollout)
 	return !fth_budget_has_room(rollout, NULL, FTH_BUDGET_FLEET);
 }
 
+/* People mean the wall clock. */
+bool fth_rollout_window_open(const struct fth_rollout *rollout, uint64_t now_ms,
+			     uint64_t *ret_opens_ms)
+{
+	uint64_t ahead_ms = rollout->ahead_ms < now_ms ? rollout->ahead_ms : now_ms;
+
+	if (fth_policy_window_open(&rollout->policy, now_ms - ahead_ms, ret_opens_ms))
+		return true;
+	*ret_opens_ms += ahead_ms;
+	return false;
+}
+
 /* Return: does a VM wait only because a budget is full? */
 static bool start_all(struct fth_rollout_run *run)
 {
@@ -117,7 +129,7 @@ static bool start_all(struct fth_rollout_run *run)
 
 	if (!starts_vms(rollout) || (!vm && !rollout->starts_waiting))
 		return false;
-	if (!fth_policy_window_open(&rollout->policy, now_ms, &opens_ms)) {
+	if (!fth_rollout_window_open(rollout, now_ms, &opens_ms)) {
 		fth_run_note_due(run, opens_ms);
 		return false;
 	}

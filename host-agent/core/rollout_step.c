@@ -47,6 +47,7 @@ static int begin(struct fth_rollout_run *run)
 		fth_vm_explain(run, vm, "behind the last wave");
 	}
 	rollout->started_ms = run->event->now_ms;
+	rollout->ahead_ms = run->event->capabilities;
 	fth_rollout_set_phase(run, FTH_RO_RUNNING, "");
 	fth_agenda_rebuild(run);
 	return 0;

@@ -101,6 +101,7 @@ int fth_rollout_jump(struct fth_rollout_run *run)
 	if (run->rollout->phase == FTH_RO_NEW)
 		return -EINVAL;
 	run->rollout->jumped_ms += run->event->op_id;
+	run->rollout->ahead_ms = run->event->capabilities;
 	run->actions->changed = true;
 	fth_agenda_rebuild(run);
 	return 0;

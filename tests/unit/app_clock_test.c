@@ -14,6 +14,16 @@
 #define HOUR_MS (60u * MINUTE_MS)
 #define DAY_MS (24u * HOUR_MS)
 
+static uint64_t set_on_ms, set_back_ms;
+
+/* Linked as the agent's wall clock. */
+uint64_t __real_fth_loop_wall_ms(void);
+uint64_t __wrap_fth_loop_wall_ms(void);
+uint64_t __wrap_fth_loop_wall_ms(void)
+{
+	return __real_fth_loop_wall_ms() + set_on_ms - set_back_ms;
+}
+
 static void a_clock_that_was_ahead_stops_nothing(void **unused)
 {
 	(void)unused;
@@ -52,7 +62,27 @@ static void a_window_that_the_clock_jumps_into(void **unused)
 	af_create();
 	AF_UNTIL(is_quiet());
 	assert_true(af.agent->lives[0]->rollout->wake_at_ms > af.agent->now_ms);
-	af.agent->now_ms += HOUR_MS;
+	set_on_ms += HOUR_MS;
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_int_equal(AF_SUM(applied), AF_PEERS);
+}
+
+/* The journal's time is in the window, the clock that people look at is not yet. */
+static void a_window_of_a_clock_that_was_set_back(void **unused)
+{
+	uint32_t from = minute_in(0), to = minute_in(60);
+	char window[80];
+
+	(void)unused;
+	snprintf(window, sizeof(window), "  window: {from: \"%02u:%02u\", to: \"%02u:%02u\"}\n",
+		 from / 60, from % 60, to / 60, to % 60);
+	set_back_ms += 2 * HOUR_MS;
+	af_write_policy("0s", window);
+	af_create();
+	AF_UNTIL(is_quiet());
+	assert_int_equal(af_phase(), FTH_RO_RUNNING);
+	assert_int_equal(AF_SUM(applied), 0);
+	set_back_ms -= 2 * HOUR_MS; /* it is right again */
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
 	assert_int_equal(AF_SUM(applied), AF_PEERS);
 }
@@ -62,6 +92,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		AF_TEST(a_clock_that_was_ahead_stops_nothing),
 		AF_TEST(a_window_that_the_clock_jumps_into),
+		AF_TEST(a_window_of_a_clock_that_was_set_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

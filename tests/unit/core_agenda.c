@@ -161,7 +161,7 @@ static bool check_forgotten(const struct fth_rollout *rollout, uint64_t now_ms, 
 	uint64_t opens_ms;
 	uint32_t i;
 
-	starts = starts && fth_policy_window_open(&rollout->policy, now_ms, &opens_ms);
+	starts = starts && fth_rollout_window_open(rollout, now_ms, &opens_ms);
 	for (i = 0; i < rollout->vm_count; i++) {
 		vm = &rollout->vms[i];
 		if (vm->op && (vm->reachable || !vm->inconclusive) &&

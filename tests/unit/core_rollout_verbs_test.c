@@ -215,6 +215,30 @@ static void clock_set_on(uint64_t by_ms)
 	assert_int_equal(m_step(&made), 0);
 }
 
+static void clock_is_behind(uint64_t by_ms)
+{
+	struct fth_rollout_event made = m_event(FTH_RE_CLOCK, -1);
+
+	made.capabilities = by_ms;
+	assert_int_equal(m_step(&made), 0);
+}
+
+/* The journal's time goes on where the wall clock is set back, and people mean the clock. */
+static void test_windows_follow_a_clock_set_back(void **state)
+{
+	(void)state;
+	m.policy.window_count = 1;
+	m.policy.windows[0] = (struct fth_window){ .days = 0x7f, .from_min = 60, .to_min = 120 };
+	m_begin(1); /* at 00:00 */
+	assert_int_equal(m_sent(FTH_OP_STAGE), 0);
+	clock_is_behind(HOUR_MS);
+	m_tick(HOUR_MS + MINUTE_MS);
+	assert_int_equal(m_sent(FTH_OP_STAGE), 0);
+	assert_int_equal(m.rollout.wake_at_ms, START_MS + 2 * HOUR_MS);
+	clock_is_behind(0); /* it is right again */
+	assert_int_equal(m_sent(FTH_OP_STAGE), 1);
+}
+
 /* A clock that is set on by a day ends no soak, and makes no answer late. */
 static void test_soak_outlasts_a_jump(void **state)
 {
@@ -299,6 +323,7 @@ int main(void)
 		MACHINE_TEST(test_failures_since_it_was_resumed),
 		MACHINE_TEST(test_fails_again_since_it_was_resumed),
 		MACHINE_TEST(test_paused_once_complete),
+		MACHINE_TEST(test_windows_follow_a_clock_set_back),
 		MACHINE_TEST(test_soak_outlasts_a_jump),
 	};
 
