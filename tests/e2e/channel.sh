@@ -209,12 +209,13 @@ test_loader() {
 	eventually "$WAIT_S" "it is taken out by hand" guest "rmmod $NAME"
 	eventually "$WAIT_S" "and its payload can be dropped" unstaged 78
 	guest "printf '%s\\n' '#!/bin/sh' 'test ! -e /not-now && exec /sbin/rmmod \$1' >/later &&
-		chmod 755 /later && touch /not-now"
+		chmod 755 /later && touch /not-now && dmesg -c >/dev/null"
 	reload "with a program that can't unload for a while" rmmod_path=/later
 	says "what it could not unload keeps its payload" \
 		"*result 97 ok*result 98 ok*$NAME staged*result 99 busy *" \
 		hello "stage 73 6 $NAME $MODULE" "apply 97 6 $NAME $MODULE" "reverse 98 6 $NAME" \
 		"unstage 99 6 $NAME"
+	eventually "$WAIT_S" "it gives up" guest "dmesg | grep -q \"'$NAME': reverted, but its module stays loaded\""
 	ok "it can again" guest "rm /not-now"
 	eventually "$WAIT_S" "and does, where the module is in the way" unstaged 99
 	guest "printf '%s\\n' '#!/bin/sh' 'exec /sbin/insmod /tests/examples/$OTHER.ko' >/wrong &&
