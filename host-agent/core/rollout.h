@@ -143,6 +143,7 @@ struct fth_planner_key {
  * @effect: a call ran the new code since it was applied
  * @blocked: it reverted this payload in emergency and nobody allowed it again:
  *	the payload is not sent, and what is staged not applied
+ * @emergency: ... and its guest told of it as it happened: @why has the first reason
  * @in_way: it failed for nothing but another payload of the patch's name that is there
  * @host_asked: it can't be reached after its soak, and its hypervisor was asked whether
  *	it crashed: once for each time that it is lost
@@ -192,6 +193,7 @@ struct fth_rollout_vm {
 	bool excused;
 	bool effect;
 	bool blocked;
+	bool emergency;
 	bool in_way;
 	bool host_asked;
 	uint8_t reboots;

@@ -34,6 +34,7 @@ void fth_vm_blocked(struct fth_rollout_run *run, struct fth_rollout_vm *vm, cons
 void fth_vm_allowed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
 	vm->blocked = false;
+	vm->emergency = false;
 	run->actions->changed = true;
 	if (!fth_rollout_is_forward(run->rollout) ||
 	    (vm->state != FTH_RV_FAILED && vm->state != FTH_RV_SKIPPED) ||
@@ -48,17 +49,19 @@ void fth_vm_allowed(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 
 void fth_vm_emergency(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 {
-	char why[FTH_WHY_MAX];
-
+	/*
+	 * The end of one that is known, or whatever else its guest makes of it: the VM has
+	 * failed already, and the first reason is the one that people are to see.  What
+	 * else it says of itself fills its own pages of incidents and no journal.
+	 */
+	if (vm->blocked && vm->emergency)
+		return;
+	vm->emergency = true;
+	run->actions->changed = true;
 	if (vm->guest_state != run->event->guest_state) {
 		vm->guest_state = run->event->guest_state; /* it goes back alone */
 		vm->staged = vm->guest_state == FTH_LC_STAGED;
-		run->actions->changed = true;
 	}
-	/* The end of one that is known, or the same one told again. */
-	fth_text_format(why, sizeof(why), "reverted in emergency: %s", run->event->why);
-	if (vm->blocked && fth_text_equal(vm->why, why))
-		return;
 	fth_vm_blocked(run, vm, "reverted in emergency");
 }
 

@@ -185,6 +185,7 @@ static void wipe(struct fth_rollout_vm *vm)
 	vm->staged = false;
 	vm->effect = false;
 	vm->blocked = false;
+	vm->emergency = false;
 	vm->capabilities = 0;
 	vm->taint = 0;
 	vm->taint_before = 0;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <ftw.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,6 +222,24 @@ void af_request(struct fth_live *live, uint8_t kind)
 
 	assert_int_equal(fth_live_step(live, &event), 0);
 	assert_int_equal(fth_agent_flush(af.agent), 0);
+}
+
+uint64_t af_journal_rows(void)
+{
+	char path[112];
+	sqlite3 *db;
+	sqlite3_stmt *rows;
+	uint64_t count;
+
+	snprintf(path, sizeof(path), "%s/journal.db", af.state);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM events", -1, &rows, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
+	count = (uint64_t)sqlite3_column_int64(rows, 0);
+	sqlite3_finalize(rows);
+	sqlite3_close(db);
+	return count;
 }
 
 uint32_t af_sum(size_t member)

@@ -67,5 +67,6 @@ void af_refused(int status, const char *words);
 uint8_t af_phase(void); /* of the newest rollout */
 void af_request(struct fth_live *live, uint8_t kind);
 uint32_t af_sum(size_t member);
+uint64_t af_journal_rows(void); /* events of all rollouts, committed */
 
 #endif /* FTH_TEST_AGENT_FIXTURE_H */

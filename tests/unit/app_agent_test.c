@@ -243,24 +243,6 @@ static void a_guest_selected_later_is_patched(void **unused)
 	AF_UNTIL(af.peers[1].confirmed == 1);
 }
 
-static uint64_t journal_rows(void)
-{
-	char path[112];
-	sqlite3 *db;
-	sqlite3_stmt *rows;
-	uint64_t count;
-
-	snprintf(path, sizeof(path), "%s/journal.db", af.state);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM events", -1, &rows, NULL),
-			 SQLITE_OK);
-	assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
-	count = (uint64_t)sqlite3_column_int64(rows, 0);
-	sqlite3_finalize(rows);
-	sqlite3_close(db);
-	return count;
-}
-
 static void changing_taint_does_not_fill_the_journal(void **unused)
 {
 	struct fth_msg msg = { .type = FTH_T_HEARTBEAT };
@@ -270,7 +252,7 @@ static void changing_taint_does_not_fill_the_journal(void **unused)
 	(void)unused;
 	af_create();
 	AF_UNTIL(af_phase() == FTH_RO_COMPLETE && !af.agent->dirty);
-	before = journal_rows();
+	before = af_journal_rows();
 	began_ms = af_clock_ms();
 	for (i = 0; i < 500; i++) {
 		msg.u.heartbeat.uptime_ms = ++af.peers[0].uptime_ms + AF_PATIENCE_MS;
@@ -284,7 +266,7 @@ static void changing_taint_does_not_fill_the_journal(void **unused)
 	AF_UNTIL(af.agent->lives[0]->vms[0].taint == 4 || af.agent->lives[0]->vms[1].taint == 4 ||
 		 af.agent->lives[0]->vms[2].taint == 4);
 	AF_UNTIL(!af.agent->dirty);
-	assert_true(journal_rows() - before <=
+	assert_true(af_journal_rows() - before <=
 		    4 + 2 * (af_clock_ms() - began_ms) / FTH_GUEST_QUERY_EVERY_MS);
 }
 

@@ -430,18 +430,21 @@ static void an_emergency_outlives_a_flood(void **unused)
 static void a_flood_of_incidents_is_bounded(void **unused)
 {
 	struct guest_peer *peer = begin_soak(), *other = peer == af.peers ? peer + 1 : af.peers;
-	uint64_t until_ms = af_clock_ms() + 3000;
+	uint64_t until_ms = af_clock_ms() + 3000, events = af_journal_rows();
 	uint32_t told = 0, rows;
-	char path[64];
+	char path[64], detail[32];
 	json_t *json;
 
 	(void)unused;
 	peer->trigger = FTH_TRIGGER_OOPS;
+	peer->detail = detail;
 	while (af_clock_ms() < until_ms) {
+		snprintf(detail, sizeof(detail), "number %u", told);
 		peer->incident = 1 + told++;
-		guest_peer_tell(peer, FTH_EVENT_TRIGGERED);
+		guest_peer_tell(peer, told & 2 ? FTH_EVENT_REVERTED : FTH_EVENT_TRIGGERED);
 		af_turn();
 	}
+	peer->detail = NULL;
 	snprintf(path, sizeof(path), "/v1/vms/web-%d", (int)(peer - af.peers));
 	json = af_get(path);
 	rows = (uint32_t)json_array_size(json_object_get(json, "incidents"));
@@ -454,7 +457,11 @@ static void a_flood_of_incidents_is_bounded(void **unused)
 	assert_int_equal(json_array_size(json_object_get(json, "incidents")), 0);
 	assert_int_equal(json_array_size(json_object_get(json, "blocks")), 0);
 	json_decref(json);
-	AF_UNTIL(af_phase() == FTH_RO_REVERSED);
+	AF_UNTIL(af_phase() == FTH_RO_REVERSED && !af.agent->dirty);
+	/* Whatever it says: the first was an event, and what the rollout made of it. */
+	assert_in_range(af_journal_rows() - events, 1, 12);
+	assert_string_equal(vm_of(peer)->why,
+			    "reverted in emergency: oops in fix_it+0x4: number 0");
 }
 
 static void write_file(const char *path, const void *bytes, size_t size)

@@ -68,6 +68,32 @@ static void test_emergency_told_again_changes_nothing(void **state)
 	assert_int_equal(m.rollout.failures, 1);
 }
 
+/* Nor is another one of a VM that failed by one: the first reason stays. */
+static void test_emergencies_of_a_failed_vm_change_nothing(void **state)
+{
+	const int vm = (allow_failures(), m_begin(2), m_first());
+	int i;
+
+	(void)state;
+	m_to_soaking(vm);
+	emergency(vm, "oops");
+	for (i = 0; i < 4; i++) {
+		emergency(vm, i & 1 ? "oops in fix_it" : "WARN");
+		assert_false(m.actions.changed);
+	}
+	assert_string_equal(m_vm_of(vm)->why, "reverted in emergency: oops");
+	seen_blocked(vm, FTH_LC_STAGED);
+	emergency(vm, "another");
+	assert_false(m.actions.changed);
+	assert_int_equal(m.rollout.failures, 1);
+	/* Allowed by a person it goes again, and may fail again for a reason of its own. */
+	m_seen(vm, FTH_LC_STAGED);
+	m_result(vm, FTH_E_OK, FTH_LC_SOAKING);
+	emergency(vm, "hung task");
+	assert_true(m.actions.changed);
+	assert_string_equal(m_vm_of(vm)->why, "reverted in emergency: hung task");
+}
+
 static void test_emergency_in_the_transition(void **state)
 {
 	uint64_t op;
@@ -264,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(test_emergency_in_the_soak_reverses),
 		MACHINE_TEST(test_emergency_told_again_changes_nothing),
+		MACHINE_TEST(test_emergencies_of_a_failed_vm_change_nothing),
 		MACHINE_TEST(test_emergency_in_the_transition),
 		MACHINE_TEST(test_emergency_after_completion_pauses),
 		MACHINE_TEST(test_a_block_that_is_seen),

@@ -151,6 +151,8 @@ void guest_peer_tell(struct guest_peer *peer, uint8_t kind)
 	event->name = span(peer->patch, strlen(peer->patch));
 	event->sha256 = span(peer->sha256, sizeof(peer->sha256));
 	event->where = span("fix_it+0x4", 10);
+	if (peer->detail)
+		event->detail = span(peer->detail, strlen(peer->detail));
 	event->text = span("BUG: a\x1b[31m\nRIP: b", 18);
 	event->happened_ms = 900 + peer->incident;
 	event->uptime_ms = peer->uptime_ms;

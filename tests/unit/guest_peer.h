@@ -47,9 +47,10 @@ struct guest_peer {
 	uint8_t leave, switches; /* of the last APPLY */
 	uint64_t waiting_op;	 /* of the APPLY that is stuck */
 	uint32_t nudged, forced;
-	uint32_t incident; /* the last one's number in this boot */
-	uint8_t trigger;   /* of it */
-	bool refuses;	   /* the payload: it reverted it in emergency */
+	uint32_t incident;  /* the last one's number in this boot */
+	uint8_t trigger;    /* of it */
+	const char *detail; /* of it; NULL: none */
+	bool refuses;	    /* the payload: it reverted it in emergency */
 	uint32_t allowed, extended, reverts;
 	uint8_t revert_mode;	 /* of the last REVERT */
 	uint32_t signature_size; /* of the last STAGE from its start */
