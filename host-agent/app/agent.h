@@ -119,6 +119,7 @@ struct fth_agent {
 	uint64_t store_retry_ms;
 	bool dirty;	   /* something waits for a commit */
 	uint64_t commits;  /* since the agent started */
+	uint64_t events;   /* journalled since then */
 	uint64_t keep_ms;  /* how long superseded rollouts are kept; 0: for ever */
 	uint64_t prune_ms; /* when they are looked for next */
 	bool prunes;	   /* events of pruned ones may be left */

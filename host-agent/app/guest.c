@@ -6,8 +6,8 @@
  * Inputs: channels, API requests that wait for an answer.
  * Outputs: SEEN, LOST and HEARTBEAT events.  What a guest sends is its own word
  * about itself and never reaches another guest's record.  A guest that talks
- * much is asked at most once in FTH_GUEST_QUERY_EVERY_MS, so it can't make the
- * journal grow faster than that.
+ * much is asked at most once in FTH_GUEST_QUERY_EVERY_MS, and one whose word keeps
+ * changing is not listened to for a while: see guest_quota.c.
  */
 #include <search.h>
 #include <stdio.h>
@@ -125,6 +125,7 @@ void fth_guest_clear(struct fth_guest *guest)
 	guest->has_uuid = false;
 	guest->retell = false;
 	guest->allow_due = false;
+	fth_quota_clear(guest);
 	guest->release[0] = '\0';
 	guest->engine[0] = '\0';
 	guest->build_id_size = 0;
@@ -197,10 +198,11 @@ int fth_guest_ask(struct fth_guest *guest, struct fth_http_request *request)
 	return 0;
 }
 
+/* A kernel that runs loses no taint: bits that come and go are one event each, for good. */
 static void take_taint(struct fth_guest *guest, uint64_t taint)
 {
-	guest->taint_due |= taint != guest->taint;
-	guest->taint = taint;
+	guest->taint_due |= (taint & ~guest->taint) != 0;
+	guest->taint |= taint;
 }
 
 /* What could not be journalled the guest tells again to whoever greets it. */
@@ -219,8 +221,9 @@ static void greet_again(struct fth_guest *guest)
 
 void fth_guest_turn(struct fth_guest *guest)
 {
-	uint64_t now_ms = guest->agent->now_ms;
+	uint64_t now_ms = guest->agent->now_ms, events = guest->agent->events;
 
+	fth_quota_turn(guest);
 	greet_again(guest);
 	if (guest->query_op && now_ms >= guest->query_ms + FTH_GUEST_ANSWER_MS) {
 		guest->query_op = 0;
@@ -236,6 +239,7 @@ void fth_guest_turn(struct fth_guest *guest)
 	fth_allow_turn(guest);
 	fth_extend_turn(guest);
 	fth_guest_tell_taint(guest);
+	fth_quota_count(guest, events);
 	fth_executor_turn(guest);
 }
 
@@ -245,6 +249,7 @@ static void opened(void *context, const struct fth_msg_hello_ack *ack)
 	bool restored = guest->remembered && ack->boot_id.length == FTH_UUID_SIZE &&
 			!memcmp(guest->boot_id, ack->boot_id.data, FTH_UUID_SIZE) &&
 			ack->uptime_ms < guest->uptime_ms;
+	uint64_t events = guest->agent->events;
 
 	if (ack->epoch > guest->agent->epoch)
 		fth_log(FTH_LOG_ERROR,
@@ -267,6 +272,7 @@ static void opened(void *context, const struct fth_msg_hello_ack *ack)
 	guest->heard = true;
 	fth_incident_take_blocks(guest, ack);
 	fth_guest_feed_seen_all(guest, restored);
+	fth_quota_count(guest, events);
 	fth_executor_resend_all(guest);
 	fth_live_turn(guest->agent);
 }
@@ -274,6 +280,7 @@ static void opened(void *context, const struct fth_msg_hello_ack *ack)
 static void closed(void *context, const char *why)
 {
 	struct fth_guest *guest = context;
+	uint64_t events = guest->agent->events;
 
 	fth_log(FTH_LOG_INFO, "vm '%s': session closed: %s", guest->name, why);
 	guest->open = false;
@@ -288,12 +295,15 @@ static void closed(void *context, const char *why)
 	fth_allow_drop(guest);
 	fth_guest_drop_transition(guest);
 	fth_guest_feed_lost(guest);
+	fth_quota_count(guest, events);
 }
 
 static void take_heartbeat(struct fth_guest *guest, const struct fth_msg_heartbeat *heartbeat)
 {
 	bool restored = heartbeat->uptime_ms < guest->uptime_ms;
 
+	if (restored)
+		guest->taint = 0; /* that was after the snapshot */
 	take_taint(guest, heartbeat->taint);
 	fth_guest_tell_taint(guest);
 	guest->uptime_ms = heartbeat->uptime_ms;
@@ -365,7 +375,10 @@ static void take_result(struct fth_guest *guest, uint64_t op, const struct fth_m
 static void message(void *context, const struct fth_msg *msg)
 {
 	struct fth_guest *guest = context;
+	uint64_t events = guest->agent->events;
 
+	if (guest->quota_over)
+		return; /* it says all of it again in its next session */
 	switch (msg->type) {
 	case FTH_T_HEARTBEAT:
 		take_heartbeat(guest, &msg->u.heartbeat);
@@ -382,6 +395,7 @@ static void message(void *context, const struct fth_msg *msg)
 	default:
 		break;
 	}
+	fth_quota_count(guest, events);
 }
 
 static void drained(void *context)
@@ -435,4 +449,6 @@ void fth_guest_connect(struct fth_guest *guest, const char *path)
 	if (error)
 		fth_log(FTH_LOG_ERROR, "vm '%s': channel '%s': %s", guest->name, path,
 			strerror(-error));
+	else
+		fth_quota_hold(guest);
 }

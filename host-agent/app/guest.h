@@ -25,8 +25,13 @@ struct fth_watch;
 #define FTH_HAND_ANSWER_MS 10000u	/* a command by hand is given up after this */
 #define FTH_HAND_REVERT_MS 50000u	/* the same for a revert: it is a transition */
 #define FTH_GUEST_INCIDENTS_MAX 32u	/* journalled in FTH_GUEST_QUERY_EVERY_MS */
-#define FTH_ALLOW_RETRY_MS 5000u	/* an ALLOW or an extension that came to nothing */
-#define FTH_GUEST_ASKERS_MAX 8u		/* API requests that wait for one guest */
+#define FTH_QUOTA_MAX 256u		/* words of a guest that became events */
+#define FTH_QUOTA_BACK 16u		/* of them, after it was held */
+#define FTH_QUOTA_EVERY_MS 300000u	/* one is forgiven */
+#define FTH_QUOTA_HOLD_MIN_MS 60000u	/* who used them up isn't listened to; doubles */
+#define FTH_QUOTA_HOLD_MAX_MS 1800000u
+#define FTH_ALLOW_RETRY_MS 5000u /* an ALLOW or an extension that came to nothing */
+#define FTH_GUEST_ASKERS_MAX 8u	 /* API requests that wait for one guest */
 #define FTH_GUEST_INVENTORY_MAX 15u
 #define FTH_STAGE_WINDOW 262144u   /* bytes of a payload on their way */
 #define FTH_RESEND_AFTER_MS 30000u /* an op of which nothing was heard */
@@ -99,6 +104,8 @@ struct fth_binding {
  * @query_due: ask again when FTH_GUEST_QUERY_EVERY_MS has passed
  * @query_feeds: the answer is to be given to the rollouts
  * @query_restored: and the guest came out of a snapshot
+ * @taint: all that its kernel had since it booted, or came out of a snapshot: a bit that
+ *	is gone again was there
  * @taint_due, @taint_ms: @taint is still to be told to the rollouts; when that
  *	was done last
  * @logged_ms, @logged_count: EVENTs logged since then
@@ -109,6 +116,9 @@ struct fth_binding {
  * @allow: ALLOW on its way, or NULL; @allow_ms: when the last one was sent
  * @extend_op, @extend_ms: the same for a CONFIRM that extends
  * @incident_count: EVENTs of emergencies since @logged_ms
+ * @quota_used: its words that became events, less those forgiven until @quota_ms
+ * @quota_over: they are too many: it is to be held at the next turn
+ * @held_ms, @held_until_ms: for how long it is not listened to, and until when
  * @next_send, @queued: of the agent's list of guests to look at
  */
 struct fth_guest {
@@ -178,6 +188,12 @@ struct fth_guest {
 	uint64_t allow_ms;
 	uint64_t extend_op;
 	uint64_t extend_ms;
+
+	uint32_t quota_used;
+	bool quota_over;
+	uint64_t quota_ms;
+	uint32_t held_ms;
+	uint64_t held_until_ms;
 
 	struct fth_guest *next_send;
 	bool queued;
@@ -270,6 +286,23 @@ bool fth_guest_awaits_effect(const struct fth_guest *guest);
 
 /** fth_guest_is_under_way() - is there something that it may undo for want of its host? */
 bool fth_guest_is_under_way(const struct fth_guest *guest);
+
+/* guest_quota.c: how much of the journal it may fill */
+
+/**
+ * fth_quota_count() - a word of the guest was taken
+ * @events: the agent's before that
+ */
+void fth_quota_count(struct fth_guest *guest, uint64_t events);
+
+/** fth_quota_hold() - its channel stays down for as long as the guest is held. */
+void fth_quota_hold(struct fth_guest *guest);
+
+/** fth_quota_turn() - who used its quota up is held from now on. */
+void fth_quota_turn(struct fth_guest *guest);
+
+/** fth_quota_clear() - it is another guest. */
+void fth_quota_clear(struct fth_guest *guest);
 
 /* identity.c: which VM is this? */
 

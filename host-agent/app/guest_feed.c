@@ -4,8 +4,8 @@
  *
  * DESIGN
  * Each rollout that has the guest and is told of events gets its own event, since it says how
- * the guest stands to that rollout's payload.  A guest's taint is told at most once in
- * FTH_GUEST_QUERY_EVERY_MS, so it can't make the journal grow faster than that.
+ * the guest stands to that rollout's payload.  A bit of a guest's taint is told once,
+ * as soon as it is there, and all of them at most once in FTH_GUEST_QUERY_EVERY_MS.
  */
 #include <string.h>
 
@@ -84,7 +84,7 @@ void fth_guest_feed_seen_all(struct fth_guest *guest, bool restored)
 		remember(guest);
 }
 
-/* Its taint may change as fast as it can write; only the last word counts. */
+/* Its taint may change as fast as it can write; what came since the last time is one event. */
 void fth_guest_tell_taint(struct fth_guest *guest)
 {
 	struct fth_rollout_event event;

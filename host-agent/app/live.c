@@ -81,6 +81,7 @@ static int journal(struct fth_live *live, const struct fth_rollout_event *event,
 
 	live->uncommitted = true;
 	live->last_ms = event->now_ms;
+	live->agent->events++;
 	if (!error)
 		error = fth_store_append(live->agent->store, live->rollout->id, record, length);
 	if (!error)

@@ -33,6 +33,7 @@ struct fth_channel {
 	uint32_t every_ms; /* between two beats */
 	uint32_t beats;	   /* sent since something was heard */
 	uint32_t retry_ms;
+	bool held; /* DOWN until the timer fires, whoever pokes */
 	uint64_t malformed;
 	uint64_t heard_ms;
 };
@@ -243,6 +244,7 @@ static void timer_fired(void *context)
 	bool greeting = channel->session.state == FTH_SS_GREETING;
 
 	if (channel->session.state == FTH_SS_DOWN) {
+		channel->held = false;
 		connect_now(channel);
 		return;
 	}
@@ -300,10 +302,17 @@ const char *fth_channel_path(const struct fth_channel *channel)
 
 void fth_channel_poke(struct fth_channel *channel)
 {
-	if (channel->session.state != FTH_SS_DOWN)
+	if (channel->session.state != FTH_SS_DOWN || channel->held)
 		return;
 	channel->retry_ms = FTH_CHANNEL_RETRY_MIN_MS;
 	fth_timer_set(channel->timer, 0);
+}
+
+void fth_channel_hold(struct fth_channel *channel, uint32_t hold_ms, const char *why)
+{
+	channel->held = true;
+	go_down(channel, FTH_SS_EV_LOST, why);
+	fth_timer_set(channel->timer, hold_ms);
 }
 
 int fth_channel_send(struct fth_channel *channel, struct fth_msg *msg)

@@ -69,6 +69,14 @@ const char *fth_channel_path(const struct fth_channel *channel);
 void fth_channel_poke(struct fth_channel *channel);
 
 /**
+ * fth_channel_hold() - hang up, and connect again after @hold_ms and not before
+ * @why: for the closed() hook, which is called if a session is open
+ *
+ * Not from within a hook.
+ */
+void fth_channel_hold(struct fth_channel *channel, uint32_t hold_ms, const char *why);
+
+/**
  * fth_channel_send() - queue one message
  * @msg: session and seq are filled in
  * Return: 0; -ENOTCONN without an open session; -ENOBUFS while

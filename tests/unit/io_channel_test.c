@@ -259,6 +259,28 @@ static void a_command_brings_the_heartbeat_forward(void **state)
 	UNTIL(end->peer.beats);
 }
 
+/* Who is held is not connected to, poked or not, until its time is over. */
+static void a_held_channel_stays_down(void **state)
+{
+	struct end *end = &ends[0];
+	uint64_t until_ms;
+
+	(void)state;
+	start(end);
+	UNTIL(end->opened);
+	until_ms = clock_ms() + 700;
+	fth_channel_hold(end->channel, 700, "too loud");
+	assert_int_equal(end->closed, 1);
+	while (clock_ms() < until_ms - 50) {
+		fth_channel_poke(end->channel);
+		turn();
+		assert_int_equal(end->peer.connects, 1);
+	}
+	UNTIL(end->opened == 2);
+	assert_true(clock_ms() >= until_ms);
+	assert_int_equal(end->closed, 1);
+}
+
 static void reconnects_with_a_new_nonce(void **state)
 {
 	struct end *end = &ends[0];
@@ -376,6 +398,7 @@ int main(void)
 		TEST(survives_garbage_and_cut_frames),
 		TEST(a_frame_comes_in_pieces_among_others),
 		TEST(a_command_brings_the_heartbeat_forward),
+		TEST(a_held_channel_stays_down),
 		TEST(reconnects_with_a_new_nonce),
 		TEST(finds_a_guest_that_comes_late),
 		TEST(gives_silent_peers_up),
