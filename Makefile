@@ -238,8 +238,8 @@ $(H)/fuzz/%: tests/fuzz/%.c $(wildcard protocol/*.c protocol/*.h include/fother/
 
 # The agent's side that guests see; but for io/channel.c it makes io/ up.
 fuzz_agent_src := $(wildcard host-agent/core/*.c) $(patsubst %,host-agent/app/%.c,allow api_json \
-	executor extend fault guest guest_feed guest_inventory guest_quota guest_tasks guest_word hand \
-	history identity incident live) host-agent/io/channel.c host-agent/io/json_text.c
+	executor extend fault guest guest_epoch guest_feed guest_inventory guest_quota guest_tasks \
+	guest_word hand history identity incident live) host-agent/io/channel.c host-agent/io/json_text.c
 $(H)/fuzz/fuzz_agent: tests/fuzz/fuzz_agent.c $(fuzz_agent_src) \
 		$(wildcard host-agent/*/*.h protocol/*.c protocol/*.h include/fother/*.h)
 	$(call say,FUZZ)

@@ -84,7 +84,7 @@ static int send(struct fth_guest *guest, struct fth_allow *allow)
 	struct fth_msg msg = { .type = FTH_T_ALLOW, .op_id = allow->op };
 	struct fth_msg_command *command = &msg.u.command;
 
-	command->epoch = guest->agent->epoch;
+	command->epoch = fth_guest_epoch(guest);
 	command->name =
 		(struct fth_span){ (const uint8_t *)allow->patch, (uint32_t)strlen(allow->patch) };
 	if (allow->row.has_sha256)

@@ -39,10 +39,10 @@ static struct fth_span text_span(const char *text)
 	return (struct fth_span){ (const uint8_t *)text, (uint32_t)strlen(text) };
 }
 
-static void fill_apply(const struct fth_agent *agent, const struct fth_policy *policy,
+static void fill_apply(const struct fth_guest *guest, const struct fth_policy *policy,
 		       struct fth_msg_apply *apply)
 {
-	apply->epoch = agent->epoch;
+	apply->epoch = fth_guest_epoch(guest);
 	apply->name = text_span(policy->name);
 	apply->sha256 = (struct fth_span){ policy->sha256, FTH_SHA256_SIZE };
 	apply->policy = policy->guest;
@@ -64,9 +64,9 @@ static int send_command(struct fth_guest *guest, uint8_t op)
 	int error;
 
 	if (op == FTH_OP_APPLY) {
-		fill_apply(guest->agent, policy, &msg.u.apply);
+		fill_apply(guest, policy, &msg.u.apply);
 	} else {
-		msg.u.command.epoch = guest->agent->epoch;
+		msg.u.command.epoch = fth_guest_epoch(guest);
 		msg.u.command.name = text_span(policy->name);
 		msg.u.command.sha256 = (struct fth_span){ policy->sha256, FTH_SHA256_SIZE };
 	}
@@ -87,7 +87,7 @@ static void send_chunks(struct fth_guest *guest)
 	struct fth_msg_stage *stage = &msg.u.stage;
 	uint32_t length;
 
-	stage->epoch = guest->agent->epoch;
+	stage->epoch = fth_guest_epoch(guest);
 	stage->name = text_span(live->rollout->policy.name);
 	stage->sha256 = (struct fth_span){ live->payload.sha256, FTH_SHA256_SIZE };
 	stage->size = live->payload.size;

@@ -67,7 +67,7 @@ void fth_extend_turn(struct fth_guest *guest)
 	msg.u.command.name =
 		(struct fth_span){ (const uint8_t *)policy->name, (uint32_t)strlen(policy->name) };
 	msg.u.command.sha256 = (struct fth_span){ policy->sha256, FTH_SHA256_SIZE };
-	msg.u.command.epoch = agent->epoch;
+	msg.u.command.epoch = fth_guest_epoch(guest);
 	msg.op_id = fth_guest_next_op(agent);
 	if (fth_channel_send(guest->channel, &msg))
 		return;

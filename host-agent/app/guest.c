@@ -126,6 +126,7 @@ void fth_guest_clear(struct fth_guest *guest)
 	guest->retell = false;
 	guest->allow_due = false;
 	fth_quota_clear(guest);
+	guest->epoch = 0;
 	guest->release[0] = '\0';
 	guest->engine[0] = '\0';
 	guest->build_id_size = 0;
@@ -208,15 +209,11 @@ static void take_taint(struct fth_guest *guest, uint64_t taint)
 /* What could not be journalled the guest tells again to whoever greets it. */
 static void greet_again(struct fth_guest *guest)
 {
-	char path[FTH_CHANNEL_PATH_MAX];
-
 	if (!guest->retell || !guest->open || !guest->agent->store_ok ||
 	    guest->agent->now_ms < guest->logged_ms + FTH_GUEST_QUERY_EVERY_MS)
 		return;
 	guest->retell = false;
-	snprintf(path, sizeof(path), "%s", fth_channel_path(guest->channel));
-	fth_guest_disconnect(guest, "it has incidents to tell again");
-	fth_guest_connect(guest, path);
+	fth_guest_reconnect(guest, "it has incidents to tell again");
 }
 
 void fth_guest_turn(struct fth_guest *guest)
@@ -224,6 +221,7 @@ void fth_guest_turn(struct fth_guest *guest)
 	uint64_t now_ms = guest->agent->now_ms, events = guest->agent->events;
 
 	fth_quota_turn(guest);
+	fth_epoch_turn(guest);
 	greet_again(guest);
 	if (guest->query_op && now_ms >= guest->query_ms + FTH_GUEST_ANSWER_MS) {
 		guest->query_op = 0;
@@ -251,11 +249,8 @@ static void opened(void *context, const struct fth_msg_hello_ack *ack)
 			ack->uptime_ms < guest->uptime_ms;
 	uint64_t events = guest->agent->events;
 
-	if (ack->epoch > guest->agent->epoch)
-		fth_log(FTH_LOG_ERROR,
-			"vm '%s': epoch %llu of a newer agent found, ours is %llu; it will refuse our commands",
-			guest->name, (unsigned long long)ack->epoch,
-			(unsigned long long)guest->agent->epoch);
+	if (!fth_epoch_take(guest, ack->epoch))
+		return;
 	guest->open = true;
 	guest->agent->open_count++;
 	guest->query_op = 0;
@@ -282,6 +277,8 @@ static void closed(void *context, const char *why)
 	struct fth_guest *guest = context;
 	uint64_t events = guest->agent->events;
 
+	if (!guest->open)
+		return; /* it was to be greeted again */
 	fth_log(FTH_LOG_INFO, "vm '%s': session closed: %s", guest->name, why);
 	guest->open = false;
 	guest->agent->open_count--;
@@ -377,7 +374,7 @@ static void message(void *context, const struct fth_msg *msg)
 	struct fth_guest *guest = context;
 	uint64_t events = guest->agent->events;
 
-	if (guest->quota_over)
+	if (guest->quota_over || !guest->open)
 		return; /* it says all of it again in its next session */
 	switch (msg->type) {
 	case FTH_T_HEARTBEAT:
@@ -433,6 +430,18 @@ void fth_guest_disconnect(struct fth_guest *guest, const char *why)
 		closed(guest, why);
 	fth_channel_free(guest->channel);
 	guest->channel = NULL;
+	fth_epoch_clear(guest);
+}
+
+void fth_guest_reconnect(struct fth_guest *guest, const char *why)
+{
+	char path[FTH_CHANNEL_PATH_MAX];
+	bool obeys = guest->obeys;
+
+	snprintf(path, sizeof(path), "%s", fth_channel_path(guest->channel));
+	fth_guest_disconnect(guest, why);
+	guest->obeys = obeys;
+	fth_guest_connect(guest, path);
 }
 
 void fth_guest_connect(struct fth_guest *guest, const char *path)
@@ -443,8 +452,9 @@ void fth_guest_connect(struct fth_guest *guest, const char *path)
 		fth_channel_poke(guest->channel);
 		return;
 	}
-	fth_guest_disconnect(guest, "the socket's path changed");
-	error = fth_channel_new(guest->agent->loop, path, guest->agent->epoch, &channel_hooks,
+	if (guest->channel)
+		fth_guest_disconnect(guest, "the socket's path changed");
+	error = fth_channel_new(guest->agent->loop, path, fth_guest_epoch(guest), &channel_hooks,
 				guest, &guest->channel);
 	if (error)
 		fth_log(FTH_LOG_ERROR, "vm '%s': channel '%s': %s", guest->name, path,

@@ -25,6 +25,7 @@ struct fth_watch;
 #define FTH_HAND_ANSWER_MS 10000u	/* a command by hand is given up after this */
 #define FTH_HAND_REVERT_MS 50000u	/* the same for a revert: it is a transition */
 #define FTH_GUEST_INCIDENTS_MAX 32u	/* journalled in FTH_GUEST_QUERY_EVERY_MS */
+#define FTH_GUEST_EPOCH_AHEAD_S 86400u	/* of the wall clock: more is not believed */
 #define FTH_QUOTA_MAX 256u		/* words of a guest that became events */
 #define FTH_QUOTA_BACK 16u		/* of them, after it was held */
 #define FTH_QUOTA_EVERY_MS 300000u	/* one is forgiven */
@@ -116,6 +117,9 @@ struct fth_binding {
  * @allow: ALLOW on its way, or NULL; @allow_ms: when the last one was sent
  * @extend_op, @extend_ms: the same for a CONFIRM that extends
  * @incident_count: EVENTs of emergencies since @logged_ms
+ * @epoch: in its commands and greetings, where it is above the agent's
+ * @told_epoch: the newest one that it had seen when it was greeted last
+ * @obeys: ours was its newest once, since its inventory told of it
  * @quota_used: its words that became events, less those forgiven until @quota_ms
  * @quota_over: they are too many: it is to be held at the next turn
  * @held_ms, @held_until_ms: for how long it is not listened to, and until when
@@ -189,6 +193,10 @@ struct fth_guest {
 	uint64_t extend_op;
 	uint64_t extend_ms;
 
+	uint64_t epoch;
+	uint64_t told_epoch;
+	bool obeys;
+
 	uint32_t quota_used;
 	bool quota_over;
 	uint64_t quota_ms;
@@ -219,6 +227,9 @@ void fth_guest_connect(struct fth_guest *guest, const char *path);
 
 /** fth_guest_disconnect() - its session ends for @why. */
 void fth_guest_disconnect(struct fth_guest *guest, const char *why);
+
+/** fth_guest_reconnect() - a new session over the channel it has. */
+void fth_guest_reconnect(struct fth_guest *guest, const char *why);
 
 /** fth_guest_clear() - who has its name from now on is another one: nothing is known of it. */
 void fth_guest_clear(struct fth_guest *guest);
@@ -286,6 +297,23 @@ bool fth_guest_awaits_effect(const struct fth_guest *guest);
 
 /** fth_guest_is_under_way() - is there something that it may undo for want of its host? */
 bool fth_guest_is_under_way(const struct fth_guest *guest);
+
+/* guest_epoch.c: whom it obeys */
+
+/** fth_guest_epoch() - of all that it is told. */
+uint64_t fth_guest_epoch(const struct fth_guest *guest);
+
+/**
+ * fth_epoch_take() - it says which epoch is the newest it saw
+ * Return: false: nothing is to be sent to it, it will be greeted again.
+ */
+bool fth_epoch_take(struct fth_guest *guest, uint64_t epoch);
+
+/** fth_epoch_turn() - greet it with a newer epoch, if that is due. */
+void fth_epoch_turn(struct fth_guest *guest);
+
+/** fth_epoch_clear() - it is somewhere else now: it may obey another agent. */
+void fth_epoch_clear(struct fth_guest *guest);
 
 /* guest_quota.c: how much of the journal it may fill */
 

@@ -135,7 +135,7 @@ static int send(struct fth_guest *guest, const struct fth_hand_order *order,
 	else if (order->type == FTH_T_CONFIRM)
 		msg.u.command.extend_ms = order->extend_ms;
 
-	msg.u.command.epoch = guest->agent->epoch;
+	msg.u.command.epoch = fth_guest_epoch(guest);
 	msg.u.command.name =
 		(struct fth_span){ (const uint8_t *)hand->patch, (uint32_t)strlen(hand->patch) };
 	return fth_channel_send(guest->channel, &msg);

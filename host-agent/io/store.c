@@ -266,11 +266,14 @@ const char *fth_store_why(const struct fth_store *store)
 
 int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt)
 {
-	int64_t epoch = (int64_t)time(NULL), salt = 0;
+	int64_t epoch = 0, salt = 0, now = (int64_t)time(NULL);
 	int error = fth_store_get_meta(store, "epoch", &epoch);
 
 	if (error == -EIO)
 		return error;
+	/* Of a journal that is older than what guests saw, a copy or another host's, too. */
+	if (epoch < now)
+		epoch = now;
 	error = fth_store_get_meta(store, "salt", &salt);
 	if (error == -EIO)
 		return error;
@@ -288,6 +291,16 @@ int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t
 	*ret_epoch = (uint64_t)epoch + 1;
 	*ret_salt = (uint64_t)salt;
 	return 0;
+}
+
+int fth_store_keep_epoch(struct fth_store *store, uint64_t epoch)
+{
+	int64_t kept = 0;
+	int error = fth_store_get_meta(store, "epoch", &kept);
+
+	if (error == -EIO || (!error && (uint64_t)kept >= epoch))
+		return error;
+	return fth_store_put_meta(store, "epoch", (int64_t)epoch);
 }
 
 int fth_store_drop_salt(struct fth_store *store)

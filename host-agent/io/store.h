@@ -175,12 +175,15 @@ const char *fth_store_why(const struct fth_store *store);
 
 /**
  * fth_store_raise_epoch() - a new epoch, durable
- * @ret_epoch: above every earlier one; a new journal begins at the wall
- *	clock's seconds, so that one that was lost is not taken for a deposed one
+ * @ret_epoch: above every earlier one, and above the wall clock's seconds: so that a journal
+ *	that was lost, or is an older copy, is not taken for a deposed one's
  * @ret_salt: random bits of this journal, the same for its life
  * Return: 0 or -EIO.
  */
 int fth_store_raise_epoch(struct fth_store *store, uint64_t *ret_epoch, uint64_t *ret_salt);
+
+/** fth_store_keep_epoch() - the next one will be above @epoch; in the open transaction. */
+int fth_store_keep_epoch(struct fth_store *store, uint64_t epoch);
 
 /**
  * fth_store_drop_salt() - the next start draws another one

@@ -16,6 +16,7 @@
 #define FAULTS_SPAN_MS 150000u
 #define LOOK_EVERY_MS 1000u
 #define DEPOSED (1u << 20) /* epochs that no agent of a run comes to */
+#define ELSEWHERE 3600u	   /* by so many at most another host's agent is newer */
 #define WARN_TAINT (1ull << 9)
 #define OOPS_TAINT (1ull << 7)
 
@@ -346,6 +347,18 @@ static void begin_of_guest(struct sim_vm *vm, const struct sim_fault *fault)
 	}
 }
 
+/* The agent of another host commands it for a while; ours is not asked. */
+static void obey_another(struct sim_vm *vm, uint32_t arg)
+{
+	struct sim_guest *guest = &vm->guest;
+
+	if (!vm->running || !(arg & 1))
+		return;
+	guest->epoch += 1 + arg / 2 % ELSEWHERE;
+	if (guest->heard_epoch < guest->epoch)
+		guest->heard_epoch = guest->epoch;
+}
+
 static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault, struct sim_due *due)
 {
 	switch (fault->kind) {
@@ -374,6 +387,7 @@ static void begin_of_host(struct sim_vm *vm, const struct sim_fault *fault, stru
 		vm->host = (vm->host + 1) % 4;
 		sim_agent_gone(vm);
 		sim_link_break(vm, true);
+		obey_another(vm, fault->arg);
 		break;
 	case SIM_F_PERSON:
 		person(fault);

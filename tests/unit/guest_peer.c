@@ -317,9 +317,22 @@ static bool lacks_patch(struct guest_peer *peer, const struct fth_msg *msg)
 	return true;
 }
 
+static uint64_t epoch_of(const struct fth_msg *msg)
+{
+	if (msg->type == FTH_T_STAGE)
+		return msg->u.stage.epoch;
+	return msg->type == FTH_T_APPLY ? msg->u.apply.epoch : msg->u.command.epoch;
+}
+
 static void take_command(struct guest_peer *peer, const struct fth_msg *msg)
 {
 	peer->commands++;
+	if (epoch_of(msg) < peer->epoch) {
+		peer->stale++;
+		answer(peer, msg->op_id, FTH_E_STALE_EPOCH);
+		return;
+	}
+	peer->epoch = epoch_of(msg);
 	if (from_memory(peer, msg->op_id))
 		return;
 	switch (msg->type) {
@@ -392,6 +405,8 @@ static void take(struct guest_peer *peer, const struct fth_frame *frame)
 	if (msg.type == FTH_T_HELLO) {
 		peer->hellos++;
 		peer->nonce = msg.session;
+		if (peer->epoch < msg.u.hello.epoch)
+			peer->epoch = msg.u.hello.epoch;
 		if (!peer->mute)
 			answer_hello(peer);
 		return;

@@ -56,7 +56,8 @@ struct guest_peer {
 	uint32_t signature_size; /* of the last STAGE from its start */
 	uint32_t staged;
 	uint32_t hellos, beats, connects, applied, confirmed, reversed, unstaged, queries, commands;
-	uint64_t epoch;
+	uint64_t epoch; /* newest seen */
+	uint32_t stale; /* commands of an older one */
 	uint64_t read_bytes;
 	uint64_t results[PEER_RESULTS_MAX]; /* op ids done, newest last */
 	uint16_t codes[PEER_RESULTS_MAX];
