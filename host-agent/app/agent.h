@@ -262,6 +262,9 @@ static inline bool fth_live_keeps_names(const struct fth_live *live)
 /** fth_live_add_guest() - offer a guest to a rollout, also one that is to go back. */
 int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest);
 
+/** fth_live_offer_kernel() - its kernel is known: offer it to whom that matters. */
+void fth_live_offer_kernel(struct fth_guest *guest);
+
 /** fth_live_unbind() - the rollout knows the guest no more. */
 void fth_live_unbind(struct fth_live *live, struct fth_guest *guest);
 

@@ -244,9 +244,9 @@ void fth_guest_turn(struct fth_guest *guest)
 static void opened(void *context, const struct fth_msg_hello_ack *ack)
 {
 	struct fth_guest *guest = context;
-	bool restored = guest->remembered && ack->boot_id.length == FTH_UUID_SIZE &&
-			!memcmp(guest->boot_id, ack->boot_id.data, FTH_UUID_SIZE) &&
-			ack->uptime_ms < guest->uptime_ms;
+	bool same_boot = guest->remembered && ack->boot_id.length == FTH_UUID_SIZE &&
+			 !memcmp(guest->boot_id, ack->boot_id.data, FTH_UUID_SIZE);
+	bool restored = same_boot && (ack->uptime_ms < guest->uptime_ms || guest->query_restored);
 	uint64_t events = guest->agent->events;
 
 	if (!fth_epoch_take(guest, ack->epoch))
@@ -255,6 +255,7 @@ static void opened(void *context, const struct fth_msg_hello_ack *ack)
 	guest->agent->open_count++;
 	guest->query_op = 0;
 	guest->query_ms = 0;
+	guest->query_restored = false;
 	guest->allow_ms = 0;
 	guest->allow_due = true;
 	guest->extend_op = 0;
@@ -267,6 +268,7 @@ static void opened(void *context, const struct fth_msg_hello_ack *ack)
 	guest->heard = true;
 	fth_incident_take_blocks(guest, ack);
 	fth_guest_feed_seen_all(guest, restored);
+	fth_live_offer_kernel(guest);
 	fth_quota_count(guest, events);
 	fth_executor_resend_all(guest);
 	fth_live_turn(guest->agent);
@@ -295,15 +297,23 @@ static void closed(void *context, const char *why)
 	fth_quota_count(guest, events);
 }
 
-static void take_heartbeat(struct fth_guest *guest, const struct fth_msg_heartbeat *heartbeat)
+/* Return: it came out of a snapshot since it was heard last. */
+static bool take_uptime(struct fth_guest *guest, uint64_t uptime_ms, uint64_t taint)
 {
-	bool restored = heartbeat->uptime_ms < guest->uptime_ms;
+	bool restored = uptime_ms < guest->uptime_ms;
 
 	if (restored)
 		guest->taint = 0; /* that was after the snapshot */
-	take_taint(guest, heartbeat->taint);
+	take_taint(guest, taint);
+	guest->uptime_ms = uptime_ms;
+	return restored;
+}
+
+static void take_heartbeat(struct fth_guest *guest, const struct fth_msg_heartbeat *heartbeat)
+{
+	bool restored = take_uptime(guest, heartbeat->uptime_ms, heartbeat->taint);
+
 	fth_guest_tell_taint(guest);
-	guest->uptime_ms = heartbeat->uptime_ms;
 	if (restored)
 		fth_guest_query(guest, true, true);
 }
@@ -352,12 +362,18 @@ static void take_answer(struct fth_guest *guest, const struct fth_msg_result *re
 		fth_executor_resend_all(guest);
 }
 
+/* The first word out of a snapshot may be an answer: then all is asked anew. */
 static void take_result(struct fth_guest *guest, uint64_t op, const struct fth_msg_result *result)
 {
+	bool restored = take_uptime(guest, result->uptime_ms, result->taint);
+
 	fth_guest_take_patches(guest, result->patches, result->patch_count);
-	take_taint(guest, result->taint);
-	if (result->uptime_ms > guest->uptime_ms)
-		guest->uptime_ms = result->uptime_ms;
+	if (restored && op == guest->query_op) {
+		guest->query_feeds = true;
+		guest->query_restored = true;
+	} else if (restored) {
+		fth_guest_query(guest, true, true);
+	}
 	if (op & QUERY_BIT) {
 		if (op == guest->query_op)
 			take_answer(guest, result);
@@ -365,7 +381,8 @@ static void take_result(struct fth_guest *guest, uint64_t op, const struct fth_m
 			fth_extend_result(guest, op, result);
 		return;
 	}
-	if (!fth_hand_result(guest, op, result))
+	/* What a rollout asked for is sent again, once the rollout knows. */
+	if (!fth_hand_result(guest, op, result) && !restored)
 		fth_executor_result(guest, op, result);
 }
 

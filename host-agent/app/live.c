@@ -273,6 +273,10 @@ static bool takes_in(const struct fth_live *live, const struct fth_guest *guest)
 		return guest->known && has_payload(live, guest) &&
 		       (live->rollout->recalled ||
 			fth_guest_selected(guest, &live->rollout->policy));
+	/* Who joins a rollout that has begun runs what it selects: that is not known before a greeting. */
+	if (live->rollout->phase != FTH_RO_NEW && live->rollout->policy.select_kernel.count &&
+	    !guest->known)
+		return false;
 	return fth_guest_selected(guest, &live->rollout->policy);
 }
 
@@ -330,6 +334,17 @@ int fth_live_add_guest(struct fth_live *live, struct fth_guest *guest)
 	    guest->known)
 		error = fth_guest_feed_seen(guest, guest->bindings, false);
 	return error;
+}
+
+void fth_live_offer_kernel(struct fth_guest *guest)
+{
+	struct fth_agent *agent = guest->agent;
+	uint32_t i;
+
+	for (i = 0; guest->present && i < agent->live_count; i++)
+		if (agent->lives[i]->rollout->policy.select_kernel.count &&
+		    !find_binding(agent->lives[i], guest))
+			fth_live_add_guest(agent->lives[i], guest);
 }
 
 static void offer(struct fth_guest *guest, void *live)

@@ -202,6 +202,48 @@ static void a_restored_snapshot_is_noticed(void **unused)
 	assert_int_equal(af.peers[2].applied, 2);
 }
 
+/* Its first word since is the answer to a question, not a heartbeat. */
+static void a_restored_snapshot_that_answers_is_noticed(void **unused)
+{
+	struct fth_msg msg = { .type = FTH_T_EVENT };
+
+	(void)unused;
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	msg.u.event.kind = FTH_EVENT_STATE;
+	msg.u.event.name = (struct fth_span){ (const uint8_t *)"fix", 3 };
+	guest_peer_send(&af.peers[2], &msg, 0);
+	af.peers[2].state = FTH_LC_ABSENT;
+	af.peers[2].uptime_ms = 10;
+	af.peers[2].result_count = 0;
+	AF_UNTIL(af.peers[2].confirmed == 2);
+	assert_int_equal(af.peers[2].applied, 2);
+	assert_int_equal(af.agent->lives[0]->rollout->failures, 0);
+}
+
+/* The selection's kernel is what the guest says, and what it says may change. */
+static void a_guest_that_boots_a_selected_kernel_joins(void **unused)
+{
+	(void)unused;
+	af.peers[2].release = "6.0.9";
+	guest_peer_reboot(&af.peers[2]);
+	af_stop();
+	af_start();
+	AF_UNTIL(af_all_open());
+	af_write_policy("1s", "  select: {kernel: ['6.1*']}\n");
+	af_create();
+	AF_UNTIL(af_phase() == FTH_RO_COMPLETE);
+	assert_int_equal(af.agent->lives[0]->rollout->vm_count, AF_PEERS - 1);
+	af_stop();
+	af_start(); /* before its guests are heard of again their kernels are not known */
+	AF_UNTIL(af_all_open());
+	assert_int_equal(af.agent->lives[0]->rollout->vm_count, AF_PEERS - 1);
+	af.peers[2].release = "6.1.0-1-cloud-amd64";
+	guest_peer_reboot(&af.peers[2]);
+	AF_UNTIL(af.peers[2].confirmed == 1);
+	assert_int_equal(af.agent->lives[0]->rollout->vm_count, AF_PEERS);
+}
+
 static void events_do_not_make_the_agent_ask_without_end(void **unused)
 {
 	struct fth_msg msg = { .type = FTH_T_EVENT };
@@ -583,6 +625,8 @@ int main(void)
 		AF_TEST(a_refusal_reverses_the_rest),
 		AF_TEST(a_guest_that_reboots_is_brought_back),
 		AF_TEST(a_restored_snapshot_is_noticed),
+		AF_TEST(a_restored_snapshot_that_answers_is_noticed),
+		AF_TEST(a_guest_that_boots_a_selected_kernel_joins),
 		AF_TEST(events_do_not_make_the_agent_ask_without_end),
 		AF_TEST(a_guest_selected_later_is_patched),
 		AF_TEST(changing_taint_does_not_fill_the_journal),
