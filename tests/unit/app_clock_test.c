@@ -39,6 +39,17 @@ static uint32_t minute_in(uint32_t minutes)
 	return (uint32_t)((af.agent->now_ms + minutes * MINUTE_MS) % DAY_MS / MINUTE_MS);
 }
 
+/* A policy whose window opens and closes in so many minutes. */
+static void write_window(uint32_t opens, uint32_t closes)
+{
+	uint32_t from = minute_in(opens), to = minute_in(closes);
+	char window[80];
+
+	snprintf(window, sizeof(window), "  window: {from: \"%02u:%02u\", to: \"%02u:%02u\"}\n",
+		 from / 60, from % 60, to / 60, to % 60);
+	af_write_policy("0s", window);
+}
+
 /* All were heard, what they said is stored, and housekeeping has nothing to do. */
 static bool is_quiet(void)
 {
@@ -52,13 +63,8 @@ static bool is_quiet(void)
 /* It was set on, or the host slept, and nothing else happens in the fleet. */
 static void a_window_that_the_clock_jumps_into(void **unused)
 {
-	uint32_t from = minute_in(30), to = minute_in(90);
-	char window[80];
-
 	(void)unused;
-	snprintf(window, sizeof(window), "  window: {from: \"%02u:%02u\", to: \"%02u:%02u\"}\n",
-		 from / 60, from % 60, to / 60, to % 60);
-	af_write_policy("0s", window);
+	write_window(30, 90);
 	af_create();
 	AF_UNTIL(is_quiet());
 	assert_true(af.agent->lives[0]->rollout->wake_at_ms > af.agent->now_ms);
@@ -70,14 +76,9 @@ static void a_window_that_the_clock_jumps_into(void **unused)
 /* The journal's time is in the window, the clock that people look at is not yet. */
 static void a_window_of_a_clock_that_was_set_back(void **unused)
 {
-	uint32_t from = minute_in(0), to = minute_in(60);
-	char window[80];
-
 	(void)unused;
-	snprintf(window, sizeof(window), "  window: {from: \"%02u:%02u\", to: \"%02u:%02u\"}\n",
-		 from / 60, from % 60, to / 60, to % 60);
+	write_window(0, 60);
 	set_back_ms += 2 * HOUR_MS;
-	af_write_policy("0s", window);
 	af_create();
 	AF_UNTIL(is_quiet());
 	assert_int_equal(af_phase(), FTH_RO_RUNNING);
