@@ -103,7 +103,9 @@ static void program_ended(void *context, const struct fth_process_end *end)
 	char why[FTH_HEALTH_WHY_MAX] = "";
 	const char *colon = end->line[0] ? ": " : "";
 
-	if (end->timed_out)
+	if (end->error)
+		snprintf(why, sizeof(why), "can't be run: %s", strerror(end->error));
+	else if (end->timed_out)
 		snprintf(why, sizeof(why), "it did not end in %u ms%s%s",
 			 watch->live->rollout->policy.health_timeout_ms, colon, end->line);
 	else if (end->signal)
@@ -111,7 +113,7 @@ static void program_ended(void *context, const struct fth_process_end *end)
 			 end->line);
 	else
 		snprintf(why, sizeof(why), "exit %d%s%s", end->status, colon, end->line);
-	if (!end->timed_out && !end->signal && end->status <= 2)
+	if (!end->error && !end->timed_out && !end->signal && end->status <= 2)
 		verdict = end->status ? FTH_VERDICT_FAIL : FTH_VERDICT_PASS;
 	fth_health_conclude(watch, watch->guest ? FTH_CHECK_COMMAND : FTH_CHECK_WAVE_COMMAND,
 			    verdict, why);

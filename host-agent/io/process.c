@@ -16,7 +16,6 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -27,12 +26,14 @@
 
 #define READ_SIZE 4096u
 #define READS_MAX 16u /* of one turn */
+#define FAILURE_FD 3  /* of the child: says why it did not become the program */
 
 struct fth_process {
 	struct fth_loop *loop;
 	pid_t pid;
 	int pidfd;
-	int output; /* read end; -1: closed */
+	int output;  /* read end; -1: closed */
+	int failure; /* the same, of an errno */
 	struct event *ended;
 	struct event *written;
 	struct fth_timer *timer;
@@ -61,6 +62,8 @@ static void drop(struct fth_process *process)
 	fth_timer_free(process->timer);
 	if (process->pidfd >= 0)
 		close(process->pidfd);
+	if (process->failure >= 0)
+		close(process->failure);
 	free(process);
 }
 
@@ -91,10 +94,17 @@ static void read_output(evutil_socket_t fd, short what, void *context)
 		close_output(process);
 }
 
+/* Its group, and itself, which may not lead one yet. */
+static void end_group(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+}
+
 /* Its group goes first: as long as nobody waited for it its number is not given anew. */
 static void reap(pid_t pid, int pidfd, siginfo_t *ret_info)
 {
-	kill(-pid, SIGKILL);
+	end_group(pid);
 	memset(ret_info, 0, sizeof(*ret_info));
 	while (waitid(P_PIDFD, (id_t)pidfd, ret_info, WEXITED) && errno == EINTR)
 		;
@@ -139,6 +149,8 @@ static void process_ended(evutil_socket_t fd, short what, void *context)
 	if (process->output >= 0)
 		read_output(process->output, EV_READ, process);
 	end = process->end;
+	if (read(process->failure, &end.error, sizeof(end.error)) != sizeof(end.error))
+		end.error = 0;
 	if (info.si_code == CLD_EXITED)
 		end.status = info.si_status;
 	else
@@ -155,7 +167,7 @@ static void time_over(void *context)
 	void (*done)(void *, const struct fth_process_end *) = process->done;
 	struct fth_process_end end;
 
-	kill(-process->pid, SIGKILL); /* its end follows */
+	end_group(process->pid); /* its end follows */
 	if (!process->end.timed_out) {
 		process->end.timed_out = true;
 		fth_timer_set(process->timer, FTH_PROCESS_LAST_MS);
@@ -168,37 +180,48 @@ static void time_over(void *context)
 	done(context, &end);
 }
 
-static int spawn(struct fth_process *process, const char *const *argv, const char *const *env,
-		 int output)
+/* In the child, of a process with threads: nothing but system calls.  Never returns. */
+static void become(const char *const *argv, const char *const *env, int output, int failure)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int error;
+	const struct sigaction usual = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	int signal, code;
 
+	setsid();
+	for (signal = 1; signal < NSIG; signal++)
+		sigaction(signal, &usual, NULL); /* not all can be set, nor need be */
 	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* What it would hold of ours goes now: its program's file system may hang. */
+	if (dup2(output, 1) == 1 && dup2(output, 2) == 2 && dup2(failure, FAILURE_FD) >= 0 &&
+	    !fcntl(FAILURE_FD, F_SETFD, FD_CLOEXEC) && !close_range(FAILURE_FD + 1, ~0u, 0) &&
+	    !close(0) && !open("/dev/null", O_RDONLY) && !chdir("/"))
+		execve(argv[0], (char *const *)argv, (char *const *)env);
+	code = errno;
+	if (write(FAILURE_FD, &code, sizeof(code)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+/*
+ * By fork(): whoever shares our memory until it is another program, as a vfork() or what
+ * posix_spawn() does, would stop the agent for as long as that program's file hangs.
+ */
+static int spawn(struct fth_process *process, const char *const *argv, const char *const *env,
+		 int output, int failure)
+{
+	sigset_t all, before;
+	int error = 0;
+
 	sigfillset(&all);
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	error = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-	if (!error)
-		error = posix_spawn_file_actions_adddup2(&files, output, 1);
-	if (!error)
-		error = posix_spawn_file_actions_adddup2(&files, output, 2);
-	if (!error)
-		error = posix_spawn_file_actions_addclosefrom_np(&files, 3);
-	if (!error)
-		error = posix_spawn_file_actions_addchdir_np(&files, "/");
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-						      POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	if (!error)
-		error = posix_spawn(&process->pid, argv[0], &files, &attributes,
-				    (char *const *)argv, (char *const *)env);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&files);
-	return -error;
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* no handler of ours runs in the child */
+	process->pid = fork();
+	if (!process->pid)
+		become(argv, env, output, failure);
+	if (process->pid < 0)
+		error = -errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
 }
 
 static int watch(struct fth_process *process, uint64_t timeout_ms)
@@ -219,34 +242,54 @@ static int watch(struct fth_process *process, uint64_t timeout_ms)
 	return 0;
 }
 
+/* With two pipes, whose other ends are for the child.  Return: NULL with errno. */
+static struct fth_process *new_process(struct fth_loop *loop,
+				       void (*done)(void *, const struct fth_process_end *),
+				       void *context, int *ret_output, int *ret_failure)
+{
+	struct fth_process *process = calloc(1, sizeof(*process));
+
+	if (!process)
+		return NULL;
+	process->loop = loop;
+	process->pidfd = -1;
+	process->output = -1;
+	process->failure = -1;
+	process->done = done;
+	process->context = context;
+	if (pipe2(ret_output, O_CLOEXEC)) {
+		drop(process);
+		return NULL;
+	}
+	process->output = ret_output[0];
+	if (pipe2(ret_failure, O_CLOEXEC)) {
+		close(ret_output[1]);
+		drop(process);
+		return NULL;
+	}
+	process->failure = ret_failure[0];
+	fcntl(process->output, F_SETFL, O_NONBLOCK);
+	fcntl(process->failure, F_SETFL, O_NONBLOCK);
+	return process;
+}
+
 int fth_process_start(struct fth_loop *loop, const char *const *argv, const char *const *env,
 		      uint64_t timeout_ms,
 		      void (*done)(void *context, const struct fth_process_end *end), void *context,
 		      struct fth_process **ret_process)
 {
 	struct fth_process *process;
-	int ends[2];
+	int output[2], failure[2];
 	int error;
 
 	if (fth_process_orphans(loop) >= FTH_PROCESS_ORPHANS_MAX)
 		return -EUSERS;
-	process = calloc(1, sizeof(*process));
+	process = new_process(loop, done, context, output, failure);
 	if (!process)
-		return -ENOMEM;
-	process->loop = loop;
-	process->pidfd = -1;
-	process->output = -1;
-	process->done = done;
-	process->context = context;
-	if (pipe2(ends, O_CLOEXEC)) {
-		error = -errno;
-		drop(process);
-		return error;
-	}
-	process->output = ends[0];
-	fcntl(process->output, F_SETFL, O_NONBLOCK);
-	error = spawn(process, argv, env, ends[1]);
-	close(ends[1]);
+		return -errno;
+	error = spawn(process, argv, env, output[1], failure[1]);
+	close(output[1]);
+	close(failure[1]);
 	if (error) {
 		drop(process);
 		return error;
@@ -269,6 +312,6 @@ void fth_process_kill(struct fth_process *process)
 {
 	if (!process)
 		return;
-	kill(-process->pid, SIGKILL);
+	end_group(process->pid);
 	orphan(process);
 }

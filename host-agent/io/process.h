@@ -16,12 +16,14 @@ struct fth_process;
 
 /**
  * struct fth_process_end - how a program ended
+ * @error: errno of the kernel that would not run it; 0: it ran
  * @timed_out: it was killed because its time was over
  * @signal: that killed it; 0: it exited
  * @status: what it exited with
  * @line: the first line that it wrote to stdout or stderr; printable ASCII
  */
 struct fth_process_end {
+	int error;
 	bool timed_out;
 	int signal;
 	int status;
@@ -35,8 +37,9 @@ struct fth_process_end {
  * @timeout_ms: after which it is killed, with all that it started
  * @done: called once on the loop; @process is gone afterwards
  * Return: 0; -EUSERS: FTH_PROCESS_ORPHANS_MAX were killed and hang in the kernel;
- * -errno when it can't be run.
+ * -errno where there can be no other process.
  *
+ * Whether its file can be run is told at its end: that file may be where nothing answers.
  * It has a session of its own, no descriptor of ours, and /dev/null as stdin.
  * What it started and left running is killed when it ends.
  */

@@ -97,9 +97,14 @@ static void test_no_such_program(void **state)
 	struct fth_process *process;
 
 	(void)state;
-	assert_int_equal(fth_process_start(loop, argv, argv + 1, LONG_MS, process_done, &told,
-					   &process),
-			 -ENOENT);
+	told = 0;
+	assert_int_equal(
+		fth_process_start(loop, argv, argv + 1, LONG_MS, process_done, &told, &process), 0);
+	while (!told)
+		fth_loop_turn(loop);
+	assert_int_equal(process_end.error, ENOENT);
+	run("exit 127", LONG_MS);
+	assert_int_equal(process_end.error, 0);
 }
 
 /* What it started holds its output open and ignores signals: it goes too. */
