@@ -43,11 +43,12 @@ void fth_api_post_rollouts(struct fth_agent *agent, struct fth_http_request *req
 
 	if (fth_http_body(request, &body))
 		return;
+	fault = fth_http_rights(request, &rights);
 	if (json_unpack(body, "{s:s, s?s !}", "policy", &path, "why", &why) || *path != '/') {
 		fth_http_error(
 			request, 400, "bad_request",
 			"expected {\"policy\": \"/absolute/path.yaml\"}, also \"why\": \"text\"");
-	} else if ((fault = fth_http_rights(request, &rights))) {
+	} else if (fault) {
 		fth_http_error(
 			request, 403, "forbidden",
 			"policy '%s': with which rights user %u opens files can't be told: %s; nothing was read",

@@ -273,7 +273,7 @@ static bool takes_in(const struct fth_live *live, const struct fth_guest *guest)
 		return guest->known && has_payload(live, guest) &&
 		       (live->rollout->recalled ||
 			fth_guest_selected(guest, &live->rollout->policy));
-	/* Who joins a rollout that has begun runs what it selects: that is not known before a greeting. */
+	/* Who joins one that has begun runs what it selects, which only a greeting says. */
 	if (live->rollout->phase != FTH_RO_NEW && live->rollout->policy.select_kernel.count &&
 	    !guest->known)
 		return false;
@@ -434,7 +434,7 @@ void fth_live_turn(struct fth_agent *agent)
 
 		if (!live->synced && (late || all_heard(live)))
 			fth_live_sync(live);
-		/* Also where nothing else happens: a clock that is right again may open a window. */
+		/* Where nothing else happens, too: a clock that is right again may open one. */
 		if (live->synced && fth_live_is_told(live) && live->rollout->policy.window_count)
 			tell_jump(live);
 		if (!live->recall_began || !live->synced)

@@ -330,7 +330,7 @@ void fth_vm_seen(struct fth_rollout_run *run, struct fth_rollout_vm *vm)
 	/* What it refused before need not be refused again. */
 	bool fresh = back || (ours == FTH_LC_STAGED && !vm->staged);
 
-	/* Seeing once more that it lacks an effect, a check's word or an answer tells nothing new. */
+	/* That it lacks an effect, a check's word or an answer is nothing new once more. */
 	bool same = (fth_vm_is_patched(ours) &&
 		     ((vm->reachable && !event->effect && fth_vm_lacks_effect(run->rollout, vm)) ||
 		      (vm->state == FTH_RV_SOAKING && vm->checks_unsure))) ||
